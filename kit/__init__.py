@@ -1,0 +1,3 @@
+"""Parts with no retail noun in them: clock, ids, canonical bytes, progress, batching."""
+
+__all__: list[str] = []
