@@ -1,0 +1,3 @@
+"""What makes decisions traceable, reversible and safe: policy, records and jobs."""
+
+__all__: list[str] = []

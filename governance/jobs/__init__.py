@@ -1,0 +1,3 @@
+"""What runs over books and graph (erasure, retention, drift, fairness); none is written yet."""
+
+__all__: list[str] = []

@@ -1,0 +1,212 @@
+"""The decision log on SQLite: one writer thread commits the entries of all callers in groups."""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from governance.records import decision_rows as table
+from governance.records.chain_head import GENESIS, ChainHead, ChainHeadFile, HeadState, head_path, read_head_state
+from governance.records.errors import DecisionDamaged, DecisionLogUnavailable, DecisionRepeated, DecisionUnknown
+from governance.records.ports import ChainBreak, ChainReport, DecisionEntry
+
+__all__ = ["SqliteDecisionLog"]
+
+GROUP = 64
+"""Entries per commit. One statement writes a group, so that the interpreter's lock is given up once, not once a row."""
+BY_ID = "SELECT * FROM decision WHERE id = ?"
+POSITION_OF = "SELECT position FROM decision WHERE id = ?"
+AFTER = "SELECT * FROM decision WHERE position > ? ORDER BY position LIMIT ?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    entry: DecisionEntry
+    done: "Future[str]"
+
+
+class SqliteDecisionLog:
+    """Implements `governance.records.ports.DecisionLog`, and `submit` for callers that must not block.
+
+    One process writes (the head file is locked); any number may open it with `read_only` to verify or replay.
+    A log whose end is not the head kept beside it is not written to: appending would hide what was cut.
+
+    Args:
+        path: the database file; `<path>.head` lies beside it.
+        read_only: for `get`, `entries` and `verify` while another process writes.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._writer: threading.Thread | None = None
+        try:
+            if not read_only:
+                self._open_writer(path)
+            self._reader = table.connect(path, read_only=True)
+        except (sqlite3.Error, OSError) as error:
+            raise DecisionLogUnavailable(f"{path.name}: {error}") from error
+
+    def append(self, entry: DecisionEntry) -> str:
+        return self.submit(entry).result()
+
+    def submit(self, entry: DecisionEntry) -> "Future[str]":
+        """Queue one entry; the future gives its chain hash once it is durable, or raises as `append` does."""
+        ticket = _Ticket(entry, Future())
+        ticket.done.set_running_or_notify_cancel()  # a caller that goes away must not break the group of the others
+        if self._closed.is_set() or self._writer is None:
+            ticket.done.set_exception(DecisionLogUnavailable("it is not open for writing."))
+        else:
+            self._queue.put(ticket)
+        return ticket.done
+
+    def get(self, decision_id: str) -> DecisionEntry:
+        row = self._one(BY_ID, (decision_id,))
+        if row is None:
+            raise DecisionUnknown(decision_id)
+        if row[1] != decision_id or table.row_hash(row[0], row[1:9], row[-2]) != row[-1]:
+            raise DecisionDamaged(decision_id)
+        return table.entry_of(row)
+
+    def entries(self, *, after: str | None = None, limit: int = 1000) -> Iterator[DecisionEntry]:
+        start = 0 if after is None else self._one(POSITION_OF, (after,))
+        if start is None:
+            raise DecisionUnknown(str(after))
+        for row in self._many(AFTER, (start if isinstance(start, int) else start[0], limit)):
+            yield table.entry_of(row)
+
+    def verify(self) -> ChainReport:
+        head_file = head_path(self._path)
+        before = read_head_state(head_file)
+        try:
+            connection = table.connect(self._path, read_only=True)
+            try:
+                connection.execute("BEGIN")
+                table.read_tail(connection)  # pins what is read from here on
+                after = read_head_state(head_file)
+                return table.verify_rows(table.rows(connection), before, after)
+            finally:
+                connection.close()
+        except (sqlite3.Error, ValueError) as error:
+            return ChainReport(0, GENESIS, ChainBreak(0, "", f"the database cannot be read to its end: {error}"))
+
+    def close(self) -> None:
+        """Commit what is queued, then close. Closing twice is allowed."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self._writer is not None:
+            self._queue.put(None)
+            self._writer.join()
+            self._settle(durable=True)
+            self._connection.close()
+            self._head_file.close()
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_writer(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = read_head_state(head_path(path))
+        self._head_file = ChainHeadFile(head_path(path))
+        self._connection = table.connect(path, read_only=False)
+        self._head = table.read_tail(self._connection)
+        allowed = (known.settled, known.pending) if known else (ChainHead(0, GENESIS),)
+        if self._head not in allowed:
+            self._head_file.close()
+            self._connection.close()
+            raise DecisionLogUnavailable(f"{path.name} ends at entry {self._head.entries}, not at the head kept beside it.")
+        self._settle(durable=True)
+        self._writer = threading.Thread(target=self._write_groups, name="decision-log", daemon=True)
+        self._writer.start()
+
+    def _write_groups(self) -> None:
+        last = False
+        try:
+            while not last:
+                group, last = self._next_group()
+                self._commit_or_refuse(group)
+                if self._queue.empty():
+                    self._settle(durable=False)
+        finally:
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Nobody waits for ever, also when the writer dies of something unforeseen."""
+        self._closed.set()
+        while not self._queue.empty():
+            ticket = self._queue.get()
+            if ticket is not None:
+                ticket.done.set_exception(DecisionLogUnavailable("it was closed."))
+
+    def _next_group(self) -> tuple[list[_Ticket], bool]:
+        """Wait for one ticket and take what else is queued; the flag says that the log is closing."""
+        ticket = self._queue.get()
+        group: list[_Ticket] = []
+        while ticket is not None:
+            group.append(ticket)
+            if len(group) == GROUP or self._queue.empty():
+                return group, False
+            ticket = self._queue.get()
+        return group, True
+
+    def _commit_or_refuse(self, group: list[_Ticket]) -> None:
+        """Commit a group; where one entry breaks it, commit its entries one by one so that only that one is refused."""
+        try:
+            hashes = self._commit([ticket.entry for ticket in group])
+        except (sqlite3.IntegrityError, ValueError, TypeError, AttributeError) as error:
+            if len(group) > 1:
+                for ticket in group:
+                    self._commit_or_refuse([ticket])
+                return
+            group[0].done.set_exception(self._refusal(group[0].entry, error))
+        except (sqlite3.Error, OSError) as error:
+            for ticket in group:
+                ticket.done.set_exception(DecisionLogUnavailable(str(error)))
+        else:
+            for ticket, digest in zip(group, hashes, strict=True):
+                ticket.done.set_result(digest)
+
+    def _refusal(self, entry: DecisionEntry, error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.IntegrityError):
+            return DecisionLogUnavailable(f"the entry cannot be written: {error}")
+        known = self._connection.execute(POSITION_OF, (entry.id,)).fetchone()
+        return DecisionRepeated(entry.id) if known else DecisionLogUnavailable(str(error))
+
+    def _commit(self, entries: Sequence[DecisionEntry]) -> list[str]:
+        if not entries:
+            return []
+        head, rows = self._head, []
+        for entry in entries:
+            row = table.row_of(entry, head)
+            head = ChainHead(row[0], row[-1])
+            rows.append(row)
+        self._head_file.write(HeadState(self._head, head), durable=True)
+        statement = table.INSERT_ROW + ",".join([table.PLACEHOLDERS] * len(rows))
+        self._connection.execute(statement, [field for row in rows for field in row])
+        self._head = head
+        return [row[-1] for row in rows]
+
+    def _settle(self, *, durable: bool) -> None:
+        self._head_file.write(HeadState(self._head), durable=durable)
+
+    def _one(self, query: str, parameters: tuple[object, ...]) -> table.Row | None:
+        found = self._many(query, parameters)
+        return found[0] if found else None
+
+    def _many(self, query: str, parameters: tuple[object, ...]) -> list[table.Row]:
+        try:
+            with self._read_lock:
+                return self._reader.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise DecisionLogUnavailable(str(error)) from error
