@@ -1,0 +1,31 @@
+"""From a retailer's files to facts in the lake: contracts, mappings, quarantine."""
+
+from ingest.contract import Contract, contract_of, shipped_contracts
+from ingest.errors import FileFault, IngestError
+from ingest.feeds import ingest_feed, ingest_feeds
+from ingest.freshness import Freshness, freshness
+from ingest.replay import ReplayReport, replay
+from ingest.report import FeedReport, IngestReport
+from ingest.sources import SourceConfiguration, load_source, shipped_sources
+from ingest.tables import accept_tables, validate_tables
+
+__all__ = [
+    "Contract",
+    "FeedReport",
+    "FileFault",
+    "Freshness",
+    "IngestError",
+    "IngestReport",
+    "ReplayReport",
+    "SourceConfiguration",
+    "accept_tables",
+    "contract_of",
+    "freshness",
+    "ingest_feed",
+    "ingest_feeds",
+    "load_source",
+    "replay",
+    "shipped_contracts",
+    "shipped_sources",
+    "validate_tables",
+]

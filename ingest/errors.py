@@ -1,0 +1,221 @@
+"""IngestError
+├── ConfigurationInvalid   a contract or mapping file does not say what it must
+├── SourceUnknown          no source of that name is shipped, and no such file exists
+├── SourceFolderMissing    the folder that holds the source's files is not there
+├── FeedUnknown            the source has no such feed
+├── ReferenceMissing       a table that the feed is looked up in has not been ingested
+├── CountsDisagree         rows in are not accepted + quarantined + duplicates: nothing was written
+├── KeyNeeded              a correction names a household by the retailer's number, and no key was given
+├── CorrectionUnknown      a correction names a row that is not waiting in the quarantine
+└── FileFault              the file as a whole cannot be taken; nothing was written
+    ├── FileMissing
+    ├── FileEmpty
+    ├── FileCutOff
+    ├── FileDamaged
+    ├── WrongEncoding
+    ├── NotDeclaredFormat
+    ├── ColumnsMissing
+    ├── ColumnTypeUnusable
+    └── NothingAccepted
+"""
+
+from pathlib import Path
+
+from kit.errors import ShelfgraphError
+
+__all__ = [
+    "ColumnTypeUnusable",
+    "ColumnsMissing",
+    "ConfigurationInvalid",
+    "CorrectionUnknown",
+    "CountsDisagree",
+    "FeedUnknown",
+    "FileCutOff",
+    "FileDamaged",
+    "FileEmpty",
+    "FileFault",
+    "FileMissing",
+    "IngestError",
+    "KeyNeeded",
+    "NotDeclaredFormat",
+    "NothingAccepted",
+    "ReferenceMissing",
+    "SourceFolderMissing",
+    "SourceUnknown",
+    "WrongEncoding",
+]
+
+
+class IngestError(ShelfgraphError):
+    """A source could not be taken in."""
+
+
+class ConfigurationInvalid(IngestError):
+    """A contract or mapping file is wrong."""
+
+    def __init__(self, where: str, cause: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where} is not valid: {cause}.", "Correct the YAML file; `docs/howto/add-a-source.md` leads through its fields."
+        )
+
+
+class SourceUnknown(IngestError):
+    """Neither a shipped source nor a folder of mapping files."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        super().__init__(
+            f"There is no source '{name}'.", f"Name one of {', '.join(known)}, or the path of a folder with a source.yaml."
+        )
+
+
+class SourceFolderMissing(IngestError):
+    """The folder of the source's files was not given or does not exist."""
+
+    def __init__(self, source: str, folder: Path | None) -> None:
+        self.folder = folder
+        problem = f"Source '{source}' has no folder of files." if folder is None else f"The folder '{folder}' does not exist."
+        super().__init__(problem, "Give the folder that holds the source's files, or install the package that brings them.")
+
+
+class FeedUnknown(IngestError):
+    """The source has no mapping for this feed."""
+
+    def __init__(self, feed: str, known: tuple[str, ...]) -> None:
+        self.feed = feed
+        super().__init__(f"The source has no feed '{feed}'.", f"Name one of {', '.join(known)}.")
+
+
+class ReferenceMissing(IngestError):
+    """A lookup needs a table that is not in the lake."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            f"Table '{table}' must be there before the feeds that look things up in it.", f"Ingest the feed '{table}' first."
+        )
+
+
+class CountsDisagree(IngestError):
+    """The books of one feed do not balance."""
+
+    def __init__(self, feed: str, rows_in: int, accepted: int, quarantined: int, duplicates: int) -> None:
+        self.feed = feed
+        super().__init__(
+            f"Feed '{feed}': {rows_in} rows came in, but "
+            f"{accepted} accepted + {quarantined} quarantined + {duplicates} duplicates differ.",
+            "Nothing was written; this is a fault of the program: report it with the file.",
+        )
+
+
+class CorrectionUnknown(IngestError):
+    """A corrected row belongs to no open quarantine entry."""
+
+    def __init__(self, feed: str, offsets: tuple[int, ...]) -> None:
+        self.offsets = offsets
+        shown = ", ".join(str(offset) for offset in offsets[:10])
+        super().__init__(
+            f"No row of feed '{feed}' waits in the quarantine under source offset {shown}.",
+            "Correct rows that `quarantine` lists as open, each once, and keep their source_offset column.",
+        )
+
+
+class KeyNeeded(IngestError):
+    """Household numbers cannot be replaced without the key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A correction names a household by the retailer's own number.",
+            "Give the pseudonym key, or the quarantine's pseudonym.",
+        )
+
+
+class FileFault(IngestError):
+    """A file cannot be taken as a whole."""
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        self.path = path
+        super().__init__(f"'{path}' {problem}", f"{remedy} Nothing was changed.")
+
+
+class FileMissing(FileFault):
+    """The file is not there, or a folder stands in its place."""
+
+    def __init__(self, path: Path) -> None:
+        problem = "is a folder, not a file." if path.is_dir() else "does not exist."
+        super().__init__(path, problem, "Put the file there or give another path.")
+
+
+class FileEmpty(FileFault):
+    """The file has no byte or no row."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "holds no rows.", "Ask the feed's owner for a full delivery.")
+
+
+class FileCutOff(FileFault):
+    """The file ends before its content does."""
+
+    def __init__(self, path: Path, sign: str) -> None:
+        super().__init__(path, f"looks cut off: {sign}.", "Have it delivered again and compare its size.")
+
+
+class FileDamaged(FileFault):
+    """The file begins as it should but cannot be read through."""
+
+    def __init__(self, path: Path, cause: str) -> None:
+        super().__init__(path, f"is damaged: {cause[:300]}.", "Have it delivered again.")
+
+
+class WrongEncoding(FileFault):
+    """Bytes that the declared encoding cannot have."""
+
+    def __init__(self, path: Path, encoding: str, line: int) -> None:
+        self.line = line
+        super().__init__(
+            path,
+            f"is not {encoding}: line {line} holds other bytes.",
+            "Deliver it in that encoding or declare its own in the mapping.",
+        )
+
+
+class NotDeclaredFormat(FileFault):
+    """The file is of another kind than the mapping says."""
+
+    def __init__(self, path: Path, declared: str) -> None:
+        self.declared = declared
+        super().__init__(path, f"is not a {declared} file.", "Deliver the declared format or change `format` in the mapping.")
+
+
+class ColumnsMissing(FileFault):
+    """The file lacks columns that the mapping reads."""
+
+    def __init__(self, path: Path, missing: tuple[str, ...], found: tuple[str, ...]) -> None:
+        self.missing = missing
+        super().__init__(
+            path,
+            f"lacks the columns {', '.join(missing)}; it has {', '.join(found)[:500]}.",
+            "Deliver them or change the mapping's `from`.",
+        )
+
+
+class ColumnTypeUnusable(FileFault):
+    """A column holds lists or records where single values are expected."""
+
+    def __init__(self, path: Path, column: str, kind: str) -> None:
+        self.column = column
+        super().__init__(path, f"holds {kind} in column '{column}'.", "Deliver single values.")
+
+
+class NothingAccepted(FileFault):
+    """Every row breaks its contract: taking the file would empty the table."""
+
+    def __init__(self, path: Path, rows: int, rule: str, message: str) -> None:
+        self.rows = rows
+        self.rule = rule
+        super().__init__(
+            path,
+            f"holds no row that can be taken: {rows:,} rows break their contract, most of them '{rule}' ({message[:300]}).",
+            "Compare its columns with `shelfgraph ingest contract`.",
+        )

@@ -1,0 +1,5 @@
+"""Feeds that the demo data lacks, made from its real demand. Every row says `simulated = true`."""
+
+from ingest.simulate.feeds import SIMULATED_TABLES, simulate_feeds
+
+__all__ = ["SIMULATED_TABLES", "simulate_feeds"]

@@ -1,0 +1,44 @@
+"""All simulated feeds of one lake, in one call."""
+
+import pyarrow as pa
+
+from ingest.simulate.draws import Draws
+from ingest.simulate.lead_times import simulate_lead_times
+from ingest.simulate.purchase_costs import simulate_purchase_costs
+from ingest.simulate.session_events import simulate_session_events
+from ingest.simulate.stock_levels import simulate_stock_levels
+from lake.ports import Lake
+
+__all__ = ["SIMULATED_TABLES", "SOURCE", "simulate_feeds"]
+
+SIMULATED_TABLES = ("lead_times", "purchase_costs", "stock_levels", "session_events")
+SOURCE = "simulator"
+
+
+def simulate_feeds(lake: Lake, seed: int = 20170101, time_zone: str = "America/New_York") -> dict[str, pa.Table]:
+    """Return the simulated feeds by table name, each with the columns of its contract.
+
+    The lake needs `products` and `sales_lines`. The same lake content and seed give the same rows in the same order. A row that
+    has a day or a week depends on sales up to the end of it alone: later sales add later rows and change no earlier one.
+
+    Args:
+        lake: where the real demand is read.
+        seed: another seed is another world.
+        time_zone: the retailer's; it tells which business day an instant belongs to.
+
+    Raises: LakeError when a table is missing.
+    """
+    draws = Draws(seed)
+    lead_times = simulate_lead_times(lake, draws)
+    feeds = {
+        "lead_times": lead_times,
+        "purchase_costs": simulate_purchase_costs(lake, draws),
+        "stock_levels": simulate_stock_levels(lake, draws, lead_times),
+        "session_events": simulate_session_events(lake, draws, time_zone),
+    }
+    return {name: _marked(rows) for name, rows in feeds.items()}
+
+
+def _marked(rows: pa.Table) -> pa.Table:
+    marked = rows.append_column("simulated", pa.repeat(pa.scalar(value=True), rows.num_rows))
+    return marked.append_column("source", pa.repeat(pa.scalar(SOURCE), rows.num_rows))

@@ -1,0 +1,94 @@
+"""Configurations of sources: a folder with `source.yaml` and one mapping file per feed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingest.errors import ConfigurationInvalid, FeedUnknown, SourceFolderMissing, SourceUnknown
+from ingest.mapping import FeedMapping, read_mapping
+
+__all__ = ["MAPPING_FOLDER", "SourceConfiguration", "load_source", "shipped_sources"]
+
+MAPPING_FOLDER = Path(__file__).parent.parent / "mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfiguration:
+    """One retailer's files and how they are read."""
+
+    name: str
+    title: str
+    currency: str
+    business_zone: str
+    simulated: bool
+    folder: Path | None
+    """Where the files lie; None until it is given."""
+    feeds: tuple[FeedMapping, ...]
+
+    def feed(self, name: str) -> FeedMapping:
+        """Return one feed's mapping. Raises: FeedUnknown."""
+        for mapping in self.feeds:
+            if mapping.feed == name:
+                return mapping
+        raise FeedUnknown(name, tuple(mapping.feed for mapping in self.feeds))
+
+    def at(self, folder: Path) -> "SourceConfiguration":
+        """Return the same source with its files in `folder`."""
+        return replace(self, folder=folder)
+
+    def path(self, file: str) -> Path:
+        """Return the path of one of the source's files. Raises: SourceFolderMissing."""
+        if self.folder is None or not self.folder.is_dir():
+            raise SourceFolderMissing(self.name, self.folder)
+        return self.folder / file
+
+
+def shipped_sources() -> tuple[str, ...]:
+    """Return the names of the sources whose mappings come with the product."""
+    return tuple(sorted(path.parent.name for path in MAPPING_FOLDER.glob("*/source.yaml")))
+
+
+def load_source(name_or_path: str | Path, folder: Path | None = None) -> SourceConfiguration:
+    """Return a shipped source by name, or one described in a folder of the user's own.
+
+    `folder` says where the data files lie; without it the source's own location counts, if it has one.
+    Raises: SourceUnknown, ConfigurationInvalid.
+    """
+    home = MAPPING_FOLDER / str(name_or_path)
+    if str(name_or_path) not in shipped_sources():
+        home = Path(name_or_path)
+    if not (home / "source.yaml").is_file():
+        raise SourceUnknown(str(name_or_path), shipped_sources())
+    source = _read(home)
+    return source if folder is None else source.at(folder)
+
+
+def _read(home: Path) -> SourceConfiguration:
+    try:
+        document = yaml.safe_load((home / "source.yaml").read_text(encoding="utf-8"))
+        mappings = [read_mapping(path) for path in sorted(home.glob("*.yaml")) if path.name != "source.yaml"]
+        return SourceConfiguration(
+            name=document["name"],
+            title=document["title"],
+            currency=document["currency"],
+            business_zone=document["business_time_zone"],
+            simulated=bool(document.get("simulated", False)),
+            folder=_location(document.get("location", {})),
+            feeds=tuple(mappings),
+        )
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigurationInvalid(f"{home.name}/source.yaml", f"it lacks or misplaces {error}") from error
+
+
+def _location(entry: Mapping[str, Any]) -> Path | None:
+    """A folder inside an installed package (found without importing it), or a path."""
+    if "package" in entry:
+        found = find_spec(entry["package"])
+        if found is None or not found.submodule_search_locations:
+            return None
+        return Path(found.submodule_search_locations[0], str(entry.get("folder", "")))
+    return Path(entry["path"]) if "path" in entry else None

@@ -1,0 +1,212 @@
+"""A tiny retailer of its own: mapping by YAML alone, pseudonyms, sightings, merging, and rows restored from the quarantine."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ingest import accept_tables, freshness, ingest_feed, ingest_feeds, load_source, replay, shipped_sources, validate_tables
+from ingest.contract import shipped_contracts
+from ingest.errors import ConfigurationInvalid, CorrectionUnknown, SourceFolderMissing, SourceUnknown
+from kit.ids import pseudonym
+from lake.delta_lake import DeltaLake
+
+KEY = b"a key for tests"
+SOURCE = """
+name: corner_shop
+title: A corner shop
+currency: EUR
+business_time_zone: Europe/Berlin
+"""
+PRODUCTS = """
+feed: products
+file: articles.csv
+columns:
+  product_id: {from: nr}
+  name: {from: [label, size], transform: compose, separator: ', '}
+  department: {from: aisle, null_when: [none]}
+  merchandise: {from: aisle, transform: among, values: [FUEL], negated: true}
+"""
+STORES = """
+feed: stores
+entities: {column: shop, seen_in: [{file: till.csv, column: shop}]}
+columns: {store_id: {from: shop}}
+"""
+HOUSEHOLDS = """
+feed: households
+personal: [card]
+entities: {column: card, seen_in: [{file: till.csv, column: card}]}
+columns: {household_id: {from: card, transform: pseudonym}}
+"""
+SALES = """
+feed: sales_lines
+file: till.csv
+personal: [card]
+columns:
+  basket_id: {from: receipt}
+  product_id: {from: article}
+  household_id: {from: card, transform: pseudonym}
+  store_id: {from: shop}
+  sold_at: {from: time, transform: instant}
+  business_date: {from: time, transform: local_date}
+  week_start: {from: time, transform: local_week}
+  quantity: {from: units}
+  net_sales: {from: [units, price], transform: product}
+  retail_discount: {from: rebate, transform: absolute}
+  coupon_discount: {transform: constant, value: 0}
+  coupon_match_discount: {transform: constant, value: 0}
+  merchandise: {from: article, transform: lookup, table: products, key: product_id, column: merchandise}
+aggregate:
+  sum: [quantity, net_sales, retail_discount, coupon_discount, coupon_match_discount]
+  smallest: [sold_at, business_date, week_start]
+"""
+TILL = [
+    "receipt,article,card,shop,time,units,price,rebate",
+    "r1,a1,CARD-777001,s1,2024-03-31 23:30:00,2,1.50,-0.25",
+    "r1,a1,CARD-777001,s1,2024-03-31 23:30:00,1,1.50,0",
+    "r2,a2,CARD-777002,s1,2024-04-01 00:30:00,1,9.00,0",
+    "r3,a3,CARD-777002,s1,2024-04-02 09:00:00,1,2.00,0",
+    "r4,a1,CARD-777002,s1,2024-04-02 10:00:00,many,2.00,0",
+    "r5,a1,CARD-777003,s1,2024-04-02",
+]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    home, data = tmp_path / "mapping", tmp_path / "data"
+    home.mkdir()
+    data.mkdir()
+    for name, text in {
+        "source": SOURCE,
+        "products": PRODUCTS,
+        "stores": STORES,
+        "households": HOUSEHOLDS,
+        "sales": SALES,
+    }.items():
+        (home / f"{name}.yaml").write_text(text)
+    (data / "articles.csv").write_text('nr,label,size,aisle\na1,Milk,1 l,DAIRY\na2,"Fuel, ""super""",,FUEL\n')
+    (data / "till.csv").write_text("\n".join(TILL) + "\n")
+    return load_source(home, data)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return DeltaLake(tmp_path / "lake")
+
+
+def _rows(lake, table):
+    return lake.arrow(table).to_pylist()
+
+
+def test_a_source_is_read_by_its_mapping_alone(shop, lake):
+    report = ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    sales = report.feed("sales_lines")
+    assert (sales.rows_in, sales.accepted, sales.merged, sales.quarantined, sales.duplicates) == (6, 3, 1, 3, 0)
+    assert sales.by_rule == {"product_id.reference": 1, "quantity.type": 1, "line.malformed": 1}
+    assert [row["name"] for row in _rows(lake, "products")] == ["Milk, 1 l", 'Fuel, "super"']
+    merged, fuel = _rows(lake, "sales_lines")
+    assert (merged["quantity"], merged["net_sales"], merged["retail_discount"]) == (3.0, 4.5, 0.25)
+    # 23:30 in Berlin is summer time of that day: 21:30 UTC, still Sunday
+    assert merged["sold_at"] == datetime(2024, 3, 31, 21, 30, tzinfo=UTC)
+    assert (merged["business_date"], merged["week_start"]) == (date(2024, 3, 31), date(2024, 3, 25))
+    assert (fuel["business_date"], fuel["week_start"], fuel["merchandise"]) == (date(2024, 4, 1), date(2024, 4, 1), False)
+    assert {row["source"] for row in _rows(lake, "sales_lines")} == {"corner_shop"}
+    empty = {contract.feed for contract in shipped_contracts()} - {"products", "stores", "households", "sales_lines"}
+    assert {lake.version(name).rows for name in empty} == {0}
+    assert all(lake.arrow(contract.feed).schema.names == contract.table_schema.names for contract in shipped_contracts())
+
+
+def test_no_household_number_leaves_the_reader(shop, lake):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    everything = json.dumps([_rows(lake, name) for name in lake.names()], default=str)
+    assert "777" not in everything
+    known = {pseudonym(KEY, "hh_", f"CARD-77700{number}") for number in (1, 2)}
+    assert known <= {row["household_id"] for row in _rows(lake, "households")}
+    assert {row["household_id"] for row in _rows(lake, "sales_lines")} == known
+
+
+def test_ingesting_again_adds_no_version(shop, lake):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    before = {name: lake.version(name) for name in lake.names()}
+    report = ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_2")
+    assert {name: lake.version(name) for name in lake.names()} == before
+    assert all(feed.unchanged for feed in report.feeds)
+
+
+def test_rows_are_restored_once_when_their_reference_arrives(shop, lake):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    (shop.folder / "articles.csv").write_text("nr,label,size,aisle\na1,Milk,1 l,DAIRY\na2,Fuel,,FUEL\na3,Jam,,none\n")
+    ingest_feed(shop, "products", lake, pseudonym_key=KEY, run_id="run_2")
+    first = replay("sales_lines", lake, source=shop, run_id="run_3")
+    assert (first.examined, first.restored, first.duplicates, first.remaining) == (3, 1, 0, 2)
+    assert [row["basket_id"] for row in _rows(lake, "sales_lines")] == ["r1", "r2", "r3"]
+    again = replay("sales_lines", lake, source=shop, run_id="run_4")
+    assert (again.examined, again.restored, again.remaining, again.table_rows) == (2, 0, 2, 3)
+    history = {
+        row["source_offset"]: (row["rule_id"], row["status"], row["closed_by_run_id"]) for row in _rows(lake, "quarantine")
+    }
+    assert history[3] == ("product_id.reference", "restored", "run_3")
+    assert history[4] == ("quantity.type", "open", None)
+    (ledger,) = [row for row in _rows(lake, "ingest_ledger") if row["feed"] == "sales_lines"]
+    assert (ledger["rows_in"], ledger["accepted"], ledger["quarantined"]) == (6, 4, 2)
+
+
+def test_a_corrected_file_restores_rows(shop, lake, tmp_path):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    corrections = tmp_path / "corrected.csv"
+    header = TILL[0] + ",source_offset\n"
+    corrections.write_text(
+        header + "r4,a1,CARD-777002,s1,2024-04-02 10:00:00,4,2.00,0,4\nr5,a1,CARD-777002,s1,2024-04-02 11:00:00,1,2,0,5\n"
+    )
+    report = replay("sales_lines", lake, source=shop, run_id="run_2", corrections=corrections, pseudonym_key=KEY)
+    assert (report.examined, report.restored, report.remaining) == (3, 2, 1)
+    restored = {row["basket_id"]: row for row in _rows(lake, "sales_lines")}
+    assert restored["r4"]["net_sales"] == 8.0
+    assert restored["r5"]["household_id"] == pseudonym(KEY, "hh_", "CARD-777002")
+    assert "777" not in json.dumps(_rows(lake, "quarantine"), default=str)
+    before = {name: lake.version(name) for name in lake.names()}
+    with pytest.raises(CorrectionUnknown):
+        replay("sales_lines", lake, source=shop, run_id="run_3", corrections=corrections, pseudonym_key=KEY)
+    assert {name: lake.version(name) for name in lake.names()} == before
+
+
+def test_made_tables_pass_the_same_contracts(shop, lake, world):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    contract = next(contract for contract in shipped_contracts() if contract.feed == "purchase_costs")
+    rows = [("a1", date(2024, 1, 1), 1.0), ("a2", date(2024, 1, 1), -1.0), ("zz", date(2024, 1, 1), 1.0)]
+    names = ("product_id", "valid_from", "unit_cost")
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist(
+        [dict(zip(names, row, strict=True)) | {"simulated": True, "source": "x"} for row in rows], contract.table_schema
+    )
+    refused = validate_tables({"purchase_costs": table}, lake)["purchase_costs"]
+    assert [(refusal.offset, refusal.rule_id) for refusal in refused] == [(1, "unit_cost.minimum"), (2, "product_id.reference")]
+    report = accept_tables({"purchase_costs": table}, lake, run_id="run_2")
+    assert (report.rows_in, report.accepted, report.quarantined) == (3, 1, 2)
+    assert [(row["simulated"], row["source"]) for row in _rows(lake, "purchase_costs")] == [(True, "simulated")]
+
+
+def test_freshness_hides_the_future(shop, lake):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    newest = {item.table: (item.newest, item.late) for item in freshness(lake, date(2024, 3, 31))}
+    assert newest["sales_lines"] == (date(2024, 3, 31), False)
+    assert newest["promotion_weeks"] == (None, True)
+    assert newest["products"] == (None, False)
+    late = {item.table: item.late for item in freshness(lake, date(2024, 4, 10))}
+    assert late["sales_lines"]
+
+
+def test_sources_that_are_shipped():
+    assert shipped_sources() == ("completejourney", "online_retail", "simulated")
+    assert [len(load_source(name).feeds) for name in shipped_sources()] == [9, 4, 4]
+    with pytest.raises(SourceUnknown):
+        load_source("nobody")
+    with pytest.raises(SourceFolderMissing):
+        load_source("online_retail").path("online_retail.parquet")
+
+
+def test_a_wrong_mapping_is_refused(shop, tmp_path):
+    (tmp_path / "mapping" / "products.yaml").write_text("feed: products\nfile: a.csv\ncolumns: {colour: {from: x}}\n")
+    with pytest.raises(ConfigurationInvalid, match="colour"):
+        load_source(tmp_path / "mapping")
