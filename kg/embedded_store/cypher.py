@@ -1,0 +1,238 @@
+"""Every statement the embedded store runs. Names come from the ontology's schema, values are parameters.
+
+Columns of a batch are called `row_NAME` inside a statement, so that no property can be taken for a variable. Ladybug's dialect
+differs from Neo4j's: `LOAD FROM $rows` scans an Arrow table, `COPY` appends one in bulk, tables are declared, ids are indexed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from kg.columns import edge_columns, node_columns
+from kg.ports import Direction
+from kg.visibility import Visibility
+from ontology.schema_types import NodeType, PropertyDefinition, PropertyKind, RelationDefinition
+
+__all__ = [
+    "BEGIN",
+    "COMMIT",
+    "NO_STATEMENT_CACHE",
+    "ROLLBACK",
+    "ROW",
+    "TABLES",
+    "baskets_of_household",
+    "copy_edges",
+    "copy_nodes",
+    "count_edges",
+    "count_edges_of",
+    "count_nodes",
+    "create_node_table",
+    "create_relation_table",
+    "delete_nodes",
+    "drop_table",
+    "edges_between",
+    "edges_touching",
+    "export_edges",
+    "export_nodes",
+    "known_edges",
+    "known_ids",
+    "nodes_by_ids",
+    "purchases",
+    "related_edges",
+    "rename_table",
+    "update_edges",
+    "update_nodes",
+]
+
+ROW = "row_"
+BEGIN = "BEGIN TRANSACTION"
+COMMIT = "COMMIT"
+ROLLBACK = "ROLLBACK"
+TABLES = "CALL show_tables() RETURN name"
+NO_STATEMENT_CACHE = "CALL enable_cached_prepared_statement='NONE'"
+
+TYPES = {
+    PropertyKind.STRING: "STRING",
+    PropertyKind.INTEGER: "INT64",
+    PropertyKind.FLOAT: "DOUBLE",
+    PropertyKind.BOOLEAN: "BOOLEAN",
+    PropertyKind.DATE: "DATE",
+    PropertyKind.DATETIME: "TIMESTAMP",
+    PropertyKind.STRING_LIST: "STRING[]",
+}
+
+
+def create_node_table(node: NodeType) -> str:
+    """Return the declaration of a label."""
+    return f"CREATE NODE TABLE IF NOT EXISTS {_name(node.label)}(`id` STRING, {_declared(node_columns(node))}PRIMARY KEY(`id`))"
+
+
+def create_relation_table(relation: RelationDefinition, name: str) -> str:
+    """Return the declaration of a relation under `name`: its own, or that of a set which is being prepared."""
+    ends = f"FROM {_name(relation.source)} TO {_name(relation.target)}"
+    columns = _declared(edge_columns(relation)).removesuffix(", ")
+    return f"CREATE REL TABLE IF NOT EXISTS {_name(name)}({', '.join(part for part in (ends, columns) if part)})"
+
+
+def drop_table(name: str) -> str:
+    """Return the removal of a label or relation with all its rows."""
+    return f"DROP TABLE IF EXISTS {_name(name)}"
+
+
+def rename_table(name: str, new_name: str) -> str:
+    """Return the renaming of a table."""
+    return f"ALTER TABLE {_name(name)} RENAME TO {_name(new_name)}"
+
+
+def copy_nodes(node: NodeType) -> str:
+    """Append complete rows of new nodes. Parameter: rows (`id`, then every property)."""
+    return f"COPY {_name(node.label)}(`id`{_listed(node_columns(node))}) FROM $rows"
+
+
+def copy_edges(relation: RelationDefinition, name: str) -> str:
+    """Append complete rows of new edges to the table `name`. Parameter: rows (ends, then every property)."""
+    columns = _listed(edge_columns(relation)).removeprefix(", ")
+    return f"COPY {_name(name)}{f'({columns})' if columns else ''} FROM $rows"
+
+
+def update_nodes(node: NodeType, given: Sequence[str]) -> str:
+    """Set the given properties of nodes. Parameter: rows (`row_id`, `row_PROPERTY`)."""
+    return f"LOAD FROM $rows MATCH (n:{_name(node.label)}) WHERE n.`id` = `row_id` SET {_assigned('n', given)}"
+
+
+def update_edges(relation: RelationDefinition, given: Sequence[str]) -> str:
+    """Set the given properties of edges. Parameter: rows (`row_source`, `row_target`, key and given properties)."""
+    return f"LOAD FROM $rows {_keyed(relation)} SET {_assigned('r', given)}"
+
+
+def known_ids(node: NodeType) -> str:
+    """Return which of the ids exist. Parameter: rows (`row_id`)."""
+    return f"LOAD FROM $rows MATCH (n:{_name(node.label)}) WHERE n.`id` = `row_id` RETURN n.`id` AS `id`"
+
+
+def known_edges(relation: RelationDefinition, given: Sequence[str]) -> str:
+    """Return `row_number` and the given properties of the edges that exist. Parameter: rows (ends, key, `row_number`)."""
+    stored = _returned("r", (p for p in edge_columns(relation) if p.name in given))
+    return f"LOAD FROM $rows {_keyed(relation)} RETURN `row_number` AS `row_number`{stored}"
+
+
+def count_nodes(node: NodeType) -> str:
+    """Return how many nodes a label has."""
+    return f"MATCH (n:{_name(node.label)}) RETURN count(*) AS `count`"
+
+
+def count_edges(relation: RelationDefinition) -> str:
+    """Return how many edges a relation has."""
+    return f"MATCH {_pattern(relation)} RETURN count(*) AS `count`"
+
+
+def export_nodes(node: NodeType) -> str:
+    """Return all nodes of a label."""
+    return f"MATCH (n:{_name(node.label)}) RETURN n.`id` AS `id`{_returned('n', node_columns(node))}"
+
+
+def export_edges(relation: RelationDefinition) -> str:
+    """Return all edges of a relation."""
+    return f"MATCH {_pattern(relation)} RETURN {_whole_edge(relation)}"
+
+
+def nodes_by_ids(node: NodeType) -> str:
+    """Return some nodes. Parameter: rows (`row_id`)."""
+    found = f"MATCH (n:{_name(node.label)}) WHERE n.`id` = `row_id`"
+    return f"LOAD FROM $rows {found} RETURN n.`id` AS `id`{_returned('n', node_columns(node))}"
+
+
+def related_edges(relation: RelationDefinition, rules: Visibility, direction: Direction, *, dated: bool) -> str:
+    """Return the visible edges of some nodes, unordered. Parameters: rows (`row_id`) and, where dated, as_of."""
+    asked = "a" if direction is Direction.OUT else "b"
+    conditions = [f"{asked}.`id` = `row_id`", *_visible(rules, dated=dated)]
+    return f"LOAD FROM $rows MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {_whole_edge(relation)}"
+
+
+def edges_touching(relation: RelationDefinition, rules: Visibility, direction: Direction) -> str:
+    """Return ends and key of the unretracted edges of some nodes. Parameters: rows (`row_id`), limit."""
+    asked = "a" if direction is Direction.OUT else "b"
+    conditions = [f"{asked}.`id` = `row_id`", *_visible(rules, dated=False)]
+    key = [p for p in edge_columns(relation) if p.name in relation.key]
+    ends = f"a.`id` AS `source`, b.`id` AS `target`{_returned('r', key)}"
+    return f"LOAD FROM $rows MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {ends} LIMIT $limit"
+
+
+def edges_between(relation: RelationDefinition) -> str:
+    """Return the edges between two nodes. Parameters: source, target."""
+    return f"MATCH {_pattern(relation)} WHERE a.`id` = $source AND b.`id` = $target RETURN {_whole_edge(relation)}"
+
+
+def purchases() -> str:
+    """Return what households bought, one row a line. Parameters: rows (`row_id`), as_of."""
+    return (
+        "LOAD FROM $rows MATCH (h:`Household`)<-[:`madeBy`]-(b:`Basket`)-[c:`contains`]->(p:`Product`) "
+        "WHERE h.`id` = `row_id` AND b.`business_date` <= $as_of "
+        "RETURN h.`id` AS `household`, p.`id` AS `product`, c.`quantity` AS `quantity`, b.`business_date` AS `day`"
+    )
+
+
+def baskets_of_household(relation: RelationDefinition) -> str:
+    """Return the ids at the other end of `madeBy` or `inSession`. Parameter: household."""
+    return f"MATCH {_pattern(relation)} WHERE b.`id` = $household RETURN a.`id` AS `id`"
+
+
+def count_edges_of(relation: RelationDefinition, ends: Sequence[Direction]) -> str:
+    """Count edges whose named ends are among the given nodes. Parameters: sources, targets, as far as they are named."""
+    tests = {Direction.OUT: "a.`id` IN $sources", Direction.IN: "b.`id` IN $targets"}
+    return f"MATCH {_pattern(relation)} WHERE {' OR '.join(tests[end] for end in ends)} RETURN count(*) AS `count`"
+
+
+def delete_nodes(node: NodeType) -> str:
+    """Remove nodes with their edges. Parameter: ids."""
+    return f"MATCH (n:{_name(node.label)}) WHERE n.`id` IN $ids DETACH DELETE n"
+
+
+def _name(name: str) -> str:
+    # the ontology's names are identifiers; anything else would be a way around parameters
+    if not name.isidentifier():
+        raise ValueError(f"{name[:100]!r} is no name of a label, relation or property")
+    return f"`{name}`"
+
+
+def _pattern(relation: RelationDefinition) -> str:
+    return f"(a:{_name(relation.source)})-[r:{_name(relation.name)}]->(b:{_name(relation.target)})"
+
+
+def _keyed(relation: RelationDefinition) -> str:
+    key = "".join(f" AND r.{_name(name)} = {_row(name)}" for name in relation.key)
+    return f"MATCH {_pattern(relation)} WHERE a.`id` = `row_source` AND b.`id` = `row_target`{key}"
+
+
+def _visible(rules: Visibility, *, dated: bool) -> list[str]:
+    conditions = ["(r.`status` IS NULL OR r.`status` <> 'retracted')"] if rules.edge_status else []
+    if not dated:
+        return conditions
+    ends = {Direction.OUT: "a", Direction.IN: "b"}
+    conditions += [f"{ends[end]}.`business_date` <= $as_of" for end in rules.dated_ends]
+    for variable in (*(["r"] if rules.edge_window else []), *(ends[end] for end in rules.window_ends)):
+        conditions.append(f"({variable}.`valid_from` IS NULL OR {variable}.`valid_from` <= $as_of)")
+        conditions.append(f"({variable}.`valid_to` IS NULL OR $as_of < {variable}.`valid_to`)")
+    return conditions
+
+
+def _whole_edge(relation: RelationDefinition) -> str:
+    return f"a.`id` AS `source`, b.`id` AS `target`{_returned('r', edge_columns(relation))}"
+
+
+def _declared(properties: Iterable[PropertyDefinition]) -> str:
+    return "".join(f"{_name(p.name)} {TYPES[p.kind]}, " for p in properties)
+
+
+def _listed(properties: Iterable[PropertyDefinition]) -> str:
+    return "".join(f", {_name(p.name)}" for p in properties)
+
+
+def _returned(variable: str, properties: Iterable[PropertyDefinition]) -> str:
+    return "".join(f", {variable}.{_name(p.name)} AS {_name(p.name)}" for p in properties)
+
+
+def _assigned(variable: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{variable}.{_name(name)} = {_row(name)}" for name in names)
+
+
+def _row(name: str) -> str:
+    return _name(f"{ROW}{name}")

@@ -1,0 +1,49 @@
+"""Cypher for Graph Data Science: projections that aggregate what the product asks about."""
+
+from kg.neo4j_store.cypher import GENERATION_PROPERTY, Statement, quoted
+from kg.visibility import RETRACTED
+from ontology.schema_types import NodeType, RelationDefinition, RelationKind
+
+__all__ = ["PUBLISHED_GENERATION", "internal_ids", "project_household_products", "project_relation"]
+
+PUBLISHED_GENERATION = Statement(
+    "MATCH (turn:`_ShelfgraphTurn` {relation: $relation}) RETURN coalesce(turn.generation, 0) AS generation"
+)
+
+
+def internal_ids(node_type: NodeType) -> Statement:
+    """Return the server's number and the id of every node of a label: algorithms answer in numbers."""
+    return Statement(f"MATCH (n:{quoted(node_type.label)}) RETURN id(n) AS node, n.id AS id")
+
+
+def project_household_products(*, merchandise_only: bool) -> Statement:
+    """Project one edge from each product to each household that bought it on or before `$as_of`.
+
+    Products with fewer than `$minimum` households are left out. Baskets are walked household by household, each once.
+    """
+    wanted = " AND product.merchandise" if merchandise_only else ""
+    return Statement(
+        "MATCH (household:Household) CALL (household) { "
+        "MATCH (household)<-[:madeBy]-(basket:Basket)-[:contains]->(product:Product) "
+        f"WHERE basket.business_date <= $as_of{wanted} RETURN DISTINCT product }} "
+        "WITH product, collect(household) AS households WHERE size(households) >= $minimum "
+        "UNWIND households AS household "
+        "RETURN gds.graph.project($name, product, household, "
+        "{sourceNodeLabels: ['Product'], targetNodeLabels: ['Household']}, "
+        "{undirectedRelationshipTypes: $undirected}) AS projected"
+    )
+
+
+def project_relation(definition: RelationDefinition, weight_property: str | None) -> Statement:
+    """Project all nodes of a label and the published, not retracted edges of one relation between them."""
+    conditions = [f"edge.{GENERATION_PROPERTY} = $generation"] if definition.kind is RelationKind.DERIVED else []
+    if any(p.name == "status" for p in definition.properties):
+        conditions.append(f"(edge.status IS NULL OR edge.status <> '{RETRACTED}')")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    weight = f"coalesce(toFloat(edge.{quoted(weight_property)}), 0.0)" if weight_property else "1.0"
+    label = quoted(definition.source)
+    return Statement(
+        f"MATCH (one:{label}) OPTIONAL MATCH (one)-[edge:{quoted(definition.name)}]->(other:{label}){where} "
+        f"RETURN gds.graph.project($name, one, other, {{relationshipProperties: {{weight: {weight}}}}}, "
+        "{undirectedRelationshipTypes: $undirected}) AS projected"
+    )
