@@ -1,0 +1,3 @@
+"""Decision rooms, side by side: relations, forecast, recommend, search. What they share is the envelope."""
+
+__all__: list[str] = []

@@ -1,0 +1,105 @@
+"""ForecastError
+├── UnknownProduct         the graph has no such product
+├── UnknownStore           the graph has no such store
+├── HorizonOutOfRange      fewer than 1 or more than 8 weeks were asked for
+├── OtherDay               the request names a day that the release was not built for
+├── InsufficientEvidence   there is too little to forecast from
+│   └── NoHistory          the product was not sold (there) in the weeks before
+├── TooLittleHistory       the lake knows too few weeks to train and hold some out
+└── ForecastArtefactError  the model's files are missing, changed or of another format
+"""
+
+from datetime import date
+
+from kit.errors import ShelfgraphError
+
+__all__ = [
+    "ForecastArtefactError",
+    "ForecastError",
+    "HorizonOutOfRange",
+    "InsufficientEvidence",
+    "NoHistory",
+    "OtherDay",
+    "TooLittleHistory",
+    "UnknownProduct",
+    "UnknownStore",
+]
+
+
+class ForecastError(ShelfgraphError):
+    """A forecast could not be given."""
+
+
+class UnknownProduct(ForecastError):
+    """The graph has no such product."""
+
+    def __init__(self, product_id: str) -> None:
+        self.product_id = product_id
+        super().__init__(f"There is no product '{product_id}'.", "Search for it by type, brand or size to find its id.")
+
+
+class UnknownStore(ForecastError):
+    """The graph has no such store."""
+
+    def __init__(self, store_id: str) -> None:
+        self.store_id = store_id
+        super().__init__(f"There is no store '{store_id}'.", "Leave the store out for a forecast of the whole chain.")
+
+
+class HorizonOutOfRange(ForecastError):
+    """Fewer than 1 or more than the highest number of weeks were asked for."""
+
+    def __init__(self, asked: int, highest: int) -> None:
+        self.asked = asked
+        self.highest = highest
+        super().__init__(f"A horizon of {asked} weeks cannot be forecast.", f"Ask for 1 to {highest} weeks.")
+
+
+class OtherDay(ForecastError):
+    """The request names a day that the release was not built for."""
+
+    def __init__(self, asked: date, served: date) -> None:
+        self.asked = asked
+        self.served = served
+        super().__init__(
+            f"This release forecasts from {served.isoformat()}, not from {asked.isoformat()}.",
+            "Leave as_of out, or ask for the day that is served.",
+        )
+
+
+class InsufficientEvidence(ForecastError):
+    """There is too little to forecast from."""
+
+    def __init__(self, product_id: str, store_id: str | None, reason: str) -> None:
+        self.product_id = product_id
+        self.store_id = store_id
+        where = "" if store_id is None else f" in store '{store_id}'"
+        super().__init__(f"Product '{product_id}'{where} {reason}.", "Ask for the whole chain, or for a product of its category.")
+
+
+class NoHistory(InsufficientEvidence):
+    """The product was not sold (there) in the weeks before."""
+
+    def __init__(self, product_id: str, store_id: str | None, weeks: int) -> None:
+        self.weeks = weeks
+        super().__init__(product_id, store_id, f"was not sold often enough in the last {weeks} weeks")
+
+
+class TooLittleHistory(ForecastError):
+    """The lake knows too few weeks to train and hold some out."""
+
+    def __init__(self, as_of: date, weeks: int) -> None:
+        self.as_of = as_of
+        self.weeks = weeks
+        super().__init__(
+            f"{weeks} complete weeks are known on {as_of.isoformat()}; a back-test needs at least two.",
+            "Ingest an earlier history, or train as of a later day.",
+        )
+
+
+class ForecastArtefactError(ForecastError):
+    """The model's files are missing, changed or of another format."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(f"The forecast artefact's file '{file}' cannot be used: {problem}.", "Run `shelfgraph train` again.")

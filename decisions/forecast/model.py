@@ -1,0 +1,148 @@
+"""The global demand model: one gradient-boosted Tweedie regression over all series and horizons.
+
+It learns how far demand departs from an offset, the logarithm of a level that is taken from the features themselves
+(half the decayed mean, half the mean of alike weeks), so that the trees spend their splits on what changes.
+Log link: `units = exp(offset + sum of trees)`. Deterministic for equal rows and seed.
+
+A damaged text model aborts the whole process inside the library: `DemandModel.from_bytes` takes the digest that the
+artefact's metadata states and parses nothing that does not match it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from decisions.forecast.errors import ForecastArtefactError
+from features.demand import CATEGORICAL_FEATURES, DemandTransform
+from kit.canonical import digest_of_bytes
+
+__all__ = ["DemandModel", "TrainingRows", "level_of", "threads_for", "training_rows"]
+
+LEVEL_FLOOR_UNITS = 0.05
+FIRST_ORIGIN_WEEKS = 9
+ORIGINS = 30
+MAXIMUM_ROWS = 240_000
+SMALL_ROWS = 20_000
+"""Below this, a second thread waits longer than it works."""
+ROUNDS = 120
+PARAMETERS: dict[str, Any] = {
+    "objective": "tweedie",
+    "tweedie_variance_power": 1.3,
+    "learning_rate": 0.1,
+    "num_leaves": 63,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Feature rows (n x F, float32) with the units that followed (n) and the column of the week they were sold in (n)."""
+
+    features: np.ndarray
+    targets: np.ndarray
+    target_weeks: np.ndarray
+
+    def before(self, week: int) -> "TrainingRows":
+        """Return the rows whose target lies before the column `week`."""
+        kept = self.target_weeks < week
+        return TrainingRows(self.features[kept], self.targets[kept], self.target_weeks[kept])
+
+
+def training_rows(
+    transform: DemandTransform, horizons: Sequence[int], *, seed: int, maximum_rows: int = MAXIMUM_ROWS
+) -> TrainingRows:
+    """Return rows of all supported series at the last 30 origins, drawn at random down to about `maximum_rows`.
+
+    Which series are supported is decided at each origin from the past alone. Odd origins take odd horizons and even
+    ones even horizons, which halves the work and loses little: neighbouring horizons tell the same story.
+    """
+    weeks = transform.panel.week_count
+    first = min(max(FIRST_ORIGIN_WEEKS, weeks - ORIGINS), weeks - 1)
+    picks = [(origin, _horizons_of(origin, horizons, weeks)) for origin in range(first, weeks)]
+    supported = {origin: transform.supported(origin) for origin, chosen in picks if chosen}
+    total = sum(len(supported[origin]) * len(chosen) for origin, chosen in picks if chosen)
+    share = min(1.0, maximum_rows / max(total, 1))
+    random = np.random.default_rng(seed)
+    blocks = [_block(transform, origin, supported[origin], chosen, share, random) for origin, chosen in picks if chosen]
+    return TrainingRows(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+
+
+def _horizons_of(origin: int, horizons: Sequence[int], weeks: int) -> list[int]:
+    known = [horizon for horizon in horizons if origin + horizon - 1 < weeks]
+    return [horizon for horizon in known if horizon % 2 == origin % 2] or known
+
+
+def _block(
+    transform: DemandTransform, origin: int, rows: np.ndarray, horizons: list[int], share: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    drawn = rows[random.random(len(rows)) < share]
+    features = transform.features(origin, drawn, horizons)
+    weeks = np.repeat(origin + np.asarray(horizons) - 1, len(drawn))
+    return features.reshape(-1, features.shape[2]), transform.targets(origin, drawn, horizons).reshape(-1), weeks
+
+
+def level_of(names: Sequence[str], features: np.ndarray) -> np.ndarray:
+    """Return the level (units a week, above 0) that the model's offset is the logarithm of."""
+    decayed = features[:, names.index("decayed_6")].astype(np.float64)
+    alike = features[:, names.index("alike_mean")].astype(np.float64)
+    return LEVEL_FLOOR_UNITS + 0.5 * decayed + 0.5 * np.where(np.isnan(alike), decayed, alike)
+
+
+def threads_for(rows: int) -> int:
+    """Return how many threads train on so many rows: a function of the data alone, so that a fit can be repeated."""
+    return 2 if rows >= SMALL_ROWS else 1
+
+
+class DemandModel:
+    """A fitted model over named features.
+
+    Args:
+        booster: the trees.
+        names: feature names in column order.
+    """
+
+    def __init__(self, booster: lightgbm.Booster, names: tuple[str, ...]) -> None:
+        self._booster = booster
+        self.names = names
+
+    @staticmethod
+    def train(rows: TrainingRows, names: tuple[str, ...], *, seed: int, rounds: int = ROUNDS) -> "DemandModel":
+        """Return the model of `rows`."""
+        categorical = [names.index(name) for name in CATEGORICAL_FEATURES if name in names]
+        data = lightgbm.Dataset(
+            rows.features,
+            rows.targets,
+            init_score=np.log(level_of(names, rows.features)),
+            feature_name=list(names),
+            categorical_feature=categorical,
+        )
+        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads_for(len(rows.targets))}
+        return DemandModel(lightgbm.train(parameters, data, rounds), names)
+
+    @staticmethod
+    def from_bytes(content: bytes, digest: str, names: tuple[str, ...], file: str) -> "DemandModel":
+        """Return the model kept in `content`. Raises: ForecastArtefactError when its SHA-256 is not `digest`."""
+        if digest_of_bytes(content) != digest:
+            raise ForecastArtefactError(file, "its content does not match the digest in the metadata")
+        return DemandModel(lightgbm.Booster(model_str=content.decode()), names)
+
+    def to_bytes(self) -> bytes:
+        """Return the text model."""
+        return self._booster.model_to_string().encode()
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return expected units (n, float64) for feature rows (n x F)."""
+        raw = np.asarray(
+            self._booster.predict(features, raw_score=True, num_threads=threads_for(len(features))), dtype=np.float64
+        )
+        return np.asarray(np.exp(raw) * level_of(self.names, features))

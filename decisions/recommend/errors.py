@@ -1,0 +1,107 @@
+"""RecommendationError
+├── UnknownHousehold            the graph has no such household
+├── UnknownProducts             the basket names products that the graph does not have
+├── UnknownStore                the graph has no such store
+├── LimitOutOfRange             fewer than 1 or more than 100 products were asked for
+├── BasketTooLarge              more than 200 products are in the basket
+├── OtherDay                    the request names a day that the release was not built for
+├── NothingSold                 no merchandise was sold on or before the day to learn from
+└── RecommendationArtefactError the ranker's files are missing, changed or of another format
+"""
+
+from datetime import date
+
+from kit.errors import ShelfgraphError
+
+__all__ = [
+    "BasketTooLarge",
+    "LimitOutOfRange",
+    "NothingSold",
+    "OtherDay",
+    "RecommendationArtefactError",
+    "RecommendationError",
+    "UnknownHousehold",
+    "UnknownProducts",
+    "UnknownStore",
+]
+
+NAMED = 20
+"""Products named in an error's text; its fields hold all of them."""
+
+
+class RecommendationError(ShelfgraphError):
+    """Products could not be recommended."""
+
+
+class UnknownHousehold(RecommendationError):
+    """The graph has no such household."""
+
+    def __init__(self, household_id: str) -> None:
+        self.household_id = household_id
+        super().__init__(
+            f"There is no household '{household_id[:80]}'.",
+            "Leave the household out for an answer from the basket or what sells.",
+        )
+
+
+class UnknownProducts(RecommendationError):
+    """The basket names products that the graph does not have."""
+
+    def __init__(self, product_ids: tuple[str, ...]) -> None:
+        self.product_ids = product_ids
+        named = ", ".join(product[:40] for product in product_ids[:NAMED])
+        super().__init__(
+            f"The basket holds {len(product_ids)} unknown products: {named}.", "Take them out, or search for their ids."
+        )
+
+
+class UnknownStore(RecommendationError):
+    """The graph has no such store."""
+
+    def __init__(self, store_id: str) -> None:
+        self.store_id = store_id
+        super().__init__(f"There is no store '{store_id[:80]}'.", "Leave the store out to use the household's own.")
+
+
+class LimitOutOfRange(RecommendationError):
+    """Fewer than 1 or more than the highest number of products were asked for."""
+
+    def __init__(self, asked: int, highest: int) -> None:
+        self.asked = asked
+        self.highest = highest
+        super().__init__(f"A list of {asked} products cannot be given.", f"Ask for 1 to {highest}.")
+
+
+class BasketTooLarge(RecommendationError):
+    """More products are in the basket than an answer looks at."""
+
+    def __init__(self, size: int, highest: int) -> None:
+        self.size = size
+        self.highest = highest
+        super().__init__(f"The basket holds {size} products.", f"Send at most {highest}.")
+
+
+class OtherDay(RecommendationError):
+    """The request names a day that the release was not built for."""
+
+    def __init__(self, asked: date, served: date) -> None:
+        self.asked = asked
+        self.served = served
+        super().__init__(
+            f"This release recommends as of {served}, not as of {asked}.", "Leave `as_of` out, or ask for the day that is served."
+        )
+
+
+class NothingSold(RecommendationError):
+    """No merchandise was sold on or before the day to learn from."""
+
+    def __init__(self, as_of: date) -> None:
+        self.as_of = as_of
+        super().__init__(f"No merchandise was sold on or before {as_of}.", "Ingest sales lines first, or choose a later day.")
+
+
+class RecommendationArtefactError(RecommendationError):
+    """The ranker's files are missing, changed or of another format."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The ranker cannot be used: {problem}", "Run `shelfgraph train` again.")

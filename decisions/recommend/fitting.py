@@ -1,0 +1,158 @@
+"""Training: examples from past baskets, a ranker, and a back-test that decides which system is served."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
+from decisions.recommend.errors import NothingSold
+from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
+from decisions.recommend.lists import list_tables
+from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
+from decisions.recommend.ranking import Ranking, RankingSystem
+from decisions.recommend.scoring import list_quality
+from features.recommend_population import PopulationBefore, read_promotions
+from features.recommend_relations import Neighbours, neighbours_by_relation
+from features.recommend_tables import InMemory, read_serving_features, serving_tables
+from features.repertoire import IntArray, Origins, Purchases, day_number, read_purchases
+from kit.canonical import canonical_bytes, digest_of_bytes
+from kit.progress import Progress
+from lake.ports import Lake
+
+__all__ = [
+    "BASKETS_PER_HOUSEHOLD",
+    "MODEL_SYSTEM",
+    "Trained",
+    "World",
+    "fit",
+    "held_out_baskets",
+    "read_world",
+    "train_ranker",
+    "training_baskets",
+]
+
+HELD_OUT_DAYS = 14
+"""The last days of the year that training never sees: the back-test ranks each household's first basket in them."""
+BASKETS_PER_HOUSEHOLD = 5
+LEAST_HISTORY = 2
+"""Baskets that a household must have behind it to be an example."""
+LEAST_ORIGINS = 50
+"""Origins with a hit below which no ranker is trained, and back-test origins below which none is trusted."""
+REVEALED_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What was known on one day: purchases, the population's facts, and the relations' edges as arrays."""
+
+    purchases: Purchases
+    population: PopulationBefore
+    neighbours: Mapping[str, Neighbours]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The ranker, None when there was too little to learn from, and what the back-test measured."""
+
+    ranker: Ranker | None
+    system: str
+    figures: Mapping[str, float]
+
+
+def fit(
+    lake: Lake, *, as_of: date, edges: Mapping[str, pa.Table], seed: int, progress: Progress
+) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+    """Train the ranker on what was known on `as_of` and return (artefact, feature tables, figures).
+
+    Args:
+        lake: sales_lines and products; promotion_weeks where there are any.
+        as_of: the last business day that is known. Later facts change nothing.
+        edges: by relation name, `isBoughtWith` and `isComplementTo` as published on `as_of`; others are ignored.
+        seed: for the sampling of examples and of the trees.
+        progress: is told of each stage.
+
+    Raises:
+        NothingSold: no merchandise was sold on or before `as_of`.
+        TableMissing: the lake lacks sales_lines or products.
+    """
+    with progress.stage("Reading purchases and promotions"):
+        world = read_world(lake, as_of, edges)
+    with progress.stage("Training the ranker"):
+        trained = _train_and_test(world, seed)
+    with progress.stage("Computing features for serving"):
+        features = serving_tables(world.purchases, world.population)
+    with progress.stage("Ranking for every household"):
+        served = trained.ranker if trained.system == MODEL_SYSTEM else None
+        facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
+        features |= list_tables(Ranking(facts, world.neighbours, system))
+    return _artefact(trained, as_of, seed), features, dict(trained.figures)
+
+
+def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:
+    """Read what was known on `as_of`. Raises: NothingSold, TableMissing."""
+    purchases = read_purchases(lake, as_of)
+    if not len(purchases.basket_day):
+        raise NothingSold(as_of)
+    first_day = int(purchases.basket_day.min()) - 7
+    population = PopulationBefore(purchases, read_promotions(lake, purchases, first_day))
+    return World(purchases, population, neighbours_by_relation(edges, purchases.product_ids, as_of))
+
+
+def training_baskets(purchases: Purchases, before_day: int, per_household: int = BASKETS_PER_HOUSEHOLD) -> IntArray:
+    """Return each household's latest baskets before `before_day` that have enough history behind them."""
+    usable = np.flatnonzero((purchases.basket_day < before_day) & (purchases.basket_place >= LEAST_HISTORY))
+    household = purchases.basket_household[usable]
+    after = np.searchsorted(household, household, side="right")
+    return usable[after - np.arange(len(usable)) <= per_household]
+
+
+def held_out_baskets(purchases: Purchases, from_day: int) -> IntArray:
+    """Return each household's first basket on or after `from_day` that has enough history behind it."""
+    usable = np.flatnonzero((purchases.basket_day >= from_day) & (purchases.basket_place >= LEAST_HISTORY))
+    household = purchases.basket_household[usable]
+    return usable[np.r_[True, household[1:] != household[:-1]]] if len(usable) else usable
+
+
+def train_ranker(world: World, baskets: IntArray, seed: int) -> Ranker | None:
+    """Train on the moments before the named baskets; None when too few of them can be learnt from."""
+    origins = origins_before(world.purchases, baskets)
+    examples = _examples(world, origins, REVEALED_SHARE, seed, only_hits=True)
+    if len(np.unique(examples.origin)) < LEAST_ORIGINS:
+        return None
+    return fit_ranker(examples, seed)
+
+
+def _train_and_test(world: World, seed: int) -> Trained:
+    purchases = world.purchases
+    from_day = day_number(purchases.as_of) - HELD_OUT_DAYS + 1
+    ranker = train_ranker(world, training_baskets(purchases, from_day), seed)
+    origins = origins_before(purchases, held_out_baskets(purchases, from_day))
+    if not len(origins):
+        return Trained(None, DECAYED_FREQUENCIES[0], {"backtest_origins": 0.0})
+    examples = _examples(world, origins, 0.0, seed)
+    wanted = np.bincount(outcomes(purchases, origins).origin, minlength=len(origins))
+    scores = {system: baseline_scores(system, examples.figures) for system in DECAYED_FREQUENCIES}
+    if ranker is not None and len(origins) >= LEAST_ORIGINS:
+        scores[MODEL_SYSTEM] = ranker.scores(examples.figures)
+    ndcg = {
+        system: float(list_quality(examples.origin, examples.product, score, examples.label, wanted).ndcg.mean())
+        for system, score in scores.items()
+    }
+    best = max(sorted(ndcg), key=lambda system: ndcg[system])
+    figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
+    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins))})
+
+
+def _examples(world: World, origins: Origins, revealed_share: float, seed: int, *, only_hits: bool = False) -> Examples:
+    return build_examples(world.purchases, world.population, world.neighbours, origins, revealed_share, seed, only_hits=only_hits)
+
+
+def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
+    about = {"format": "recommend-1", "system": trained.system, "as_of": as_of, "seed": seed, "figures": dict(trained.figures)}
+    if trained.ranker is None:
+        return {"recommend.json": canonical_bytes({**about, "model": None})}
+    text = trained.ranker.text()
+    return {"recommend.json": canonical_bytes({**about, "model": digest_of_bytes(text)}), "ranker.txt": text}

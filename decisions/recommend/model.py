@@ -1,0 +1,101 @@
+"""The ranker: LambdaRank over the candidates of each origin, and what each group of features brought to a score."""
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from decisions.recommend.errors import RecommendationArtefactError
+from decisions.recommend.examples import Examples
+from features.recommend_transform import FEATURES, GROUP_OF_FEATURE, GROUPS
+from features.repertoire import FloatArray
+from kit.canonical import digest_of_bytes
+
+__all__ = ["MODEL_SYSTEM", "Ranker", "fit_ranker", "open_ranker"]
+
+MODEL_SYSTEM = "shelfgraph"
+"""The name of the ranker among the systems that may be served."""
+ROUNDS = 45
+THREADS = 2
+"""Fixed, since LightGBM promises equal models only for an equal number of threads. Small sets use one: threads only wait."""
+SMALL = 50_000
+"""Rows of examples below which one thread trains, and a tenth of them below which one predicts."""
+PARAMETERS = {
+    "objective": "lambdarank",
+    "learning_rate": 0.15,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "lambdarank_truncation_level": 20,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.6,
+    "bagging_freq": 5,
+    "lambda_l2": 5.0,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+_BY_GROUP = np.argsort(GROUP_OF_FEATURE, kind="stable")
+_FIRST_OF_GROUP = np.searchsorted(GROUP_OF_FEATURE[_BY_GROUP], np.arange(len(GROUPS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """A trained ranker. `base` is what every score starts from: a score is `base` plus its contributions."""
+
+    booster: lightgbm.Booster
+    base: float
+
+    def scores(self, figures: npt.NDArray[np.float32]) -> FloatArray:
+        """Return the score of each row; only their order within one origin means something."""
+        if not len(figures):
+            return np.empty(0)
+        return np.asarray(self.booster.predict(figures, num_threads=1), dtype=np.float64)
+
+    def contributions(self, figures: npt.NDArray[np.float32]) -> FloatArray:
+        """Return what each of `GROUPS` brought to the score of each row (Shapley values of the trees, summed by group)."""
+        if not len(figures):
+            return np.empty((0, len(GROUPS)))
+        threads = THREADS if len(figures) >= SMALL // 10 else 1
+        values = np.asarray(self.booster.predict(figures, pred_contrib=True, num_threads=threads), dtype=np.float64)
+        # row by row, so that a row's sums do not depend on how many rows are asked for; a matrix product's may
+        return np.asarray(np.add.reduceat(np.take(values, _BY_GROUP, axis=1), _FIRST_OF_GROUP, axis=1))
+
+    def text(self) -> bytes:
+        """Return the model as LightGBM writes it."""
+        return str(self.booster.model_to_string()).encode()
+
+
+def fit_ranker(examples: Examples, seed: int) -> Ranker:
+    """Train on examples each of whose origins has a hit. Equal examples and seed give equal bytes."""
+    queries = np.unique(examples.origin, return_counts=True)[1]
+    threads = {"num_threads": THREADS if len(examples.label) >= SMALL else 1}
+    data = lightgbm.Dataset(
+        examples.figures,
+        examples.label,
+        group=queries,
+        feature_name=list(FEATURES),
+        params={"max_bin": PARAMETERS["max_bin"], "verbosity": -1, **threads},
+        free_raw_data=True,
+    )
+    booster = lightgbm.train({**PARAMETERS, **threads, "seed": seed}, data, num_boost_round=ROUNDS)
+    return _with_base(booster)
+
+
+def open_ranker(text: bytes, digest: str) -> Ranker:
+    """Read a model after checking its digest: a damaged one must never reach LightGBM, which ends the process on it.
+
+    Raises: RecommendationArtefactError.
+    """
+    if digest_of_bytes(text) != digest:
+        raise RecommendationArtefactError("the model's text was changed after training.")
+    booster = lightgbm.Booster(model_str=text.decode())
+    if tuple(booster.feature_name()) != FEATURES:
+        raise RecommendationArtefactError("it was trained on other features than this version computes.")
+    return _with_base(booster)
+
+
+def _with_base(booster: lightgbm.Booster) -> Ranker:
+    nothing = np.full((1, len(FEATURES)), np.nan, np.float32)
+    return Ranker(booster, float(np.asarray(booster.predict(nothing, pred_contrib=True, num_threads=1))[0, -1]))

@@ -1,0 +1,109 @@
+"""Sentences and paths for related products.
+
+How contributions add up: the first path is the derived edge itself and contributes its whole strength, because the edge's
+strength is what was measured. The other paths show where the two products stand in the catalogue and whether they share
+baskets; they contribute 0. So the contributions of an explanation sum to the strength.
+"""
+
+from datetime import date
+
+from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
+from decisions.relations.surroundings import Surroundings
+from kg.ports import Edge, NodeRef, PropertyValue
+
+__all__ = ["evidence_of", "explain"]
+
+FACT = "fact"
+
+
+def explain(edge: Edge, around: Surroundings) -> Explanation:
+    """Return the sentence and the paths behind one related product. `edge` runs from it to the product asked about."""
+    paths = [ExplanationPath((_hop(edge, around, backwards=True),), _number(edge, "strength") or 0.0)]
+    shared = _through_category(edge, around)
+    if shared:
+        paths.append(ExplanationPath(shared, 0.0))
+    companion = around.companions.get(edge.source.id)
+    if companion is not None and edge.relation != "isBoughtWith":
+        paths.append(ExplanationPath((_hop(companion, around, backwards=False),), 0.0))
+    return Explanation(_sentence(edge, around), tuple(paths))
+
+
+def evidence_of(edge: Edge) -> Evidence:
+    """Return the evidence fields of an edge. A plain fact has the grade `fact` and no strength."""
+    sources = edge.properties.get("sources")
+    return Evidence(
+        strength=_number(edge, "strength"),
+        low=_number(edge, "low"),
+        high=_number(edge, "high"),
+        unit=_text(edge, "unit"),
+        events=_count(edge, "events"),
+        support=_count(edge, "support"),
+        first_observed=_day(edge, "first_observed"),
+        last_observed=_day(edge, "last_observed"),
+        grade=_text(edge, "grade") or FACT,
+        sources=sources if isinstance(sources, tuple) else (),
+        assertion_id=_text(edge, "assertion_id"),
+        scope=_text(edge, "scope"),
+        run_id=_text(edge, "run_id"),
+        model_version=_text(edge, "model_version"),
+    )
+
+
+def _through_category(edge: Edge, around: Surroundings) -> tuple[Hop, ...]:
+    """Return the shortest way over the categories from the asked product to the other; none when they share no category."""
+    ups, downs = around.ascents.get(around.asked.id, ()), around.ascents.get(edge.source.id, ())
+    reached = {step.target.id: place for place, step in enumerate(downs)}
+    for place, step in enumerate(ups):
+        if step.target.id in reached:
+            up = tuple(_hop(one, around, backwards=False) for one in ups[: place + 1])
+            down = tuple(_hop(one, around, backwards=True) for one in reversed(downs[: reached[step.target.id] + 1]))
+            return up + down
+    return ()
+
+
+def _hop(edge: Edge, around: Surroundings, *, backwards: bool) -> Hop:
+    return Hop(_name(edge.source, around), edge.relation, _name(edge.target, around), evidence_of(edge), backwards)
+
+
+def _name(node: NodeRef, around: Surroundings) -> NodeName:
+    return NodeName(node.label, node.id, around.names[(node.label, node.id)])
+
+
+def _sentence(edge: Edge, around: Surroundings) -> str:
+    other, asked = _name(edge.source, around).display_name, _name(edge.target, around).display_name
+    strength, events, support = _number(edge, "strength") or 0.0, _count(edge, "events"), _count(edge, "support")
+    low, high = _number(edge, "low") or 0.0, _number(edge, "high") or 0.0
+    if edge.relation == "isSubstituteFor":
+        return (
+            f"Buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
+            f"would count, as far as it still sells: {events} baskets by {support} of them in 13 weeks."
+        )
+    if edge.relation == "isComplementTo":
+        return (
+            f"{100 * strength:.1f} ({100 * low:.1f} to {100 * high:.1f}) of 100 baskets with {asked} hold {other} beyond the "
+            f"households' habits: {events} baskets in common of {support} households."
+        )
+    return (
+        f"{other} and {asked} meet {strength:.1f} times ({low:.1f} to {high:.1f}) as often as their popularity explains: "
+        f"{events} baskets in common of {support} households."
+    )
+
+
+def _number(edge: Edge, name: str) -> float | None:
+    value: PropertyValue = edge.properties.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _count(edge: Edge, name: str) -> int | None:
+    value = edge.properties.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _text(edge: Edge, name: str) -> str | None:
+    value = edge.properties.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _day(edge: Edge, name: str) -> date | None:
+    value = edge.properties.get(name)
+    return value if isinstance(value, date) else None

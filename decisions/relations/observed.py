@@ -1,0 +1,122 @@
+"""The facts that relations are derived from, as known at the end of one day, in memory."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from features.co_purchase import (
+    LARGEST_TRIP_STRATUM,
+    Support,
+    household_purchases,
+    product_support,
+    supported_lines,
+    trips,
+)
+from features.household_shares import HouseholdShares, household_shares
+from lake.ports import Lake
+
+__all__ = ["Observed", "Repertoire", "observe", "observe_repertoire"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repertoire:
+    """The products by position, and what households take of them within a category: what substitutes are derived from."""
+
+    products: pa.Table
+    shares: HouseholdShares
+
+    @property
+    def type_codes(self) -> np.ndarray:
+        """The product type of each product as a number, -1 where unknown."""
+        return _codes(self.products["product_type"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """Products by position, baskets by number, and what was counted over them.
+
+    `bought` has an int32 one per product and basket. `by_stratum` and `by_household_stratum` count baskets by product and
+    cell (trips of like size; one household's trips of like size), `stratum_trips` and `household_stratum_trips` all trips
+    of each cell.
+    """
+
+    as_of: date
+    products: pa.Table
+    bought: sparse.csr_array
+    household: np.ndarray
+    day: np.ndarray
+    by_stratum: sparse.csr_array
+    stratum_trips: np.ndarray
+    by_household_stratum: sparse.csr_array
+    household_stratum_trips: np.ndarray
+    repertoire: Repertoire
+
+    @property
+    def ids(self) -> pa.Array:
+        """Product ids in position order."""
+        return self.products["product_id"].combine_chunks()
+
+    @property
+    def category_codes(self) -> np.ndarray:
+        """The category of each product as a number, -1 where unknown."""
+        return _codes(self.products["category"])
+
+
+def observe(lake: Lake, as_of: date, need: Support) -> Observed:
+    """Read what relations need from the lake. Nothing dated after `as_of` is counted. Raises: TableMissing."""
+    repertoire = observe_repertoire(lake, as_of, need)
+    products = repertoire.products
+    visits = lake.to_arrow(
+        trips(lake, as_of).select("basket", "basket_id", "household_id", "day", "trip_stratum").order_by("basket")
+    )
+    bought = _bought(lake.to_arrow(supported_lines(lake, as_of, need)), visits, products.num_rows)
+    household = visits["household_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    stratum = visits["trip_stratum"].to_numpy()
+    # halves of the strata: a household has too few trips for all of them
+    cell = household * (LARGEST_TRIP_STRATUM // 2 + 1) + stratum // 2
+    return Observed(
+        as_of=as_of,
+        products=products,
+        bought=bought,
+        household=household,
+        day=visits["day"].cast(pa.int32()).to_numpy(),
+        by_stratum=_by_group(bought, stratum),
+        stratum_trips=np.bincount(stratum),
+        by_household_stratum=_by_group(bought, cell),
+        household_stratum_trips=np.bincount(cell),
+        repertoire=repertoire,
+    )
+
+
+def observe_repertoire(lake: Lake, as_of: date, need: Support) -> Repertoire:
+    """Read what substitutes need from the lake. Nothing dated after `as_of` is counted. Raises: TableMissing."""
+    products = lake.to_arrow(product_support(lake, as_of, need))
+    purchases = lake.to_arrow(household_purchases(lake, as_of, need))
+    return Repertoire(products, household_shares(purchases, products.num_rows, as_of))
+
+
+def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_array:
+    baskets = pc.index_in(lines["basket_id"].combine_chunks(), value_set=visits["basket_id"].combine_chunks()).to_numpy()
+    ones = np.ones(lines.num_rows, dtype=np.int32)
+    matrix = sparse.csr_array((ones, (lines["position"].to_numpy(), baskets)), shape=(products, visits.num_rows))
+    matrix.sort_indices()
+    return matrix
+
+
+def _by_group(bought: sparse.csr_array, group: np.ndarray) -> sparse.csr_array:
+    """Count each product's baskets by the group they belong to."""
+    row = np.repeat(np.arange(bought.shape[0]), np.diff(bought.indptr))
+    groups = int(group.max(initial=-1)) + 1
+    counted = sparse.coo_array((bought.data, (row, group[bought.indices])), shape=(bought.shape[0], groups)).tocsr()
+    counted.sum_duplicates()
+    counted.sort_indices()
+    return counted
+
+
+def _codes(values: pa.ChunkedArray) -> np.ndarray:
+    codes = pc.dictionary_encode(values.combine_chunks()).indices
+    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -1,0 +1,69 @@
+"""`isSubstituteFor`: what the buyers of a product already take of its category, among what still sells."""
+
+import numpy as np
+
+from decisions.relations.closeness import Closeness
+from decisions.relations.edges import Candidates, best_of_target
+from decisions.relations.intervals import mean_share
+from decisions.relations.observed import Repertoire
+from features.household_shares import HouseholdShares
+
+__all__ = ["UNIT", "substitutes"]
+
+UNIT = "repertoire_share"
+"""What a buyer of the missing product gives to the replacement: 1 for a purchase today, half for one 4 weeks ago; in the
+mean over buyers, times the part of its usual rate at which the replacement still sells, three quarters for another type."""
+
+OTHER_TYPE = 0.75
+"""A replacement of another product type than the missing one, or of none known, counts three quarters."""
+
+PRIOR_BUYERS = 5.0
+LARGEST_PRIOR = 0.5
+
+
+def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: int) -> Candidates:
+    """Return the strongest replacements (source) of each product (target), by the share its buyers give them.
+
+    Candidates are products of the category that a buyer of the target took in the last 13 weeks and that sold in the last 2;
+    events are the buyers' baskets with them in these weeks, support the buyers that took them. The strength is the mean share
+    that buyers of the target give the source (`features.household_shares`), drawn to the source's popularity as 5 further
+    buyers would draw it, times how far the source still sells at its usual rate, and less for another type. Closeness in the
+    graph weighs that popularity by 1 to 2: it orders replacements of products with few buyers, and can hardly move the
+    others.
+
+    But for types this is the simple baseline that no richer score of ours has beaten where it was measured (`bench
+    switching`): most of what former buyers take next is what they took before, of what is on the shelf. The served edges stay
+    a little below that baseline there, since each needs a buyer's purchase and products with enough sales. Types cost hardly
+    anything, and keep apart what a household has beside the target from what it takes in place of it. The strength is no
+    diversion ratio: nobody was kept from buying the target. The interval is that of the mean over households; it leaves
+    out doubt about the prior and about availability.
+
+    Args:
+        repertoire: the facts.
+        closeness: how alike products are in the graph.
+        per_product: how many replacements a product keeps.
+    """
+    shares = repertoire.shares
+    totals = shares.totals()
+    missing, taken = totals.row.astype(np.int64), totals.col.astype(np.int64)
+    weight = shares.availability[taken] * _alike(repertoire.type_codes, missing, taken)
+    prior = _prior(shares, missing, taken, closeness)
+    strength = (totals.data + prior) / (shares.buyers[missing] + PRIOR_BUYERS) * weight
+    kept = np.flatnonzero(best_of_target(taken, missing, strength, per_product) & (strength > 0))
+    missing, taken = missing[kept], taken[kept]
+    seen = shares.details(missing, taken)
+    given = totals.data[kept] + prior[kept], seen.squares + prior[kept], shares.buyers[missing] + PRIOR_BUYERS
+    estimate = mean_share(*given).times(weight[kept])
+    return Candidates(taken, missing, estimate, seen.baskets, seen.households, seen.first_day, seen.last_day)
+
+
+def _alike(kind: np.ndarray, missing: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    return np.where((kind[missing] == kind[taken]) & (kind[missing] >= 0), 1.0, OTHER_TYPE)
+
+
+def _prior(shares: HouseholdShares, missing: np.ndarray, taken: np.ndarray, closeness: Closeness) -> np.ndarray:
+    """Return what the further buyers give: each takes the source today with the probability that its popularity suggests."""
+    others = shares.category_popularity[missing] - shares.popularity[missing]
+    popularity = shares.popularity[taken] / np.maximum(others, 1.0)
+    near = closeness.of(missing, taken)
+    return np.asarray(PRIOR_BUYERS * np.minimum(popularity * (1.0 + near), LARGEST_PRIOR))

@@ -1,0 +1,96 @@
+"""Features of weekly demand: one transform, the same for training at past origins and for serving today.
+
+An origin is a number of known weeks: at origin `t` the transform reads sales of the columns `[0, t)` alone, and
+forecasts column `t + horizon - 1`. Promotion columns from `t` on are read for as many weeks as the panel's plan
+covers (`planned_weeks`), so that training sees exactly as much of the future plan as serving will.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.demand_history import HISTORY_FEATURES, history_block
+from features.demand_neighbours import Neighbours
+from features.demand_panel import DemandPanel
+from features.demand_plan import PLAN_FEATURES, plan_block
+from features.demand_relations import RELATION_FEATURES, relation_block
+
+__all__ = ["CATEGORICAL_FEATURES", "FEATURE_GROUPS", "PARENT_PREFIX", "DemandTransform"]
+
+CALENDAR_FEATURES = ("horizon", "day_of_month", "chain_trend")
+CATEGORICAL_FEATURES = ("display_code_target", "mailer_code_target")
+PARENT_PREFIX = "chain_of_product_"
+SUPPORT_WEEKS = 26
+MINIMUM_SUPPORT = 8
+RECENT_WEEKS = 13
+
+FEATURE_GROUPS: dict[str, str] = {
+    **HISTORY_FEATURES,
+    **PLAN_FEATURES,
+    **RELATION_FEATURES,
+    **dict.fromkeys(CALENDAR_FEATURES, "calendar"),
+}
+"""The driver that each feature belongs to: own_history, price, promotion, neighbours or calendar."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemandTransform:
+    """Feature rows of a panel.
+
+    Args:
+        panel: the series to describe.
+        chain: the chain panel; the same object for a chain transform.
+        relations: neighbours over the chain panel, or None to leave every neighbour feature out.
+    """
+
+    panel: DemandPanel
+    chain: DemandPanel
+    relations: Neighbours | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the feature columns, in order."""
+        own = (*HISTORY_FEATURES, *PLAN_FEATURES)
+        parent = () if self.panel is self.chain else tuple(PARENT_PREFIX + name for name in own)
+        relation = tuple(RELATION_FEATURES) if self.relations is not None else ()
+        return (*own, *parent, *relation, *CALENDAR_FEATURES)
+
+    def supported(self, origin: int) -> np.ndarray:
+        """Return the rows (int64) with enough evidence at `origin`: sold in 8 of the last 26 weeks, and in one of the last 13."""
+        sold = self.panel.units[:, max(0, origin - SUPPORT_WEEKS) : origin] > 0
+        enough = (sold.sum(axis=1) >= MINIMUM_SUPPORT) & sold[:, -RECENT_WEEKS:].any(axis=1)
+        return np.flatnonzero(enough)
+
+    def features(self, origin: int, rows: np.ndarray, horizons: Sequence[int]) -> np.ndarray:
+        """Return float32 features, len(horizons) x len(rows) x F.
+
+        Raises:
+            ValueError: the origin lies outside the panel.
+        """
+        if not 1 <= origin <= self.panel.week_count:
+            raise ValueError(f"origin {origin} lies outside the panel's {self.panel.week_count} weeks")
+        history = history_block(self.panel, origin, rows)
+        parents = self.panel.parent[rows]
+        whole_chain = self.panel is self.chain
+        parent_history = None if whole_chain else history_block(self.chain, origin, parents)
+        blocks = []
+        for horizon in horizons:
+            parts = [history, plan_block(self.panel, origin, horizon, rows)]
+            if parent_history is not None:
+                parts += [parent_history, plan_block(self.chain, origin, horizon, parents)]
+            if self.relations is not None:
+                parts.append(relation_block(self.chain, self.relations, origin, horizon)[parents])
+            parts.append(self._calendar(origin, horizon, len(rows)))
+            blocks.append(np.concatenate(parts, axis=1))
+        return np.stack(blocks)
+
+    def targets(self, origin: int, rows: np.ndarray, horizons: Sequence[int]) -> np.ndarray:
+        """Return the units that were sold, len(horizons) x len(rows); the weeks must lie inside the panel."""
+        return np.stack([self.panel.units[rows, origin + horizon - 1] for horizon in horizons])
+
+    def _calendar(self, origin: int, horizon: int, count: int) -> np.ndarray:
+        total = self.chain.units[:, :origin].sum(axis=0)
+        trend = total[-4:].mean() / max(float(total[-13:].mean()), 1e-9)
+        day = self.panel.target_week(origin + horizon - 1).day
+        return np.tile(np.asarray([horizon, day, trend], dtype=np.float32), (count, 1))

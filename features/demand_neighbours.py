@@ -1,0 +1,91 @@
+"""Neighbours of a product as sparse weights: declared by edges of the graph, or siblings of its category and type.
+
+An edge `A -> B` of any of the relations speaks about B: A is a substitute of B, a complement to B, bought with B. Row B
+of the weights therefore holds the sources of the edges into B.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from features.demand_panel import DemandPanel
+
+__all__ = ["NEIGHBOUR_RELATIONS", "Neighbours", "neighbours"]
+
+NEIGHBOUR_RELATIONS = ("isSubstituteFor", "isComplementTo", "isBoughtWith")
+MAXIMUM_NEIGHBOURS = 10
+"""Per product and relation, the strongest first: weaker edges add noise and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Row-normalised N x N weights (float32 CSR) by relation, and sibling codes (int32, N) by grouping."""
+
+    weights: Mapping[str, sparse.csr_array]
+    siblings: Mapping[str, np.ndarray]
+
+    def mean(self, relation: str, values: np.ndarray) -> np.ndarray:
+        """Return the weighted mean of `values` (N x K, no NaN) over each row's neighbours; NaN without any."""
+        weights = self.weights.get(relation)
+        if weights is None:
+            return np.full(values.shape, np.nan, dtype=np.float32)
+        averaged = np.asarray(weights @ values, dtype=np.float32)
+        averaged[np.diff(weights.indptr) == 0] = np.nan
+        return averaged
+
+    def sibling_sum(self, grouping: str, values: np.ndarray) -> np.ndarray:
+        """Return the sum of `values` (N x K) over each row's siblings, the row itself left out."""
+        codes = self.siblings[grouping]
+        columns = [np.bincount(codes, weights=values[:, k])[codes] - values[:, k] for k in range(values.shape[1])]
+        return np.stack(columns, axis=1)
+
+
+def neighbours(panel: DemandPanel, edges: Mapping[str, pa.Table] | None) -> Neighbours:
+    """Return the neighbours of the panel's products.
+
+    Args:
+        panel: the chain panel.
+        edges: by relation, tables with `source`, `target` and `strength` built from facts up to the panel's day; None
+            or a missing relation leaves that relation without neighbours. Retracted edges and edges of a scope other
+            than `chain` are left out where the columns are there.
+    """
+    given = edges or {}
+    weights = {name: _weights(panel, given[name]) for name in NEIGHBOUR_RELATIONS if name in given and given[name].num_rows}
+    return Neighbours(weights=weights, siblings={"category": panel.category, "type": panel.product_type})
+
+
+def _weights(panel: DemandPanel, edges: pa.Table) -> sparse.csr_array:
+    used = _usable(edges)
+    ids = pa.array(panel.product_ids, pa.string())
+    row, column = (_positions(used[end], ids) for end in ("target", "source"))
+    strength = np.asarray(used["strength"].cast(pa.float64()).to_numpy(), dtype=np.float64)
+    kept = (row >= 0) & (column >= 0) & (row != column) & (strength > 0)
+    row, column, strength = _strongest(row[kept], column[kept], strength[kept])
+    total = np.bincount(row, weights=strength, minlength=len(ids))
+    shares = (strength / total[row]).astype(np.float32)
+    return sparse.csr_array((shares, (row, column)), shape=(len(ids), len(ids)))
+
+
+def _usable(edges: pa.Table) -> pa.Table:
+    if "status" in edges.column_names:
+        edges = edges.filter(pc.not_equal(edges["status"], "retracted"))
+    if "scope" in edges.column_names:
+        edges = edges.filter(pc.equal(edges["scope"], "chain"))
+    return edges
+
+
+def _positions(column: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
+    found = pc.index_in(column.cast(pa.string()).combine_chunks(), value_set=ids)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _strongest(row: np.ndarray, column: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    order = np.lexsort((column, -strength, row))
+    row, column, strength = row[order], column[order], strength[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
+    kept = rank < MAXIMUM_NEIGHBOURS
+    return row[kept], column[kept], strength[kept]

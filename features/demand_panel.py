@@ -1,0 +1,198 @@
+"""Weekly demand as a panel: one row per product (or product in a store), one column per complete week.
+
+Only facts with `business_date <= as_of` are read, and only weeks that had ended by then and were covered from their
+Monday on. The weeks to forecast are those of `(as_of, as_of + 8 weeks]`, the first being the week after the last
+complete one.
+
+The promotion plan: rows of `promotion_weeks` for weeks after the last complete one are facts about the future that a
+retailer decides ahead. They are read as the plan when `promotion_plan` is true and they are there; a week without any
+such row has no known plan, which is not the same as a week without promotions.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.demand_columns import floats, row_positions, scatter, week_numbers
+from features.demand_promotions import MAXIMUM_HORIZON_WEEKS, promotion_matrices
+from kit.errors import ShelfgraphError
+from lake import Lake
+
+__all__ = ["MAXIMUM_HORIZON_WEEKS", "DemandPanel", "NoCompleteWeek", "chain_panel", "store_panel"]
+
+WEEK = timedelta(days=7)
+MINIMUM_WEEKS_SOLD = 4
+"""Series that sold in fewer weeks than this are left out of a panel: nothing can be learned from them."""
+
+
+class NoCompleteWeek(ShelfgraphError):
+    """The lake holds no complete week of sales on a day."""
+
+    def __init__(self, as_of: date) -> None:
+        self.as_of = as_of
+        super().__init__(
+            f"No complete week of sales is known on {as_of.isoformat()}.", "Ingest an earlier history, or name a later day."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DemandPanel:
+    """N series over T complete weeks. Arrays are float32 unless said otherwise.
+
+    `units`, `price` (units of currency per unit, after discounts; NaN without a sale) and `discount` (retail discount
+    as a share of the undiscounted price; NaN without a sale) are N x T. `display` and `mailer` (share of the stores
+    with promotion rows in which the product is promoted; 0 or 1 for a store) and `display_code`, `mailer_code`
+    (position of the location in `locations`, int16; -1 none) are N x (T + 8), NaN (-1) where `planned_weeks` ends.
+    `category` and `product_type` are int32 codes. `parent` (int64) is the row of the chain panel, its own row for the chain.
+    """
+
+    as_of: date
+    weeks: tuple[date, ...]
+    product_ids: tuple[str, ...]
+    store_ids: tuple[str, ...] | None
+    units: np.ndarray
+    price: np.ndarray
+    discount: np.ndarray
+    display: np.ndarray
+    mailer: np.ndarray
+    display_code: np.ndarray
+    mailer_code: np.ndarray
+    category: np.ndarray
+    product_type: np.ndarray
+    parent: np.ndarray
+    planned_weeks: int
+
+    @property
+    def week_count(self) -> int:
+        """How many complete weeks are known."""
+        return len(self.weeks)
+
+    def target_week(self, week: int) -> date:
+        """Return the Monday of the column `week`, which may lie after the last known one."""
+        return self.weeks[0] + week * WEEK
+
+
+def chain_panel(
+    lake: Lake, *, as_of: date, promotion_plan: bool = True, minimum_weeks_sold: int = MINIMUM_WEEKS_SOLD
+) -> DemandPanel:
+    """Return weekly demand of merchandise per product over all stores.
+
+    Args:
+        lake: `sales_lines`, `promotion_weeks` and `products` are read.
+        as_of: everything with `business_date <= as_of` is known.
+        promotion_plan: whether promotion rows of later weeks count as a plan known at `as_of`.
+        minimum_weeks_sold: products that sold in fewer complete weeks are left out.
+
+    Raises:
+        NoCompleteWeek: nothing is known for a whole week at `as_of`.
+    """
+    return _panel(lake, ("product_id",), as_of, promotion_plan, minimum_weeks_sold, parent=None)
+
+
+def store_panel(
+    lake: Lake, chain: DemandPanel, *, promotion_plan: bool = True, minimum_weeks_sold: int = MINIMUM_WEEKS_SOLD
+) -> DemandPanel:
+    """Return weekly demand per product and store as of the chain panel's day, for products of the chain panel.
+
+    Raises:
+        NoCompleteWeek: nothing is known for a whole week at `as_of`.
+    """
+    return _panel(lake, ("product_id", "store_id"), chain.as_of, promotion_plan, minimum_weeks_sold, parent=chain)
+
+
+def _panel(
+    lake: Lake, keys: tuple[str, ...], as_of: date, plan: bool, minimum_weeks: int, parent: DemandPanel | None
+) -> DemandPanel:
+    weeks = _complete_weeks(lake, as_of)
+    sales = lake.to_arrow(_sales(lake, keys, weeks, minimum_weeks))
+    index = _row_index(sales, keys, parent)
+    row = row_positions(index, sales, keys)
+    kept = row >= 0
+    row, sales = row[kept], sales.filter(pa.array(kept))
+    column = week_numbers(sales["week_start"], weeks[0])
+    shape = (index.num_rows, len(weeks))
+    units = scatter(shape, row, column, floats(sales["units"]), 0.0)
+    net, discount = floats(sales["net_sales"]), floats(sales["retail_discount"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = net / floats(sales["units"])
+        depth = np.where(net + discount > 0, discount / (net + discount), np.nan)
+    promotions, planned = promotion_matrices(lake, keys, index, weeks, plan)
+    category, product_type = _codes(lake, index["product_id"])
+    products = tuple(index["product_id"].to_pylist())
+    return DemandPanel(
+        as_of=as_of,
+        weeks=weeks,
+        product_ids=products,
+        store_ids=tuple(index["store_id"].to_pylist()) if "store_id" in keys else None,
+        units=units,
+        price=scatter(shape, row, column, price, np.nan),
+        discount=scatter(shape, row, column, depth, np.nan),
+        display=promotions["display"],
+        mailer=promotions["mailer"],
+        display_code=promotions["display_code"],
+        mailer_code=promotions["mailer_code"],
+        category=category,
+        product_type=product_type,
+        parent=np.arange(len(products), dtype=np.int64) if parent is None else _parents(products, parent),
+        planned_weeks=planned,
+    )
+
+
+def _complete_weeks(lake: Lake, as_of: date) -> tuple[date, ...]:
+    sales = lake.table("sales_lines")
+    known = sales.filter(sales.business_date <= ibis.date(as_of.isoformat()))
+    bounds = lake.to_arrow(known.aggregate(first=known.business_date.min()))
+    first = bounds["first"][0].as_py()
+    if first is None:
+        raise NoCompleteWeek(as_of)
+    start = first + timedelta(days=-first.weekday() % 7)
+    count = (as_of + timedelta(days=1) - start) // WEEK
+    if count < 1:
+        raise NoCompleteWeek(as_of)
+    return tuple(start + i * WEEK for i in range(count))
+
+
+def _sales(lake: Lake, keys: tuple[str, ...], weeks: tuple[date, ...], minimum_weeks: int) -> ir.Table:
+    lines = lake.table("sales_lines")
+    last_day = weeks[-1] + timedelta(days=6)
+    known = lines.filter(
+        lines.merchandise,
+        lines.quantity > 0,
+        lines.business_date <= ibis.date(last_day.isoformat()),
+        lines.week_start.between(ibis.date(weeks[0].isoformat()), ibis.date(weeks[-1].isoformat())),
+    )
+    weekly = known.group_by([*keys, "week_start"]).agg(
+        units=known.quantity.sum(), net_sales=known.net_sales.sum(), retail_discount=known.retail_discount.sum()
+    )
+    return weekly.mutate(weeks_sold=weekly.count().over(group_by=list(keys))).filter(ibis._.weeks_sold >= minimum_weeks)
+
+
+def _row_index(sales: pa.Table, keys: tuple[str, ...], parent: DemandPanel | None) -> pa.Table:
+    index = sales.group_by(list(keys)).aggregate([]).sort_by([(key, "ascending") for key in keys])
+    if parent is None:
+        return index
+    known = pc.is_in(index["product_id"], value_set=pa.array(parent.product_ids, pa.string()))
+    return index.filter(known)
+
+
+def _codes(lake: Lake, product_ids: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    products = lake.arrow("products", ("product_id", "category", "product_type"))
+    at = pc.index_in(product_ids.combine_chunks(), value_set=products["product_id"].combine_chunks())
+    category = pc.fill_null(products["category"].combine_chunks().take(at), "")
+    narrow = pc.binary_join_element_wise(category, pc.fill_null(products["product_type"].combine_chunks().take(at), ""), "\x1f")
+    return _ranked(category), _ranked(narrow)
+
+
+def _ranked(values: pa.Array) -> np.ndarray:
+    names = pc.unique(values).sort()
+    return np.asarray(pc.index_in(values, value_set=names).to_numpy(), dtype=np.int32)
+
+
+def _parents(product_ids: tuple[str, ...], chain: DemandPanel) -> np.ndarray:
+    found = pc.index_in(pa.array(product_ids, pa.string()), value_set=pa.array(chain.product_ids, pa.string()))
+    return np.asarray(found.to_numpy(), dtype=np.int64)

@@ -1,0 +1,74 @@
+"""What is planned for the week to forecast, and what the series sold when it was promoted alike.
+
+`alike_*` weigh every past week by how near its display and mailer coverage were to the planned ones (a Gaussian
+kernel) and by its age: the forecast's analogue in the series' own history.
+"""
+
+import numpy as np
+
+from features.demand_panel import DemandPanel
+
+__all__ = ["PLAN_FEATURES", "plan_block"]
+
+PLAN_FEATURES: dict[str, str] = {
+    "display_target": "promotion",
+    "mailer_target": "promotion",
+    "display_code_target": "promotion",
+    "mailer_code_target": "promotion",
+    "mailer_week_before": "promotion",
+    "display_week_before": "promotion",
+    "alike_mean": "promotion",
+    "alike_ratio": "promotion",
+    "alike_weeks": "promotion",
+    "alike_discount": "promotion",
+}
+KERNEL_WIDTH = 0.2
+"""Coverage differences beyond about twice this share of the stores count as another kind of week."""
+HALF_LIFE_WEEKS = 13.0
+PRIOR_WEEKS = 1.0
+"""The long-run mean counts as this many alike weeks, so that one odd week does not decide."""
+
+
+def plan_block(panel: DemandPanel, origin: int, horizon: int, rows: np.ndarray) -> np.ndarray:
+    """Return len(rows) x len(PLAN_FEATURES) as float32; NaN where no plan is known for the week."""
+    target = origin + horizon - 1
+    if horizon > panel.planned_weeks:
+        return _unplanned(len(rows))
+    display, mailer = panel.display[rows, target], panel.mailer[rows, target]
+    columns = [
+        display,
+        mailer,
+        _location(panel.display_code[rows, target]),
+        _location(panel.mailer_code[rows, target]),
+        panel.mailer[rows, target - 1],
+        panel.display[rows, target - 1],
+        *_alike(panel, origin, rows, display, mailer),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _unplanned(count: int) -> np.ndarray:
+    return np.full((count, len(PLAN_FEATURES)), np.nan, dtype=np.float32)
+
+
+def _location(codes: np.ndarray) -> np.ndarray:
+    return np.where(codes < 0, np.nan, codes)
+
+
+def _alike(panel: DemandPanel, origin: int, rows: np.ndarray, display: np.ndarray, mailer: np.ndarray) -> list[np.ndarray]:
+    units = panel.units[rows, :origin]
+    past_display, past_mailer = np.nan_to_num(panel.display[rows, :origin]), np.nan_to_num(panel.mailer[rows, :origin])
+    distance = (past_display - display[:, None]) ** 2 + (past_mailer - mailer[:, None]) ** 2
+    age = np.arange(origin - 1, -1, -1, dtype=np.float32)
+    weight = np.exp(-distance / np.float32(2 * KERNEL_WIDTH**2)) * np.float32(0.5) ** (age / np.float32(HALF_LIFE_WEEKS))
+    total = weight.sum(axis=1)
+    usual = units[:, -26:].mean(axis=1)
+    mean = ((weight * units).sum(axis=1) + PRIOR_WEEKS * usual) / (total + PRIOR_WEEKS)
+    return [mean, mean / np.maximum(usual, 1e-3), total, _alike_discount(panel.discount[rows, :origin], weight)]
+
+
+def _alike_discount(discount: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(discount)
+    total = (weight * known).sum(axis=1)
+    average = (weight * np.where(known, discount, 0.0)).sum(axis=1) / np.maximum(total, 1e-6)
+    return np.where(total > 1e-3, average, np.nan)

@@ -1,0 +1,128 @@
+"""Counts of trips, pairs and switches, against counts made one trip at a time."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from features.basket_pairs import basket_pairs, expected_together, shared_columns
+from features.co_purchase import (
+    Support,
+    household_purchases,
+    product_support,
+    supported_lines,
+    trips,
+)
+from features.household_shares import household_shares
+from tests.relation_worlds import FIRST_DAY, line_rows, pairs_by_hand, shares_by_hand, write_world
+
+ANY = Support(baskets=1, households=1)
+CATALOGUE = {f"p{n}": (f"c{n % 3}" if n < 11 else None, f"t{n}") for n in range(12)}
+
+
+def random_trips(seed, count=400):
+    random = np.random.default_rng(seed)
+    names = np.array(sorted(CATALOGUE))
+    weights = np.arange(1, names.size + 1) / np.arange(1, names.size + 1).sum()
+    return [
+        (
+            int(random.integers(60)),
+            f"h{random.integers(15)}",
+            tuple(random.choice(names, random.integers(1, 6), replace=False, p=weights)),
+        )
+        for _ in range(count)
+    ]
+
+
+def matrices(lake, as_of, need=ANY):
+    products = lake.to_arrow(product_support(lake, as_of, need))
+    visits = lake.to_arrow(trips(lake, as_of))
+    lines = lake.to_arrow(supported_lines(lake, as_of, need))
+    basket = {name: number for number, name in zip(visits["basket"].to_pylist(), visits["basket_id"].to_pylist(), strict=True)}
+    columns = [basket[name] for name in lines["basket_id"].to_pylist()]
+    ones = np.ones(lines.num_rows, dtype=np.int32)
+    bought = sparse.csr_array((ones, (lines["position"].to_numpy(), columns)), shape=(products.num_rows, visits.num_rows))
+    bought.sort_indices()
+    households = visits["household_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    return products["product_id"].to_pylist(), bought, households, visits
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pairs_equal_counting_by_hand(tmp_path, seed):
+    planned = random_trips(seed)
+    lake = write_world(tmp_path, line_rows(planned), CATALOGUE)
+    ids, bought, households, visits = matrices(lake, FIRST_DAY + timedelta(days=59))
+    pairs = basket_pairs(bought, households, visits["day"].cast(pa.int32()).to_numpy(), minimum_baskets=3)
+    found = {
+        (ids[row["first"]], ids[row["second"]]): (row["baskets"], row["households"], row["first_day"], row["last_day"])
+        for row in pairs.to_pylist()
+    }
+    assert found == {pair: counts for pair, counts in pairs_by_hand(planned).items() if counts[0] >= 3}
+    assert len(found) > 30
+
+
+@pytest.mark.parametrize("last", [59, 110])
+def test_shares_equal_walking_through_each_household(tmp_path, last):
+    planned = random_trips(4)
+    lake = write_world(tmp_path, line_rows(planned), CATALOGUE)
+    as_of = FIRST_DAY + timedelta(days=last)
+    ids = lake.to_arrow(product_support(lake, as_of, ANY))["product_id"].to_pylist()
+    shares = household_shares(lake.to_arrow(household_purchases(lake, as_of, ANY)), len(ids), as_of)
+    totals = shares.totals()
+    seen = shares.details(totals.row, totals.col)
+    days = ([date(1970, 1, 1) + timedelta(days=int(day)) for day in column] for column in (seen.first_day, seen.last_day))
+    counts = (totals.data.tolist(), seen.squares.tolist(), seen.baskets.tolist(), seen.households.tolist())
+    pairs = [(ids[missing], ids[taken]) for missing, taken in zip(totals.row, totals.col, strict=True)]
+    expected = shares_by_hand(planned, {product: category for product, (category, _) in CATALOGUE.items()}, last)
+    found = dict(zip(pairs, zip(*counts, *days, strict=True), strict=True))
+    assert found.keys() == expected.keys()
+    assert all(found[pair][2:] == expected[pair][2:] for pair in found)
+    np.testing.assert_allclose([found[pair][:2] for pair in found], [expected[pair][:2] for pair in found])
+    assert len(found) > 20
+
+
+def test_popularity_and_availability_end_with_the_day(tmp_path):
+    weekly = [(day, "h", ("a",)) for day in range(0, 100, 7)] + [(101, "h", ("a",))]
+    fading = [(day, "g", ("b",)) for day in (*range(10, 84), 90)]
+    lake = write_world(tmp_path, line_rows(weekly + fading), {"a": ("c", "t"), "b": ("c", "t")})
+    as_of = FIRST_DAY + timedelta(days=98)
+    shares = household_shares(lake.to_arrow(household_purchases(lake, as_of, ANY)), 2, as_of)
+    assert shares.popularity.tolist() == [13, 75]
+    assert shares.category_popularity.tolist() == [88, 88]
+    assert shares.availability.tolist() == [1.0, pytest.approx((1 / 2) / (75 / 13))]
+    gone = household_shares(
+        lake.to_arrow(household_purchases(lake, as_of + timedelta(days=20), ANY)), 2, as_of + timedelta(days=20)
+    )
+    assert gone.availability.tolist() == [0.0, 0.0]
+
+
+def test_expected_baskets_are_products_of_shares_within_cells():
+    counts = sparse.csr_array(np.array([[4, 0, 3], [2, 5, 3], [0, 1, 0]]))
+    expected = expected_together(counts, np.array([8, 10, 3]), np.array([0, 0, 1]), np.array([1, 2, 2]))
+    np.testing.assert_allclose(expected, [4 * 2 / 8 + 3 * 3 / 3, 0.0, 5 * 1 / 10])
+    assert shared_columns(counts, np.array([0, 0, 1]), np.array([1, 2, 2])).tolist() == [2, 0, 1]
+
+
+def test_what_does_not_count(tmp_path):
+    rows = line_rows([(0, "h", ("a", "b")), (5, "h", ("a",))])
+    rows += line_rows([(1, "h", ("a",))], prefix="fuel", merchandise=False)
+    rows += line_rows([(2, "h", ("a",))], prefix="zero", quantity=0.0)
+    lake = write_world(tmp_path, rows, {"a": ("c", "t"), "b": (None, None)})
+    support = lake.to_arrow(product_support(lake, FIRST_DAY + timedelta(days=4), ANY)).to_pylist()
+    assert [(row["product_id"], row["position"], row["baskets"], row["units"]) for row in support] == [
+        ("a", 0, 1, 1.0),
+        ("b", 1, 1, 1.0),
+    ]
+    one_category = lake.to_arrow(product_support(lake, FIRST_DAY + timedelta(days=5), Support(1, 1, ("c",)))).to_pylist()
+    assert [(row["product_id"], row["baskets"], row["last_sold"]) for row in one_category] == [
+        ("a", 2, FIRST_DAY + timedelta(days=5))
+    ]
+
+
+def test_trip_strata_are_powers_of_two(tmp_path):
+    names = [f"p{n:03d}" for n in range(130)]
+    planned = [(0, "h", tuple(names[:size])) for size in (1, 2, 3, 4, 63, 64, 130)]
+    lake = write_world(tmp_path, line_rows(planned), dict.fromkeys(names, ("c", "t")))
+    assert lake.to_arrow(trips(lake, FIRST_DAY))["trip_stratum"].to_pylist() == [0, 1, 1, 2, 5, 6, 6]

@@ -1,0 +1,175 @@
+"""Features of demand against an oracle that walks over rows, and against the future."""
+
+import math
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.demand import FEATURE_GROUPS, DemandTransform
+from features.demand_neighbours import neighbours
+from features.demand_panel import NoCompleteWeek, chain_panel, store_panel
+
+from .conftest import FIRST_MONDAY, PLAN_DAY, PLANNED, PRODUCTS, RELATIONS, SHOPS, WEEKS, known_lake, line_table, promoted
+
+
+@pytest.fixture(scope="module")
+def sold(forecast_lake):
+    rows = forecast_lake.sql("SELECT product_id, store_id, week_start, quantity, net_sales FROM sales_lines").to_pylist()
+    units: dict[tuple[str, str | None, int], float] = {}
+    for row in rows:
+        week = (row["week_start"] - FIRST_MONDAY).days // 7
+        for store in (None, row["store_id"]):
+            key = (row["product_id"], store, week)
+            units[key] = units.get(key, 0.0) + row["quantity"]
+    return lambda product, store, week: units.get((product, store, week), 0.0)
+
+
+@pytest.fixture(scope="module")
+def transforms(forecast_lake, forecast_edges):
+    chain = chain_panel(forecast_lake, as_of=PLAN_DAY)
+    relations = neighbours(chain, forecast_edges)
+    return DemandTransform(chain, chain, relations), DemandTransform(store_panel(forecast_lake, chain), chain, relations)
+
+
+def _oracle_alike(sold, product, store, origin, target):
+    number = PRODUCTS.index(product)
+    total = weighted = 0.0
+    for week in range(origin):
+        distance = float(promoted(number, week) != promoted(number, target))
+        weight = math.exp(-distance / (2 * 0.2**2)) * 0.5 ** ((origin - 1 - week) / 13)
+        total += weight
+        weighted += weight * sold(product, store, week)
+    usual = sum(sold(product, store, week) for week in range(origin - 26, origin)) / 26
+    return (weighted + usual) / (total + 1)
+
+
+def test_panels_hold_every_series_and_unit(transforms, sold):
+    chain, stores = (transform.panel for transform in transforms)
+    assert chain.product_ids == tuple(PRODUCTS)
+    assert (len(stores.product_ids), chain.week_count, chain.planned_weeks) == (len(PRODUCTS) * len(SHOPS), WEEKS, PLANNED)
+    assert chain.weeks[0] == FIRST_MONDAY
+    for row in (0, 7, 23):
+        assert chain.units[row].tolist() == [sold(PRODUCTS[row], None, week) for week in range(WEEKS)]
+    for row in (0, 11, 47):
+        assert stores.units[row].tolist() == [sold(stores.product_ids[row], stores.store_ids[row], w) for w in range(WEEKS)]
+        assert chain.product_ids[stores.parent[row]] == stores.product_ids[row]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize(("origin", "horizon"), [(30, 1), (35, 2), (WEEKS, 2)])
+def test_features_equal_an_oracle_over_rows(transforms, sold, level, origin, horizon):
+    transform = transforms[level]
+    panel, names = transform.panel, transform.names
+    rows = np.arange(len(panel.product_ids))
+    features = transform.features(origin, rows, [horizon])[0]
+    target = origin + horizon - 1
+    for row in range(0, len(rows), 5):
+        product = panel.product_ids[row]
+        store = panel.store_ids[row] if panel.store_ids else None
+        past = [sold(product, store, week) for week in range(origin)]
+        number = PRODUCTS.index(product)
+        expected = {
+            "last_1": past[-1],
+            "last_3": past[-3],
+            "mean_8": sum(past[-8:]) / 8,
+            "zero_share_13": sum(units == 0 for units in past[-13:]) / 13,
+            "weeks_since_sale": next(age for age in range(origin) if past[-1 - age] > 0),
+            "regular_mean_26": _mean([u for w, u in enumerate(past) if w >= origin - 26 and not promoted(number, w)]),
+            "promoted_mean_26": _mean([u for w, u in enumerate(past) if w >= origin - 26 and promoted(number, w)]),
+            "mailer_target": float(promoted(number, target)),
+            "mailer_week_before": float(promoted(number, target - 1)),
+            "alike_mean": _oracle_alike(sold, product, store, origin, target),
+            "price_last": 2.0,
+            "horizon": horizon,
+            "day_of_month": (FIRST_MONDAY + timedelta(days=7 * target)).day,
+        }
+        for name, value in expected.items():
+            assert features[row, names.index(name)] == pytest.approx(value, rel=1e-4), (name, product, store)
+
+
+def test_neighbour_features_equal_an_oracle_over_edges(transforms, sold):
+    transform, _ = transforms
+    origin, names = 33, transform.names
+    features = transform.features(origin, np.arange(len(PRODUCTS)), [1])[0]
+
+    def trend(ids):
+        recent = sum(sold(one, None, week) for one in ids for week in range(origin - 4, origin)) / 4
+        usual = sum(sold(one, None, week) for one in ids for week in range(origin - 13, origin)) / 13
+        return (recent + 1) / (usual + 1)
+
+    for relation, edges in RELATIONS.items():
+        for number, product in enumerate(PRODUCTS):
+            mine = [(source, strength) for source, target, strength in edges if target == product]
+            value = features[number, names.index(f"{relation}_trend")]
+            if not mine:
+                assert np.isnan(value)
+                continue
+            total = sum(strength for _, strength in mine)
+            assert value == pytest.approx(sum(trend([source]) * strength / total for source, strength in mine), rel=1e-4)
+    siblings = [one for n, one in enumerate(PRODUCTS) if n % 4 == 1 and n != 1]
+    assert features[1, names.index("category_trend")] == pytest.approx(trend(siblings), rel=1e-4)
+    assert len(FEATURE_GROUPS) == len(set(names)) == features.shape[1]
+
+
+def test_sales_after_the_day_and_unfinished_weeks_are_not_read(forecast_lake, transforms, tmp_path):
+    lake = known_lake(tmp_path / "lake")
+    keys = [(WEEKS + step, product, shop) for step in range(2) for product in range(len(PRODUCTS)) for shop in SHOPS]
+    lake.append("sales_lines", line_table(keys, [300.0] * len(keys)))
+    for day, weeks in ((PLAN_DAY, WEEKS), (PLAN_DAY + timedelta(days=6), WEEKS), (PLAN_DAY + timedelta(days=7), WEEKS + 1)):
+        panel = chain_panel(lake, as_of=day)
+        assert panel.week_count == weeks
+        np.testing.assert_array_equal(panel.units[:, :WEEKS], transforms[0].panel.units)
+    midweek = chain_panel(lake, as_of=PLAN_DAY + timedelta(days=3))
+    np.testing.assert_array_equal(midweek.units, transforms[0].panel.units)
+
+
+def test_the_plan_can_be_switched_off(forecast_lake, transforms):
+    blind = chain_panel(forecast_lake, as_of=PLAN_DAY, promotion_plan=False)
+    assert blind.planned_weeks == 0
+    assert np.isnan(blind.mailer[:, WEEKS:]).all()
+    np.testing.assert_array_equal(blind.mailer[:, :WEEKS], transforms[0].panel.mailer[:, :WEEKS])
+    transform = DemandTransform(blind, blind, None)
+    features = transform.features(20, np.arange(3), [1])[0]
+    assert np.isnan(features[:, transform.names.index("mailer_target")]).all()
+
+
+def test_features_at_an_origin_ignore_all_later_columns(transforms):
+    transform = transforms[0]
+    before = transform.features(25, np.arange(5), [1, 2])
+    changed = transform.panel.units.copy()
+    changed[:, 25:] = 999.0
+    panel = replace(transform.panel, units=changed, price=_blank(transform.panel.price, 25))
+    again = DemandTransform(panel, panel, transform.relations).features(25, np.arange(5), [1, 2])
+    np.testing.assert_array_equal(before, again)
+
+
+def test_retailer_without_promotion_feed(forecast_lake, tmp_path):
+    lake = type(forecast_lake)(tmp_path / "bare", threads=1)
+    for name in ("sales_lines", "products"):
+        lake.replace(name, forecast_lake.arrow(name))
+    panel = chain_panel(lake, as_of=PLAN_DAY)
+    assert panel.planned_weeks == 0
+    assert not panel.mailer[:, :WEEKS].any()
+
+
+def test_a_first_week_that_is_not_whole_is_left_out(forecast_lake, tmp_path):
+    lake = known_lake(tmp_path / "lake")
+    lines = forecast_lake.arrow("sales_lines")
+    days = np.asarray(lines["business_date"].to_pylist())
+    lake.replace("sales_lines", lines.filter(pa.array(days > FIRST_MONDAY)))
+    assert chain_panel(lake, as_of=PLAN_DAY).weeks[0] == FIRST_MONDAY + timedelta(days=7)
+    with pytest.raises(NoCompleteWeek):
+        chain_panel(lake, as_of=date(2023, 1, 1))
+
+
+def _mean(values):
+    return sum(values) / len(values)
+
+
+def _blank(matrix, column):
+    changed = matrix.copy()
+    changed[:, column:] = 77.0
+    return changed

@@ -1,0 +1,104 @@
+"""Small shops whose trips are written down by hand, and counts over them made with plain Python."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import combinations, permutations
+from pathlib import Path
+
+import pyarrow as pa
+
+from lake.delta_lake import DeltaLake
+
+FIRST_DAY = date(2024, 1, 1)
+LINES = pa.schema(
+    [
+        ("basket_id", pa.string()),
+        ("product_id", pa.string()),
+        ("household_id", pa.string()),
+        ("store_id", pa.string()),
+        ("sold_at", pa.timestamp("us", "UTC")),
+        ("business_date", pa.date32()),
+        ("week_start", pa.date32()),
+        ("quantity", pa.float64()),
+        ("net_sales", pa.float64()),
+        ("merchandise", pa.bool_()),
+    ]
+)
+PRODUCTS = pa.schema([(name, pa.string()) for name in ("product_id", "category", "product_type", "brand", "size")])
+
+Trip = tuple[int, str, tuple[str, ...]]
+"""Day number, household, products."""
+
+
+def line_rows(trips: list[Trip], *, prefix: str = "b", merchandise: bool = True, quantity: float = 1.0) -> list[dict]:
+    rows = []
+    for number, (day_number, household, products) in enumerate(trips):
+        day = FIRST_DAY + timedelta(days=day_number)
+        for product in products:
+            rows.append(
+                {
+                    "basket_id": f"{prefix}{number:05d}",
+                    "product_id": product,
+                    "household_id": household,
+                    "store_id": "s",
+                    "sold_at": datetime.combine(day, time(12), UTC),
+                    "business_date": day,
+                    "week_start": day - timedelta(days=day.weekday()),
+                    "quantity": quantity,
+                    "net_sales": 2.0 * quantity,
+                    "merchandise": merchandise,
+                }
+            )
+    return rows
+
+
+def write_world(folder: Path, rows: list[dict], catalogue: dict[str, tuple[str | None, str | None]]) -> DeltaLake:
+    """Write sales_lines and products: `catalogue` gives category and type by product."""
+    lake = DeltaLake(folder, threads=1)
+    lake.replace("sales_lines", pa.Table.from_pylist(rows, LINES))
+    described = [
+        {"product_id": product, "category": category, "product_type": kind, "brand": "National", "size": None}
+        for product, (category, kind) in sorted(catalogue.items())
+    ]
+    lake.replace("products", pa.Table.from_pylist(described, PRODUCTS))
+    return lake
+
+
+def pairs_by_hand(trips: list[Trip]) -> dict[tuple[str, str], tuple[int, int, date, date]]:
+    """Count baskets, households, first and last day of every pair, one trip at a time."""
+    met = defaultdict(list)
+    for day, household, products in trips:
+        for pair in combinations(sorted(products), 2):
+            met[pair].append((FIRST_DAY + timedelta(days=day), household))
+    return {
+        pair: (len(found), len({household for _, household in found}), min(found)[0], max(found)[0])
+        for pair, found in met.items()
+    }
+
+
+def shares_by_hand(
+    trips: list[Trip], category: dict[str, str | None], last: int
+) -> dict[tuple[str, str], tuple[float, float, int, int, date, date]]:
+    """Walk through households: for (missing, taken) the sums of shares and of their squares, baskets, buyers, first, last day."""
+    taken_by = defaultdict(lambda: defaultdict(list))
+    for day, household, products in trips:
+        for product in products:
+            if day <= last and category[product] is not None:
+                taken_by[household][product].append(day)
+    met = defaultdict(list)
+    for bought in taken_by.values():
+        for missing, taken in permutations(bought, 2):
+            recent = [day for day in bought[taken] if day > last - 91]
+            if category[missing] == category[taken] and len(bought[missing]) >= 2 and recent:
+                met[missing, taken].append((0.5 ** ((last - max(recent)) / 28), recent))
+    return {
+        pair: (
+            sum(share for share, _ in found),
+            sum(share**2 for share, _ in found),
+            sum(len(days) for _, days in found),
+            len(found),
+            FIRST_DAY + timedelta(days=min(min(days) for _, days in found)),
+            FIRST_DAY + timedelta(days=max(max(days) for _, days in found)),
+        )
+        for pair, found in met.items()
+    }
