@@ -1,0 +1,89 @@
+"""From facts to a published graph version: load, derive, publish. Each step can be run again and changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from decisions.relations import derive_relations
+from ingest.graph_load import GraphLoadReport, load_graph
+from kg.algorithms import GraphAlgorithms
+from kg.ports import GraphStore, GraphVersion
+from kg.snapshot import publish_snapshot
+from kit.clock import Clock
+from kit.progress import Progress
+from lake import Lake
+from pipeline.books import Books, kept_run
+from pipeline.errors import CountMismatch, NothingIngested
+from pipeline.layout import HomeLayout
+from pipeline.written import WrittenGraph
+
+__all__ = ["BuiltGraph", "build_graph", "last_full_day"]
+
+LAST_DAY = "SELECT max(business_date) AS day FROM sales_lines"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltGraph:
+    """A published version, and what was loaded and derived on the way."""
+
+    version: GraphVersion
+    load: GraphLoadReport
+    edges: Mapping[str, pa.Table]
+    run_id: str
+
+
+def last_full_day(lake: Lake) -> date:
+    """Return the newest business day of the sales: the demo's today. Raises: NothingIngested."""
+    if "sales_lines" not in lake.names():
+        raise NothingIngested
+    day = lake.sql(LAST_DAY)["day"][0].as_py()
+    if day is None:
+        raise NothingIngested
+    assert isinstance(day, date)
+    return day
+
+
+def build_graph(
+    lake: Lake,
+    store: GraphStore,
+    algorithms: GraphAlgorithms,
+    layout: HomeLayout,
+    books: Books,
+    *,
+    as_of: date,
+    clock: Clock,
+    progress: Progress,
+    seed: int,
+) -> BuiltGraph:
+    """Load all facts known on `as_of`, derive the first relations, and publish the snapshot that is served.
+
+    Raises:
+        CountMismatch: the store does not hold what was written; nothing was published.
+    """
+    inputs = {name: lake.version(name).digest for name in lake.names()}
+    parameters = {"as_of": as_of, "seed": seed, "algorithms": type(algorithms).__name__}
+    with kept_run(books, "graph", parameters=parameters, inputs=inputs) as notes:
+        store.prepare()
+        load = load_graph(lake, store, as_of=as_of, progress=progress)
+        _check_counts(store, load.written)
+        with progress.stage("Deriving relations") as stage:
+            edges = derive_relations(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=clock.now(), seed=seed)
+            for relation, rows in edges.items():
+                stage.note(f"{relation}: {rows.num_rows:,}")
+                store.replace_derived(relation, rows)
+        _check_counts(store, {relation: rows.num_rows for relation, rows in edges.items()})
+        written = WrittenGraph(store, {**load.batches, **edges})
+        version = publish_snapshot(written, layout.snapshots, schema=store.schema, as_of=as_of, clock=clock, progress=progress)
+        notes.figures.update({f"nodes_and_edges_{term}": float(count) for term, count in load.written.items()})
+        notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})
+        notes.outputs["graph"] = version.digest
+    return BuiltGraph(version, load, edges, notes.run_id)
+
+
+def _check_counts(store: GraphStore, written_by_term: Mapping[str, int]) -> None:
+    found = store.counts()
+    for term, written in written_by_term.items():
+        if found[term] != written:
+            raise CountMismatch(term, written, found[term])

@@ -1,0 +1,85 @@
+"""Feeds into the lake, kept as runs: a retailer's files, the simulated feeds, and another try for quarantined rows."""
+
+from pathlib import Path
+
+from ingest import IngestReport, ReplayReport, SourceConfiguration, accept_tables, ingest_feed, ingest_feeds, replay
+from ingest.simulate import simulate_feeds
+from kit.progress import Progress
+from lake import Lake
+from pipeline.books import Books, RunNotes, kept_run
+
+__all__ = ["ingest_one_feed", "ingest_source", "replay_feed", "simulate_missing_feeds"]
+
+
+def ingest_source(
+    lake: Lake, books: Books, source: SourceConfiguration, *, pseudonym_key: bytes, progress: Progress
+) -> IngestReport:
+    """Load every feed of a source. Running it twice changes nothing."""
+    with kept_run(books, "ingest", parameters={"source": source.name}, inputs={}) as notes:
+        report = ingest_feeds(source, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress)
+        _note(notes, report)
+    return report
+
+
+def ingest_one_feed(
+    lake: Lake,
+    books: Books,
+    source: SourceConfiguration,
+    feed: str,
+    file: Path | None,
+    *,
+    pseudonym_key: bytes,
+    progress: Progress,
+) -> IngestReport:
+    """Load one feed, from another file than the source names where one is given."""
+    with kept_run(books, "ingest", parameters={"source": source.name, "feed": feed}, inputs={}) as notes:
+        loaded = ingest_feed(source, feed, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress, file=file)
+        report = IngestReport(source.name, notes.run_id, (loaded,))
+        _note(notes, report)
+    return report
+
+
+def simulate_missing_feeds(lake: Lake, books: Books, *, seed: int, progress: Progress) -> IngestReport:
+    """Make the feeds that the demo data lacks, marked as simulated, and pass them through the same contracts."""
+    inputs = {"sales_lines": lake.version("sales_lines").digest}
+    with kept_run(books, "simulate", parameters={"seed": seed}, inputs=inputs) as notes:
+        with progress.stage("Simulating stock, lead times, costs and sessions"):
+            tables = simulate_feeds(lake, seed=seed)
+        report = accept_tables(tables, lake, run_id=notes.run_id, progress=progress)
+        _note(notes, report)
+    return report
+
+
+def replay_feed(
+    lake: Lake,
+    books: Books,
+    source: SourceConfiguration,
+    feed: str,
+    corrections: Path | None,
+    *,
+    pseudonym_key: bytes,
+    progress: Progress,
+) -> ReplayReport:
+    """Give the quarantined rows of a feed another try against today's contract, references and corrections."""
+    inputs = {"quarantine": lake.version("quarantine").digest}
+    with kept_run(books, "replay", parameters={"source": source.name, "feed": feed}, inputs=inputs) as notes:
+        report = replay(
+            feed,
+            lake,
+            run_id=notes.run_id,
+            progress=progress,
+            source=source,
+            corrections=corrections,
+            pseudonym_key=pseudonym_key,
+        )
+        notes.figures.update({"restored": float(report.restored), "remaining": float(report.remaining)})
+    return report
+
+
+def _note(notes: RunNotes, report: IngestReport) -> None:
+    for feed in report.feeds:
+        notes.figures[f"{feed.feed}_rows_in"] = float(feed.rows_in)
+        notes.figures[f"{feed.feed}_accepted"] = float(feed.accepted)
+        notes.figures[f"{feed.feed}_quarantined"] = float(feed.quarantined)
+        notes.figures[f"{feed.feed}_duplicates"] = float(feed.duplicates)
+        notes.outputs[feed.feed] = feed.table.digest
