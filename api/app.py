@@ -1,0 +1,111 @@
+"""The application: routes, and what they share. Built by the wiring from `Services`; tests build it from doubles."""
+
+import hashlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from api.asked import Front
+from api.border import Border
+from api.catalogue import Catalogue
+from api.cursors import CursorMint
+from api.examples import build_examples
+from api.graphql.documents import DocumentStore, Limits
+from api.graphql.endpoint import GraphQLEndpoint
+from api.graphql.schema import build_schema
+from api.metrics import Metrics
+from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
+from api.rest.playground import NotBuiltRoute, playground_files
+from api.rest.recommendations import RecommendationsRoute
+from api.services import DecisionBook, Services
+from governance.policy import Principal, development_principal
+from ontology import load_glossary
+
+__all__ = ["LOOPBACK_NAMES", "create_app"]
+
+SWITCH_SECONDS = 0.0005
+"""The log's thread must not wait the usual 5 ms for the interpreter behind a busy event loop: every answer waits for it."""
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def create_app(
+    services: Services,
+    log: DecisionBook,
+    *,
+    playground: Path | None = None,
+    host: str = "127.0.0.1",
+    names: Sequence[str] = LOOPBACK_NAMES,
+    introspection: bool = True,
+    limits: Limits | None = None,
+    cursor_key: bytes | None = None,
+    ready: Callable[[], bool] = lambda: True,
+    principal_of: Callable[[Request], Principal] | None = None,
+) -> FastAPI:
+    """Return the application that serves one release.
+
+    Args:
+        services: the parts of the release.
+        log: where every decision is written before its answer leaves; closed when the application ends.
+        playground: the folder of the built playground (`web/dist`); without it `/` says how to build it.
+        host: the address that the server listens on; the development identity is given on loopback alone.
+        names: names under which the server may be addressed, without ports.
+        introspection: whether the schema may be read through GraphQL; the playground needs it.
+        limits: of GraphQL documents; the defaults are those of the requirements.
+        cursor_key: shared by replicas; without it cursors are good for this release's servers alone.
+        ready: whether what the service depends on is there.
+        principal_of: tells who sends a request; without it everybody is the development identity.
+
+    Raises:
+        IdentityNotAvailable: the host is not loopback.
+    """
+    who = principal_of or _always(development_principal(host))
+    metrics = Metrics()
+    version = services.graph.version
+    key = cursor_key or hashlib.sha256(f"cursors of {services.release.id} {version.digest}".encode()).digest()
+    front = Front(services, Catalogue(services.graph), CursorMint(key, version.id), log, ready)
+    schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
+    documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
+    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log))
+    app.router.routes.extend(
+        [
+            _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
+            _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
+            _route("/health", HealthRoute(), "GET"),
+            _route("/ready", ReadyRoute(front), "GET"),
+            _route("/metrics", MetricsRoute(metrics), "GET"),
+            _route("/playground/examples.json", ExamplesRoute(build_examples(services.graph)), "GET"),
+        ]
+    )
+    files = playground_files(playground)
+    app.router.routes.append(Mount("/", app=files) if files else _route("/", NotBuiltRoute(), "GET"))
+    app.add_middleware(Border, metrics=metrics, hosts=tuple(names))
+    return app
+
+
+def _always(principal: Principal) -> Callable[[Request], Principal]:
+    return lambda _: principal
+
+
+def _closing(log: DecisionBook) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        yield
+        sys.setswitchinterval(before)
+        log.close()
+
+    return lifespan
+
+
+def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Route:
+    async def answer(request: Request) -> Response:
+        return await endpoint(request)
+
+    return Route(path, answer, methods=[method])

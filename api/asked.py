@@ -1,0 +1,52 @@
+"""What every resolver may use: who asks, of which release, and the loaders and decisions of this one request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.catalogue import Catalogue
+from api.cursors import CursorMint
+from api.decisions_made import DecisionDesk
+from api.error_map import LOGGED_REFUSALS
+from api.loaders import Loaders
+from api.services import DecisionBook, Services
+from governance.policy import Operation, Principal, require
+
+__all__ = ["Asked", "Front"]
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What lives as long as the served release: opened once, shared by all requests."""
+
+    services: Services
+    catalogue: Catalogue
+    cursors: CursorMint
+    log: DecisionBook
+    ready: Callable[[], bool]
+
+    def ask(self, principal: Principal) -> "Asked":
+        """Open the context of one request."""
+        desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS)
+        return Asked(self, principal, desk, Loaders(self.services.graph))
+
+
+@dataclass(slots=True)
+class Asked:
+    """The context of one request."""
+
+    front: Front
+    principal: Principal
+    desk: DecisionDesk
+    loaders: Loaders
+    pages: dict[Any, Any] = field(default_factory=dict)
+    """Pages of related products that siblings share, by what was asked of them."""
+
+    @property
+    def services(self) -> Services:
+        """The release that answers."""
+        return self.front.services
+
+    def require(self, operation: Operation) -> None:
+        """Check the policy for a read that is no decision. Raises: NotAuthorised."""
+        require(self.principal, operation)

@@ -1,0 +1,73 @@
+"""The outermost layer: which hosts are answered, headers of every response, counting, and a mask over every fault."""
+
+import time
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.answers import error_response, json_response
+from api.metrics import Metrics
+from api.rest.playground import CONTENT_SECURITY_POLICY
+
+__all__ = ["Border"]
+
+HEADERS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+NO_STORE = (b"cache-control", b"no-store")
+KNOWN_ROUTES = ("/graphql", "/v1/recommendations", "/health", "/ready", "/metrics", "/playground/examples.json")
+
+
+class Border:
+    """Wraps the application.
+
+    Args:
+        app: what is wrapped.
+        metrics: counts requests by route and status.
+        hosts: names under which the server may be addressed; others get 421, so that a page on another site cannot reach a
+            local server by pointing its own name at it.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        route = scope["path"] if scope["path"] in KNOWN_ROUTES else "other"
+        started, status = time.perf_counter(), 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *HEADERS, *([NO_STORE] if route != "other" else [])]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_on)
+        except Exception as error:  # noqa: BLE001 - the last mask: whatever it is, it is logged and its text stays here
+            if status == 0:
+                await error_response(error)(scope, receive, send_on)
+        self._metrics.request(route, status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _host(scope) in self._hosts:
+            await self._app(scope, receive, send)
+            return
+        refusal = {"errors": [{"message": "This server is not addressed by that name.", "extensions": {"code": "MISDIRECTED"}}]}
+        await json_response(refusal, 421)(scope, receive, send)
+
+
+def _host(scope: Scope) -> str:
+    """The host that the request addresses, without its port."""
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
+    return given.rsplit(":", 1)[0] if given.rpartition(":")[2].isdigit() and not given.endswith("]") else given

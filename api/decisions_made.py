@@ -1,0 +1,171 @@
+"""Making decisions and writing them down: every kind of decision in one table, one desk per request.
+
+The desk computes an answer through the room that owns it, gives it an id and a header, and keeps its log entry. The
+transport awaits `make_durable` before anything leaves.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from api.fast_bytes import fast_canonical_bytes
+from api.services import DecisionBook, Services
+from decisions.envelope import DecisionHeader
+from decisions.forecast.contract import ForecastRequest
+from decisions.recommend.contract import RecommendationRequest
+from decisions.relations.contract import RelatedRequest
+from governance.policy import Operation, Principal, policy_digest, require
+from governance.records.ports import DecisionEntry
+from kit.errors import ShelfgraphError
+from kit.ids import ordered_id
+
+__all__ = [
+    "KINDS",
+    "DecisionDesk",
+    "DecisionKind",
+    "Made",
+    "Refused",
+    "answer_bytes",
+    "compute",
+    "kind_of_relation",
+    "request_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionKind:
+    """One kind of decision: its request, the operation of the policy, the model's name in a release, and who computes it."""
+
+    request_type: type
+    operation: Operation
+    model: str
+    compute: Callable[[Services, Any], Any]
+
+
+_RELATED = DecisionKind(RelatedRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.related(r))
+
+KINDS: Mapping[str, DecisionKind] = {
+    "substitutes": _RELATED,
+    "complements": _RELATED,
+    "bought_with": _RELATED,
+    "recommendations": DecisionKind(
+        RecommendationRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.recommend(r)
+    ),
+    "forecast": DecisionKind(ForecastRequest, Operation.FORECAST, "forecast", lambda s, r: s.forecaster.forecast(r)),
+}
+RELATIONS = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A business outcome that is an answer of its own, such as too little evidence: logged and replayed like one."""
+
+    outcome: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One decision: what the log will hold, and the answer as the room gave it."""
+
+    id: str
+    header: DecisionHeader
+    recorded_at: datetime
+    answer: Any
+    entry: DecisionEntry
+
+
+def kind_of_relation(relation: str) -> str:
+    """Return the kind of decision that answers a relation."""
+    return RELATIONS[relation]
+
+
+def compute(services: Services, kind: str, request: Any, logged_refusals: tuple[type[ShelfgraphError], ...]) -> Any:
+    """Return the room's answer, or `Refused` for a refusal that counts as an answer. Other errors pass through."""
+    try:
+        return KINDS[kind].compute(services, request)
+    except logged_refusals as error:
+        return Refused(type(error).__name__, error.problem, error.remedy)
+
+
+def answer_bytes(answer: Any) -> bytes:
+    """Return the bytes of an answer as the log keeps them and a replay compares them."""
+    return fast_canonical_bytes(answer)
+
+
+def request_of(kind: str, content: bytes) -> Any:
+    """Return the request that was logged."""
+    plain = json.loads(content)
+    if plain.get("as_of"):
+        plain["as_of"] = date.fromisoformat(plain["as_of"])
+    if "basket" in plain:
+        plain["basket"] = tuple(plain["basket"])
+    return KINDS[kind].request_type(**plain)
+
+
+@dataclass(slots=True)
+class DecisionDesk:
+    """Makes the decisions of one request. The same question twice in a request is one decision.
+
+    Args:
+        services: the pinned release.
+        log: where decisions are written.
+        principal: who asks; checked here and nowhere else for decisions.
+        logged_refusals: errors that are answers.
+    """
+
+    services: Services
+    log: DecisionBook
+    principal: Principal
+    logged_refusals: tuple[type[ShelfgraphError], ...]
+    _made: dict[tuple[str, Any], Made] = field(default_factory=dict)
+    _unwritten: list[DecisionEntry] = field(default_factory=list)
+
+    def decide(self, kind: str, request: Any) -> Made:
+        """Return the decision on a request. Raises: NotAuthorised, and the errors of the room that computes it."""
+        require(self.principal, KINDS[kind].operation)
+        if getattr(request, "household_id", None) is not None:
+            require(self.principal, Operation.RECOMMEND_FOR_HOUSEHOLD)
+        known = self._made.get((kind, request))
+        if known is None:
+            known = self._made[kind, request] = self._make(kind, request)
+        return known
+
+    async def make_durable(self) -> list[str]:
+        """Return the kinds of all decisions of this request when they are on disk. Raises: DecisionLogUnavailable."""
+        entries, self._unwritten = self._unwritten, []
+        written = [asyncio.wrap_future(self.log.submit(entry)) for entry in entries]
+        if written:
+            await asyncio.gather(*written)
+        return [entry.kind for entry in entries]
+
+    def _make(self, kind: str, request: Any) -> Made:
+        answer = compute(self.services, kind, request, self.logged_refusals)
+        header = self._header(kind, answer)
+        decision_id, recorded_at = ordered_id("dec"), self.services.clock.now()
+        entry = DecisionEntry(
+            decision_id, kind, recorded_at, self.principal.name, header.release_id,
+            fast_canonical_bytes(header), fast_canonical_bytes(request), answer_bytes(answer),
+        )  # fmt: skip
+        self._unwritten.append(entry)
+        return Made(decision_id, header, recorded_at, answer, entry)
+
+    def _header(self, kind: str, answer: Any) -> DecisionHeader:
+        services, version = self.services, self.services.graph.version
+        return DecisionHeader(
+            kind=kind,
+            as_of=getattr(answer, "as_of", version.as_of),
+            served_from=services.served_from,
+            release_id=services.release.id,
+            graph_version=version.id,
+            ontology_version=version.ontology_version,
+            feature_snapshot=services.release.feature_snapshot,
+            model_version=services.release.models.get(KINDS[kind].model, "none"),
+            policy_digest=policy_digest(),
+            freshness=services.freshness,
+            degraded=getattr(answer, "degraded", None),
+        )

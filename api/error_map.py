@@ -1,0 +1,93 @@
+"""Errors to answers, in one table: the code that programs read, the HTTP status, and the GraphQL type for a business outcome.
+
+A class that the table does not name is answered as the nearest class above it. What is no error of ours is a fault of
+ours: it is masked, and logged under the correlation id that the answer carries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api import errors as api
+from decisions.forecast import errors as forecast
+from decisions.recommend import errors as recommend
+from decisions.relations import errors as relations
+from decisions.search import errors as search
+from governance import policy
+from governance.records import errors as records
+from kg import errors as kg
+from kit.errors import ShelfgraphError
+
+__all__ = ["ERROR_MAP", "INTERNAL", "LOGGED_REFUSALS", "ErrorAnswer", "answer_for", "answer_for_class"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """How an error is answered. `outcome` names the type of a business outcome; None: it is a GraphQL error."""
+
+    code: str
+    status: int
+    outcome: str | None = None
+
+
+INTERNAL = ErrorAnswer("INTERNAL", 500)
+_UNAVAILABLE = ErrorAnswer("UNAVAILABLE", 503)
+_INVALID = ErrorAnswer("INVALID_REQUEST", 400, "InvalidRequest")
+_UNKNOWN_PRODUCT = ErrorAnswer("UNKNOWN_PRODUCT", 404, "UnknownProduct")
+_UNKNOWN_HOUSEHOLD = ErrorAnswer("UNKNOWN_HOUSEHOLD", 404, "UnknownHousehold")
+_UNKNOWN_STORE = ErrorAnswer("UNKNOWN_STORE", 404, "UnknownStore")
+_TOO_LITTLE = ErrorAnswer("INSUFFICIENT_EVIDENCE", 422, "InsufficientEvidence")
+
+ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
+    ShelfgraphError: INTERNAL,
+    # the request
+    api.BodyTooLarge: ErrorAnswer("BODY_TOO_LARGE", 413),
+    api.BodyUnreadable: ErrorAnswer("BODY_UNREADABLE", 400),
+    api.MediaTypeRefused: ErrorAnswer("MEDIA_TYPE_REFUSED", 415),
+    api.QueryRefused: ErrorAnswer("QUERY_REFUSED", 400),
+    api.ArgumentInvalid: _INVALID,
+    api.CursorInvalid: ErrorAnswer("CURSOR_INVALID", 400),
+    api.CursorOfAnotherVersion: ErrorAnswer("CURSOR_OF_ANOTHER_VERSION", 409),
+    search.SearchRequestInvalid: _INVALID,
+    policy.NotAuthorised: ErrorAnswer("NOT_AUTHORISED", 403, "NotAuthorised"),
+    # decisions
+    relations.UnknownProduct: _UNKNOWN_PRODUCT,
+    relations.UnknownRelation: _INVALID,
+    relations.LimitOutOfRange: _INVALID,
+    relations.NotKnownYet: _INVALID,
+    recommend.UnknownHousehold: _UNKNOWN_HOUSEHOLD,
+    recommend.UnknownProducts: _UNKNOWN_PRODUCT,
+    recommend.UnknownStore: _UNKNOWN_STORE,
+    recommend.LimitOutOfRange: _INVALID,
+    recommend.BasketTooLarge: _INVALID,
+    recommend.OtherDay: _INVALID,
+    recommend.NothingSold: _TOO_LITTLE,
+    recommend.RecommendationArtefactError: _UNAVAILABLE,
+    forecast.UnknownProduct: _UNKNOWN_PRODUCT,
+    forecast.UnknownStore: _UNKNOWN_STORE,
+    forecast.HorizonOutOfRange: _INVALID,
+    forecast.OtherDay: _INVALID,
+    forecast.InsufficientEvidence: _TOO_LITTLE,
+    forecast.ForecastArtefactError: _UNAVAILABLE,
+    # books
+    records.DecisionUnknown: ErrorAnswer("UNKNOWN_DECISION", 404, "UnknownDecision"),
+    records.DecisionDamaged: ErrorAnswer("DECISION_DAMAGED", 500),
+    records.DecisionLogUnavailable: ErrorAnswer("DECISION_LOG_UNAVAILABLE", 503),
+    # the graph
+    kg.GraphUnavailable: _UNAVAILABLE,
+    kg.SnapshotError: _UNAVAILABLE,
+    kg.GraphTimeout: ErrorAnswer("TIMEOUT", 504),
+    kg.QueryTooLarge: _INVALID,
+}
+
+LOGGED_REFUSALS: tuple[type[ShelfgraphError], ...] = tuple(c for c, a in ERROR_MAP.items() if a is _TOO_LITTLE)
+"""Refusals that are answers of their own: written into the log, and the same again on replay."""
+
+
+def answer_for(error: BaseException) -> ErrorAnswer:
+    """Return how an error is answered."""
+    return answer_for_class(type(error))
+
+
+def answer_for_class(error_class: type[BaseException]) -> ErrorAnswer:
+    """Return the entry of a class, or of the nearest class above it; else INTERNAL."""
+    return next((ERROR_MAP[c] for c in error_class.__mro__ if c in ERROR_MAP), INTERNAL)

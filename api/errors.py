@@ -1,0 +1,93 @@
+"""ApiError
+├── BodyTooLarge             the request's body is larger than what is read
+├── BodyUnreadable           the body is no JSON object of the kind that is expected
+├── MediaTypeRefused         the body has a content type or an encoding that is not read
+├── QueryRefused             the GraphQL document breaks a limit, cannot be parsed or does not fit the schema
+├── ArgumentInvalid          an argument is outside of what is allowed
+├── CursorInvalid            the cursor was not given out by this service for this list
+├── CursorOfAnotherVersion   the cursor belongs to another version of the graph
+└── ReplayImpossible         a logged decision cannot be computed again
+"""
+
+from kit.errors import ShelfgraphError
+
+__all__ = [
+    "ApiError",
+    "ArgumentInvalid",
+    "BodyTooLarge",
+    "BodyUnreadable",
+    "CursorInvalid",
+    "CursorOfAnotherVersion",
+    "MediaTypeRefused",
+    "QueryRefused",
+    "ReplayImpossible",
+]
+
+
+class ApiError(ShelfgraphError):
+    """A request that cannot be answered as it was made."""
+
+
+class BodyTooLarge(ApiError):
+    """The request's body is larger than what is read."""
+
+    def __init__(self, allowed_bytes: int) -> None:
+        self.allowed_bytes = allowed_bytes
+        super().__init__(f"The body is larger than {allowed_bytes} bytes.", "Send less, and pass values as variables.")
+
+
+class BodyUnreadable(ApiError):
+    """The body is no JSON object of the kind that is expected."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The body cannot be read: {problem}.", 'Send JSON such as {"query": "{ health { status } }"}.')
+
+
+class MediaTypeRefused(ApiError):
+    """The body has a content type or an encoding that is not read."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The body is refused: {problem}.", "Send application/json without compression.")
+
+
+class QueryRefused(ApiError):
+    """The GraphQL document breaks a limit, cannot be parsed or does not fit the schema."""
+
+    def __init__(self, code: str, problem: str, remedy: str) -> None:
+        self.code = code
+        super().__init__(problem, remedy)
+
+
+class ArgumentInvalid(ApiError):
+    """An argument is outside of what is allowed."""
+
+    def __init__(self, argument: str, allowed: str) -> None:
+        self.argument = argument
+        super().__init__(f"The argument '{argument}' is not {allowed}.", "Change it and ask again.")
+
+
+class CursorInvalid(ApiError):
+    """The cursor was not given out by this service for this list."""
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one of this list.", "Start again without `after`.")
+
+
+class CursorOfAnotherVersion(ApiError):
+    """The cursor belongs to another version of the graph."""
+
+    def __init__(self, cursor_version: str, served_version: str) -> None:
+        self.cursor_version = cursor_version
+        self.served_version = served_version
+        super().__init__(
+            f"The cursor belongs to graph version '{cursor_version}', '{served_version}' is served now.",
+            "Start again without `after`: the list may have changed.",
+        )
+
+
+class ReplayImpossible(ApiError):
+    """A logged decision cannot be computed again."""
+
+    def __init__(self, decision_id: str, problem: str) -> None:
+        self.decision_id = decision_id
+        super().__init__(f"Decision '{decision_id[:80]}' cannot be replayed: {problem}.", "Restore the release it was made on.")

@@ -1,0 +1,3 @@
+"""The GraphQL schema, its limits, and running a document against it."""
+
+__all__: list[str] = []

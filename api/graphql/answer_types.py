@@ -1,0 +1,126 @@
+"""The answers of the other decisions and of the lists: recommendations, forecast, products, search."""
+
+from datetime import date
+
+import strawberry
+
+from api.graphql.envelope_types import Decision, Explanation, PageInfo
+from api.graphql.node_types import Household, Store
+from api.graphql.product_types import Product
+
+__all__ = [
+    "Forecast",
+    "ForecastPoint",
+    "Health",
+    "ProductConnection",
+    "ProductEdge",
+    "RecommendationConnection",
+    "RecommendationEdge",
+    "SalesWeek",
+    "SearchConnection",
+    "SearchEdge",
+]
+
+
+@strawberry.type(description="One suggestion with the reasons for it.")
+class RecommendationEdge:
+    """One suggestion."""
+
+    node: Product
+    rank: int
+    score: float
+    sources: list[str] = strawberry.field(description="The candidate sources that brought it.")
+    explanation: Explanation
+
+
+@strawberry.type(description="Suggestions, best first, and the decision that chose them.")
+class RecommendationConnection:
+    """A list of suggestions."""
+
+    system: str = strawberry.field(description="Which system ordered the list.")
+    household: Household | None
+    edges: list[RecommendationEdge]
+    decision: Decision
+
+
+@strawberry.type(description="Units in the week that begins on `weekStart`, with an 80 % interval and the baseline's value.")
+class ForecastPoint:
+    """One week of a forecast."""
+
+    week_start: date
+    units: float
+    low: float = strawberry.field(description="The lower end of the 80 % interval, in units.")
+    high: float = strawberry.field(description="The upper end of the 80 % interval, in units.")
+    baseline_units: float
+    promoted: bool
+
+
+@strawberry.type(description="Units that were sold in a week.")
+class SalesWeek:
+    """One week of the past."""
+
+    week_start: date
+    units: float
+
+
+@strawberry.type(description="Weekly units to come. The contributions of the paths are in units over the whole horizon.")
+class Forecast:
+    """A forecast and its drivers."""
+
+    product: Product
+    store: Store | None
+    as_of: date
+    system: str = strawberry.field(description="Which system answered.")
+    baseline: str
+    points: list[ForecastPoint]
+    history: list[SalesWeek]
+    explanation: Explanation
+    decision: Decision
+
+
+@strawberry.type
+class ProductEdge:
+    """One product of a list."""
+
+    cursor: str
+    node: Product
+
+
+@strawberry.type(description="Products in the order of their ids.")
+class ProductConnection:
+    """A page of products."""
+
+    edges: list[ProductEdge]
+    page_info: PageInfo
+    total_count: int = strawberry.field(description="How many products the filter has in all.")
+
+
+@strawberry.type
+class SearchEdge:
+    """One match."""
+
+    cursor: str
+    node: Product
+    score: float
+
+
+@strawberry.type(description="Products that match the words, best first.")
+class SearchConnection:
+    """A page of matches."""
+
+    edges: list[SearchEdge]
+    page_info: PageInfo
+    total_count: int
+
+
+@strawberry.type(description="What this service serves, and whether it can answer.")
+class Health:
+    """State of the service."""
+
+    status: str = strawberry.field(description="`ok`, or `unavailable` when decisions cannot be answered and logged.")
+    as_of: date
+    release_id: str
+    graph_version: str
+    graph_digest: str
+    ontology_version: str
+    served_from: str

@@ -1,0 +1,179 @@
+"""The envelope of every answer as GraphQL types. Their fields are read straight from the values of `decisions.envelope`."""
+
+from datetime import date, datetime
+from typing import cast
+
+import strawberry
+from strawberry.scalars import JSON
+
+from api.decisions_made import Made
+from decisions import envelope
+
+__all__ = [
+    "MAXIMUM_FRESHNESS",
+    "MAXIMUM_PATHS",
+    "Decision",
+    "Degradation",
+    "Evidence",
+    "Explanation",
+    "ExplanationPath",
+    "Freshness",
+    "Hop",
+    "LoggedDecision",
+    "NodeName",
+    "PageInfo",
+    "decision_of",
+    "explanation_of",
+]
+
+MAXIMUM_PATHS = 5
+MAXIMUM_FRESHNESS = 16
+
+
+@strawberry.type(description="A node by its name. `id` is the id within the label.")
+class NodeName:
+    """A node as people read it."""
+
+    label: str
+    id: strawberry.ID
+    display_name: str
+
+
+@strawberry.type(description="What a relation rests on: strength in a unit, interval, counts, dates, sources and grade.")
+class Evidence:
+    """The evidence of an edge."""
+
+    strength: float | None
+    low: float | None
+    high: float | None
+    unit: str | None
+    events: int | None
+    support: int | None
+    first_observed: date | None
+    last_observed: date | None
+    grade: str
+    sources: list[str]
+    assertion_id: str | None
+    scope: str | None
+    run_id: str | None
+    model_version: str | None
+
+
+@strawberry.type(description="One step of a path: an edge of the graph version that answered, in its stored direction.")
+class Hop:
+    """One step of a path."""
+
+    source: NodeName
+    relation: str
+    target: NodeName
+    evidence: Evidence
+    walked_backwards: bool
+
+
+@strawberry.type(description="A trail that the answer rests on, and how much of the score it brought.")
+class ExplanationPath:
+    """A trail through the graph."""
+
+    hops: list[Hop]
+    contribution: float
+
+
+@strawberry.type(description="Why: a sentence, and the paths behind it.")
+class Explanation:
+    """Why the answer is what it is."""
+
+    text: str
+    paths: list[ExplanationPath] = strawberry.field(description="The paths that brought most, at most five.")
+
+
+@strawberry.type(description="How old one input is: the newest business day that it holds, and its age on the day of the answer.")
+class Freshness:
+    """How old one input is."""
+
+    table: str
+    newest: date | None
+    age_days: int | None
+    simulated: bool
+
+
+@strawberry.type(description="Why the answer is less than it should be, and which fallback gave it.")
+class Degradation:
+    """Why the answer is less than it should be."""
+
+    cause: str
+    rung: str
+
+
+@strawberry.type(description="Which versions produced an answer, how old its data is, and the id under which it was logged.")
+class Decision:
+    """The header of an answer."""
+
+    id: strawberry.ID
+    recorded_at: datetime = strawberry.field(description="When it was answered, by the wall clock, in UTC.")
+    kind: str
+    as_of: date
+    served_from: str
+    release_id: str
+    graph_version: str
+    ontology_version: str
+    feature_snapshot: str
+    model_version: str
+    policy_digest: str
+    experiment: str | None
+    freshness: list[Freshness]
+    degraded: Degradation | None
+
+
+def decision_of(made: Made) -> Decision:
+    """Return the header of a decision as it is answered."""
+    header = made.header
+    return Decision(
+        id=strawberry.ID(made.id),
+        recorded_at=made.recorded_at,
+        kind=header.kind,
+        as_of=header.as_of,
+        served_from=header.served_from,
+        release_id=header.release_id,
+        graph_version=header.graph_version,
+        ontology_version=header.ontology_version,
+        feature_snapshot=header.feature_snapshot,
+        model_version=header.model_version,
+        policy_digest=header.policy_digest,
+        experiment=header.experiment,
+        freshness=cast("list[Freshness]", header.freshness[:MAXIMUM_FRESHNESS]),
+        degraded=cast("Degradation | None", header.degraded),
+    )
+
+
+def explanation_of(explanation: envelope.Explanation) -> Explanation:
+    """Return an explanation with its strongest paths, which is what its cost was computed for."""
+    paths = explanation.paths
+    if len(paths) > MAXIMUM_PATHS:
+        paths = tuple(sorted(paths, key=lambda path: -path.contribution)[:MAXIMUM_PATHS])
+    return Explanation(text=explanation.text, paths=cast("list[ExplanationPath]", paths))
+
+
+@strawberry.type(description="A decision as it lies in the log.")
+class LoggedDecision:
+    """An entry of the decision log."""
+
+    id: strawberry.ID
+    kind: str
+    recorded_at: datetime
+    principal: str
+    release_id: str
+    header: JSON
+    request: JSON
+    answer: JSON
+
+
+@strawberry.type(description="Where a page of a list stands. `endCursor` goes into `after` for the next page.")
+class PageInfo:
+    """Where a page of a list stands."""
+
+    has_next_page: bool = strawberry.field(
+        description="False when this page is the last; a full page may be followed by an empty one."
+    )
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None

@@ -1,0 +1,243 @@
+"""A product as a GraphQL type, with all that the graph knows around it, and the lists of related products."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, cast
+
+import strawberry
+
+from api.asked import Asked
+from api.decisions_made import Made, kind_of_relation
+from api.errors import ArgumentInvalid, CursorInvalid
+from api.graphql.described import described
+from api.graphql.envelope_types import Decision, Evidence, Explanation, PageInfo, decision_of, explanation_of
+from api.graphql.node_types import Ask, Brand, Node, ProductCategory, Promotion, Supplier, node_of
+from api.identifiers import global_id
+from api.loaders import Page
+from decisions.relations.contract import RelatedProduct, RelatedRequest
+from kg import ports as kg
+from kg.ports import Direction
+
+__all__ = [
+    "MAXIMUM_FIRST",
+    "Product",
+    "Question",
+    "RelatedConnection",
+    "RelatedEdge",
+    "check_first",
+    "load_product",
+    "load_products",
+    "rank_after",
+    "related_connection",
+]
+
+MAXIMUM_FIRST = 100
+MAXIMUM_SUPPLIERS = 5
+MAXIMUM_LEVELS = 6
+MAXIMUM_PROMOTIONS = 10
+
+
+@strawberry.type
+class Product(Node):
+    """A product."""
+
+    product_id: strawberry.ID = strawberry.field(description="The retailer's own id.")
+    page: strawberry.Private[Page]
+    name: str | None
+    product_type: str | None
+    size: str | None
+    merchandise: bool | None
+    first_sold: date | None
+    last_sold: date | None
+
+    @described("The narrowest category that is known.")
+    def category(self, info: Ask) -> ProductCategory | None:
+        found = self.others(info.context, "inCategory", "ProductCategory", 1)
+        return found[0] if found else None
+
+    @described("The category and the wider ones above it, the widest first.")
+    def category_path(self, info: Ask) -> list[ProductCategory]:
+        return _category_path(info.context, self.page, str(self.product_id))
+
+    @strawberry.field
+    def brand(self, info: Ask) -> Brand | None:
+        found = self.others(info.context, "ofBrand", "Brand", 1)
+        return found[0] if found else None
+
+    @strawberry.field
+    def suppliers(self, info: Ask) -> list[Supplier]:
+        return self.others(info.context, "suppliedBy", "Supplier", MAXIMUM_SUPPLIERS)
+
+    @described("Promotions that run on the day of the graph, at most ten.")
+    def promotions(self, info: Ask) -> list[Promotion]:
+        as_of = info.context.services.graph.version.as_of
+        others = info.context.loaders.others
+        found = others("promotes", self.page, "Promotion", direction=Direction.IN, limit=MAXIMUM_PROMOTIONS, as_of=as_of)
+        return [node_of(node) for node in found[str(self.product_id)]]
+
+    @described("What can be taken in place of this product, the strongest first.")
+    def substitutes(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
+        return related_connection(info.context, Question("isSubstituteFor", first, after), self.page, str(self.product_id))
+
+    @described("What goes with this product, the strongest first.")
+    def complements(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
+        return related_connection(info.context, Question("isComplementTo", first, after), self.page, str(self.product_id))
+
+    @described("What lies in the same baskets more often than by chance, the strongest first.")
+    def bought_with(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
+        return related_connection(info.context, Question("isBoughtWith", first, after), self.page, str(self.product_id))
+
+    def others(self, asked: Asked, relation: str, label: str, limit: int) -> list[Any]:
+        found = asked.loaders.others(relation, self.page, label, direction=Direction.OUT, limit=limit)
+        return [node_of(node) for node in found[str(self.product_id)]]
+
+
+@strawberry.type(description="One related product, with the evidence of its edge and the paths behind it.")
+class RelatedEdge:
+    """One related product."""
+
+    cursor: str
+    node: Product
+    evidence: Evidence
+    explanation: Explanation
+
+
+@strawberry.type(description="Related products, strongest first, and the decision that chose them.")
+class RelatedConnection:
+    """A page of related products."""
+
+    relation: str
+    edges: list[RelatedEdge]
+    page_info: PageInfo
+    decision: Decision
+
+
+def check_first(first: int) -> None:
+    """Refuse a page size outside of 1 to 100. Raises: ArgumentInvalid."""
+    if not 1 <= first <= MAXIMUM_FIRST:
+        raise ArgumentInvalid("first", f"between 1 and {MAXIMUM_FIRST}")
+
+
+def rank_after(asked: Asked, scope: str, after: str | None) -> tuple[int, str | None]:
+    """Return how many items of a ranked list were seen, and the last one's id. Raises: CursorInvalid and its kin."""
+    if after is None:
+        return 0, None
+    rank, last_id = asked.front.cursors.read(scope, after)
+    if not 1 <= rank < MAXIMUM_FIRST:
+        raise CursorInvalid
+    return rank, last_id
+
+
+def load_products(asked: Asked, page: Page) -> dict[str, Product]:
+    """Return the products of a page by their ids: one read for the page."""
+    return {node.id: _product(node, page) for node in asked.loaders.nodes_by_id.load(page)}
+
+
+def load_product(asked: Asked, product_id: str) -> Product | None:
+    """Return one product, or None when the graph does not have it."""
+    return load_products(asked, Page("Product", (product_id,))).get(product_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about a product's related products."""
+
+    relation: str
+    first: int
+    after: str | None = None
+    as_of: date | None = None
+
+
+def related_connection(asked: Asked, question: Question, page: Page, product_id: str) -> RelatedConnection:
+    """Return a page of related products.
+
+    All products of `page` are asked together, since GraphQL asks each of them the same: their related products are read
+    at once, so that the number of reads does not grow with the page.
+    """
+    check_first(question.first)
+    scope = f"{question.relation}:{product_id}:{question.as_of}"
+    seen, last_id = rank_after(asked, scope, question.after)
+    limit = min(seen + question.first, MAXIMUM_FIRST)
+    siblings = page.ids if question.after is None else (product_id,)
+    made = _decide_together(asked, question, siblings, limit)
+    items: tuple[RelatedProduct, ...] = made[product_id].answer.items
+    if last_id is not None and (len(items) < seen or items[seen - 1].product_id != last_id):
+        raise CursorInvalid
+    products = _products_of(asked, (question, siblings), made)
+    edges = [
+        _edge(asked, scope, rank, item, products[item.product_id])
+        for rank, item in enumerate(items[seen:], seen + 1)
+        if item.product_id in products
+    ]
+    info = _page_info(edges, seen=seen, more=len(items) == limit and limit < MAXIMUM_FIRST)
+    return RelatedConnection(relation=question.relation, edges=edges, page_info=info, decision=decision_of(made[product_id]))
+
+
+def _decide_together(asked: Asked, question: Question, ids: tuple[str, ...], limit: int) -> dict[str, Made]:
+    kind = kind_of_relation(question.relation)
+    return {one: asked.desk.decide(kind, RelatedRequest(one, question.relation, limit, question.as_of)) for one in ids}
+
+
+def _products_of(asked: Asked, key: Any, made: dict[str, Made]) -> dict[str, Product]:
+    """Return the products that the answers name, loaded as one page; siblings share it."""
+    if key not in asked.pages:
+        ids = dict.fromkeys(item.product_id for one in made.values() for item in one.answer.items)
+        asked.pages[key] = load_products(asked, Page("Product", tuple(ids))) if ids else {}
+    products: dict[str, Product] = asked.pages[key]
+    return products
+
+
+def _edge(asked: Asked, scope: str, rank: int, item: RelatedProduct, product: Product) -> RelatedEdge:
+    return RelatedEdge(
+        cursor=asked.front.cursors.give(scope, [rank, item.product_id]),
+        node=product,
+        evidence=cast("Evidence", item.evidence),
+        explanation=explanation_of(item.explanation),
+    )
+
+
+def _page_info(edges: list[RelatedEdge], *, seen: int, more: bool) -> PageInfo:
+    return PageInfo(
+        has_next_page=more,
+        has_previous_page=seen > 0,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+
+
+def _category_path(asked: Asked, page: Page, product_id: str) -> list[ProductCategory]:
+    """Two reads per level of the hierarchy for the whole page."""
+    key = ("category_path", page)
+    if key not in asked.pages:
+        asked.pages[key] = _category_paths(asked, page)
+    return [node_of(node) for node in reversed(asked.pages[key][product_id])]
+
+
+def _category_paths(asked: Asked, page: Page) -> dict[str, list[kg.Node]]:
+    others = asked.loaders.others
+    narrowest = others("inCategory", page, "ProductCategory", direction=Direction.OUT, limit=1)
+    paths = {one: list(narrowest[one]) for one in page.ids}
+    for _ in range(MAXIMUM_LEVELS - 1):
+        tips = Page("ProductCategory", tuple(dict.fromkeys(path[-1].id for path in paths.values() if path)))
+        wider = others("broader", tips, "ProductCategory", direction=Direction.OUT, limit=1) if tips.ids else {}
+        if not any(wider.values()):
+            break
+        for path in paths.values():
+            path.extend(wider[path[-1].id] if path else ())
+    return paths
+
+
+def _product(node: kg.Node, page: Page) -> Product:
+    given = cast("dict[str, Any]", node.properties)
+    return Product(
+        id=strawberry.ID(global_id("Product", node.id)),
+        display_name=given.get("display_name") or f"Product {node.id}",
+        product_id=strawberry.ID(node.id),
+        page=page,
+        name=given.get("name"),
+        product_type=given.get("product_type"),
+        size=given.get("size"),
+        merchandise=given.get("merchandise"),
+        first_sold=given.get("first_sold"),
+        last_sold=given.get("last_sold"),
+    )

@@ -1,0 +1,43 @@
+"""What is counted, for Prometheus. Labels are routes, kinds and status codes: never an id, never what somebody asked."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+__all__ = ["Metrics"]
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The counters of one application, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "shelfgraph_requests", "Requests by route and status code.", ("route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "shelfgraph_request_seconds", "Seconds from the first byte in to the last byte out.", ("route",),
+            buckets=SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._decisions = Counter(
+            "shelfgraph_decisions", "Decisions that were logged, by kind.", ("kind",), registry=self._registry
+        )
+        self._refused = Counter("shelfgraph_refused", "Requests refused, by code.", ("code",), registry=self._registry)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def decisions(self, kinds: list[str]) -> None:
+        """Count logged decisions."""
+        for kind in kinds:
+            self._decisions.labels(kind).inc()
+
+    def refused(self, code: str) -> None:
+        """Count one refusal."""
+        self._refused.labels(code).inc()
+
+    def exposition(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,84 @@
+"""The fast path: recommendations as plain JSON, logged like any other decision.
+
+The answer's bytes are made once, for the log, and sent as they are.
+"""
+
+from collections.abc import Callable
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import error_response, json_response
+from api.asked import Asked, Front
+from api.decisions_made import Made, Refused
+from api.error_map import answer_for
+from api.errors import ArgumentInvalid
+from api.loaders import Page
+from api.metrics import Metrics
+from decisions.recommend.contract import RecommendationRequest
+from governance.policy import Principal
+from kit.errors import ShelfgraphError
+
+__all__ = ["RecommendationsRoute"]
+
+PARAMETERS = frozenset({"household", "basket", "store", "limit"})
+MAXIMUM_TEXT = 4000
+MAXIMUM_BASKET = 50
+
+
+class RecommendationsRoute:
+    """Answers GET /v1/recommendations?household=…&basket=ID,ID&store=…&limit=10."""
+
+    def __init__(self, front: Front, principal_of: Callable[[Request], Principal], metrics: Metrics) -> None:
+        self._front = front
+        self._principal_of = principal_of
+        self._metrics = metrics
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        try:
+            asked = self._front.ask(self._principal_of(request))
+            made = asked.desk.decide("recommendations", _request_of(request))
+            body = _body(asked, made)
+            self._metrics.decisions(await asked.desk.make_durable())
+        except ShelfgraphError as error:
+            self._metrics.refused(answer_for(error).code)
+            return error_response(error)
+        return json_response(body, 422 if isinstance(made.answer, Refused) else 200)
+
+
+def _request_of(request: Request) -> RecommendationRequest:
+    if len(request.url.query) > MAXIMUM_TEXT:
+        raise ArgumentInvalid("query", f"at most {MAXIMUM_TEXT} characters")
+    given = request.query_params
+    for name in given:
+        if name not in PARAMETERS or len(given.getlist(name)) > 1:
+            raise ArgumentInvalid(name[:40], f"one of {', '.join(sorted(PARAMETERS))}, given once")
+    basket = tuple(one for one in given.get("basket", "").split(",") if one)
+    if len(basket) > MAXIMUM_BASKET:
+        raise ArgumentInvalid("basket", f"at most {MAXIMUM_BASKET} products")
+    return RecommendationRequest(given.get("household") or None, basket, given.get("store") or None, _limit(given.get("limit")))
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return 10
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= 100):
+        raise ArgumentInvalid("limit", "a number between 1 and 100")
+    return int(text)
+
+
+def _body(asked: Asked, made: Made) -> bytes:
+    """Join the parts: the answer and the header as they are logged, and the names of the products."""
+    names = {} if isinstance(made.answer, Refused) else _names(asked, tuple(item.product_id for item in made.answer.items))
+    id_and_time = orjson.dumps({"id": made.id, "recorded_at": made.recorded_at.isoformat()})
+    decision = id_and_time[:-1] + b"," + made.entry.header[1:]
+    return b'{"decision":' + decision + b',"answer":' + made.entry.answer + b',"names":' + orjson.dumps(names) + b"}"
+
+
+def _names(asked: Asked, ids: tuple[str, ...]) -> dict[str, str]:
+    if not ids:
+        return {}
+    found = asked.loaders.nodes_by_id.load(Page("Product", ids))
+    return {node.id: str(node.properties.get("display_name", node.id)) for node in found}

@@ -1,0 +1,83 @@
+"""What the API asks of the rest of the house, as one frozen object. The wiring builds it; tests build it from doubles."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from decisions.envelope import Freshness
+from decisions.forecast.contract import ForecastAnswer, ForecastRequest
+from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
+from decisions.relations.contract import RelatedAnswer, RelatedRequest
+from decisions.search.contract import SearchAnswer, SearchRequest
+from governance.records.ports import DecisionEntry, DecisionLog, Release
+from kg.ports import ArrayGraph
+from kit.clock import Clock, SystemClock
+
+__all__ = ["DecisionBook", "Forecaster", "ProductFinder", "Recommender", "RelatedService", "Services"]
+
+
+class RelatedService(Protocol):
+    """Answers which products replace, complete or accompany a product."""
+
+    def related(self, request: RelatedRequest) -> RelatedAnswer:
+        """Return related products with evidence. Raises: the errors of `decisions.relations`."""
+        ...
+
+
+class Recommender(Protocol):
+    """Answers what to offer to a household or beside a basket."""
+
+    def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
+        """Return ranked products with their paths. Raises: the errors of `decisions.recommend`."""
+        ...
+
+
+class Forecaster(Protocol):
+    """Answers how much of a product will be sold in the next weeks."""
+
+    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+        """Return weekly units with intervals and drivers. Raises: the errors of `decisions.forecast`."""
+        ...
+
+
+class ProductFinder(Protocol):
+    """Answers which products match words."""
+
+    def search(self, request: SearchRequest) -> SearchAnswer:
+        """Return the best matches. Raises: SearchRequestInvalid."""
+        ...
+
+
+class DecisionBook(DecisionLog, Protocol):
+    """A decision log that a caller need not block on."""
+
+    def submit(self, entry: DecisionEntry) -> "Future[str]":
+        """Queue one entry; the future gives its chain hash once it is durable."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and release the files. Closing twice is allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that resolvers need, pinned to one release.
+
+    Args:
+        release: which graph, features, models and policy answer; its parts go into every answer's header.
+        graph: the published graph version of the release.
+        freshness: how old the inputs are, repeated in every answer.
+        served_from: what the graph is read from, such as `snapshot`.
+        clock: tells when an answer was recorded.
+    """
+
+    release: Release
+    graph: ArrayGraph
+    relations: RelatedService
+    recommender: Recommender
+    forecaster: Forecaster
+    search: ProductFinder
+    freshness: tuple[Freshness, ...] = ()
+    served_from: str = "snapshot"
+    clock: Clock = field(default_factory=SystemClock)

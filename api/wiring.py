@@ -1,0 +1,187 @@
+"""Where concrete parts meet their ports: one installation, opened from its settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from api.services import Services
+from api.settings import Settings
+from decisions.envelope import Freshness
+from decisions.forecast import ForecastService
+from decisions.recommend import RecommendService
+from decisions.relations import RelationService
+from decisions.search import ProductSearch
+from features import open_features
+from governance.records import Release, SqliteDecisionLog
+from ingest import IngestReport, ReplayReport, freshness, load_source
+from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
+from kg.embedded_store import open_embedded
+from kg.neo4j_store import open_neo4j
+from kg.neo4j_store.server import RunningServer, start
+from kg.ports import GraphStore
+from kg.snapshot import Snapshot, current_folder, open_snapshot
+from kit.clock import SystemClock
+from kit.progress import Progress
+from lake.delta_lake import DeltaLake
+from ontology.schema import load_schema
+from pipeline.books import Books, open_books, open_decision_log
+from pipeline.build import BuiltGraph, build_graph, last_full_day
+from pipeline.errors import NotBuilt
+from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
+from pipeline.layout import HomeLayout
+from pipeline.train import train_release
+
+__all__ = ["Installation"]
+
+DERIVED = ("isBoughtWith", "isSubstituteFor", "isComplementTo")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedGraph:
+    """A store and the algorithms that fit it: Graph Data Science on Neo4j, sparse matrices elsewhere."""
+
+    store: GraphStore
+    algorithms: GraphAlgorithms
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One home folder with everything in it. Parts are opened when they are first needed."""
+
+    settings: Settings
+    layout: HomeLayout
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> "Installation":
+        """Open the installation that the settings (or the environment) name."""
+        settings = settings or Settings()
+        return cls(settings, HomeLayout(settings.home.resolve()))
+
+    @cached_property
+    def lake(self) -> DeltaLake:
+        return DeltaLake(self.layout.lake, threads=self.settings.threads)
+
+    @cached_property
+    def books(self) -> Books:
+        return open_books(self.layout)
+
+    def decision_log(self, *, read_only: bool = False) -> SqliteDecisionLog:
+        """Open the decision log; only the server opens it for writing."""
+        return open_decision_log(self.layout, read_only=read_only)
+
+    def pseudonym_key(self) -> bytes:
+        """Return the key of the household pseudonyms: the one set, or the one kept in the vault."""
+        key = self.settings.pseudonym_key
+        return key.get_secret_value().encode() if key else self.layout.pseudonym_key()
+
+    def ingest(self, source: str, path: Path | None, progress: Progress, *, feed: str | None = None) -> IngestReport:
+        """Load the feeds of a source into the lake, or one feed of it from the file `path`."""
+        key = self.pseudonym_key()
+        if feed:
+            return ingest_one_feed(self.lake, self.books, load_source(source), feed, path, pseudonym_key=key, progress=progress)
+        return ingest_source(self.lake, self.books, load_source(source, path), pseudonym_key=key, progress=progress)
+
+    def simulate(self, progress: Progress) -> IngestReport:
+        """Make the feeds that the source lacks, marked as simulated."""
+        return simulate_missing_feeds(self.lake, self.books, seed=self.settings.seed, progress=progress)
+
+    def replay(self, source: str, feed: str, corrections: Path | None, progress: Progress) -> ReplayReport:
+        """Give the quarantined rows of a feed another try."""
+        key = self.pseudonym_key()
+        return replay_feed(self.lake, self.books, load_source(source), feed, corrections, pseudonym_key=key, progress=progress)
+
+    @contextmanager
+    def graph_of_record(self) -> Iterator["OpenedGraph"]:
+        """Open the graph of record with its algorithms: embedded, a Neo4j whose address is set, or the local one, started
+        when it is down.
+        """
+        opened = self._neo4j() if self.settings.store == "neo4j" else self._embedded()
+        try:
+            yield opened
+        finally:
+            opened.store.close()
+
+    def build(self, progress: Progress, *, fresh: bool = False) -> BuiltGraph:
+        """Load the facts into the store, derive relations and publish the snapshot."""
+        with self.graph_of_record() as opened:
+            if fresh:
+                opened.store.clear()
+            return build_graph(
+                self.lake,
+                opened.store,
+                opened.algorithms,
+                self.layout,
+                self.books,
+                as_of=last_full_day(self.lake),
+                clock=SystemClock(),
+                progress=progress,
+                seed=self.settings.seed,
+            )
+
+    def snapshot(self, version: str | None = None) -> Snapshot:
+        """Open a published graph version, the current one unless named. Raises: NotBuilt, SnapshotError."""
+        folder = self.layout.snapshots / version if version else current_folder(self.layout.snapshots)
+        if folder is None:
+            raise NotBuilt("published graph", "shelfgraph graph build")
+        return open_snapshot(folder)
+
+    def train(self, progress: Progress) -> Release:
+        """Train on the published graph and release all of it together."""
+        graph = self.snapshot()
+        edges = {relation: graph.export_edges(relation) for relation in DERIVED}
+        return train_release(
+            self.lake,
+            graph.version,
+            edges,
+            self.layout,
+            self.books,
+            as_of=graph.version.as_of,
+            clock=SystemClock(),
+            progress=progress,
+            seed=self.settings.seed,
+        )
+
+    def services_of(self, release_id: str | None = None) -> Services:
+        """Open everything that answers for a release, the current one unless named."""
+        release = self.books.releases.get(release_id) if release_id else self.books.releases.current()
+        graph = self.snapshot(release.graph_version)
+        features = open_features(self.layout.features / release.feature_snapshot)
+        artefacts = self.books.artefacts
+        return Services(
+            release=release,
+            graph=graph,
+            relations=RelationService(graph),
+            recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
+            forecaster=ForecastService(graph, features, artefacts.get(release.models["forecast"])),
+            search=ProductSearch.build(graph),
+            freshness=self._freshness(date.fromisoformat(release.as_of)),
+        )
+
+    def _freshness(self, as_of: date) -> tuple[Freshness, ...]:
+        return tuple(
+            Freshness(found.table, found.newest, (as_of - found.newest).days, found.simulated)
+            for found in freshness(self.lake, as_of)
+            if found.rows and found.newest is not None
+        )
+
+    def start_neo4j(self, progress: Progress | None = None) -> RunningServer:
+        """Return the local Neo4j of this home, installed and started where it is not."""
+        settings = self.settings
+        return start(self.layout.neo4j, heap=settings.neo4j_heap, pagecache=settings.neo4j_pagecache, progress=progress)
+
+    def _embedded(self) -> "OpenedGraph":
+        schema = load_schema()
+        store = open_embedded(self.layout.embedded_graph, schema)
+        return OpenedGraph(store, PortableAlgorithms(store, schema))
+
+    def _neo4j(self) -> "OpenedGraph":
+        settings, schema = self.settings, load_schema()
+        if settings.neo4j_uri and settings.neo4j_password:
+            address = (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
+        else:
+            running = self.start_neo4j()
+            address = (running.uri, running.user, running.password)
+        return OpenedGraph(open_neo4j(*address, schema), GdsAlgorithms(*address, schema))

@@ -1,0 +1,74 @@
+"""`shelfgraph graph`: build, publish, look at and export the graph."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow.parquet as pq
+import typer
+
+from api.wiring import Installation
+from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Build the graph from the facts, publish it, look at it.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
+
+
+@app.command()
+def build(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the store first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load the lake's facts into the store, derive the relations and publish a new version.
+
+    Example: `shelfgraph graph build`. Running it twice changes nothing. SHELFGRAPH_STORE chooses embedded or neo4j.
+    """
+    with failing_clearly():
+        built = Installation.open().build(progress_for(as_json=as_json), fresh=fresh)
+    if as_json:
+        load = {"read": built.load.read, "written": built.load.written, "rejected": built.load.rejected}
+        show_json({"version": built.version, "load": load, "derived": {k: t.num_rows for k, t in built.edges.items()}})
+        return
+    rows = [(term, built.load.read[term], written, built.load.rejected[term]) for term, written in built.load.written.items()]
+    rows += [(relation, table.num_rows, table.num_rows, 0) for relation, table in built.edges.items()]
+    show_table("In the graph", ("label or relation", "read", "written", "rejected"), rows)
+    console.print(f"Published {built.version.id} as of {built.version.as_of}. Next: `shelfgraph train`.")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show the published version and how much is in it. Example: `shelfgraph graph status`."""
+    with failing_clearly():
+        graph = Installation.open().snapshot()
+        counts = dict(graph.counts())
+    if as_json:
+        show_json({"version": graph.version, "counts": counts})
+        return
+    version = graph.version
+    show_table(f"Graph {version.id}, as of {version.as_of}", ("label or relation", "count"), list(counts.items()))
+
+
+@app.command()
+def verify() -> None:
+    """Read every byte of the published version and compare its digests. Example: `shelfgraph graph verify`."""
+    with failing_clearly():
+        graph = Installation.open().snapshot()
+        graph.verify()
+    console.print(f"{graph.version.id}: every file is as it was published.")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder for one Parquet file per label and relation.")],
+) -> None:
+    """Write the published version as Parquet files. Example: `shelfgraph graph export ./graph-export`."""
+    with failing_clearly():
+        graph = Installation.open().snapshot()
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = graph.schema
+        for label in schema.nodes:
+            pq.write_table(graph.export_nodes(label), folder / f"{label}.parquet")
+        for relation in schema.relations:
+            pq.write_table(graph.export_edges(relation), folder / f"{relation}.parquet")
+    console.print(f"{len(schema.nodes) + len(schema.relations)} files in {folder}.")

@@ -1,0 +1,98 @@
+"""How the command line shows things: progress bars, tables, JSON, and errors with what to do next."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichBars
+from rich.table import Table
+
+from kit.canonical import canonical_value
+from kit.errors import ShelfgraphError
+from kit.progress import Progress, SilentProgress, Stage
+
+__all__ = ["TerminalProgress", "console", "failing_clearly", "progress_for", "show_json", "show_table"]
+
+console = Console(stderr=True, highlight=False)
+# a log or a pipe has no width of its own; tables must not break there
+output = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+
+
+class _BarStage:
+    def __init__(self, bars: RichBars, task: Any) -> None:
+        self._bars = bars
+        self._task = task
+
+    def advance(self, amount: float = 1.0) -> None:
+        self._bars.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        self._bars.update(self._task, remark=text)
+
+
+class TerminalProgress:
+    """Bars on a terminal; one line when a stage begins and one when it ends where nobody looks (a log, a pipe)."""
+
+    @contextmanager
+    def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[remark]}"),
+        )
+        if not console.is_terminal:
+            console.print(f"{title} ...")
+        with RichBars(*columns, console=console, disable=not console.is_terminal) as bars:
+            task = bars.add_task(title, total=total, remark="")
+            yield _BarStage(bars, task)
+            bars.update(task, completed=bars.tasks[0].total or bars.tasks[0].completed)
+            seconds = bars.tasks[0].elapsed or 0.0
+        if not console.is_terminal:
+            console.print(f"{title}: done in {seconds:.1f} s")
+
+
+def progress_for(*, as_json: bool) -> Progress:
+    """Return who watches: nobody when the output is for a program."""
+    return SilentProgress() if as_json else TerminalProgress()
+
+
+def show_json(value: Any) -> None:
+    """Write one JSON value to standard output."""
+    sys.stdout.write(json.dumps(canonical_value(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a table to standard output; numbers stand to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for position, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    output.print(table)
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turn an error of any room into its sentence, what to do next, and exit code 1."""
+    try:
+        yield
+    except ShelfgraphError as error:
+        console.print(f"[bold red]Error:[/] {error.problem}")
+        console.print(f"[bold]What to do:[/] {error.remedy}")
+        raise typer.Exit(1) from error
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:,.4g}" if abs(cell) < 1000 else f"{cell:,.0f}"
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return "" if cell is None else str(cell)

