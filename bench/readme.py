@@ -1,0 +1,81 @@
+"""Writes the README's figures from the results that are kept; `--check` says whether they agree."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.catalogue import BENCHES
+
+__all__ = ["figures_text", "main", "with_figures"]
+
+PROJECT = Path(__file__).resolve().parent.parent
+RESULTS = PROJECT / "bench" / "results"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
+    "load": ("seconds", "rows_per_second", "peak_rss_mb"),
+    "reads": ("p50_ms", "p99_ms"),
+    "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
+    "next_basket": ("recall@10", "ndcg@10", "hit_rate@10"),
+    "demand": ("wape", "rmsse"),
+    "switching": ("ndcg@10",),
+}
+
+
+def figures_text() -> str:
+    """Return the Markdown of all kept results, in the catalogue's order."""
+    parts = [_section(json.loads(path.read_text())) for name in BENCHES for path in sorted(RESULTS.glob(f"{name}*.json"))]
+    return "\n".join(parts)
+
+
+def with_figures(readme: str) -> str:
+    """Return the README with its figures replaced by today's results."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{figures_text()}\n{END}{after}"
+
+
+def main(arguments: list[str], say: Callable[[str], object] = sys.stdout.write) -> int:
+    """Write the figures, or with `--check` compare them; return the exit code."""
+    path = PROJECT / "README.md"
+    current = path.read_text()
+    fresh = with_figures(current)
+    if "--check" in arguments:
+        say("The README's figures agree with bench/results.\n" if fresh == current else "They differ: run `make docs-figures`.\n")
+        return int(fresh != current)
+    path.write_text(fresh)
+    return 0
+
+
+def _section(result: Mapping[str, Any]) -> str:
+    name = str(result["bench"])
+    metrics = [metric for metric in SHOWN_METRICS[name] if any(row["metric"] == metric for row in result["rows"])]
+    table: dict[tuple[str, str], dict[str, str]] = {}
+    for row in result["rows"]:
+        if row["metric"] in metrics and ":" not in row["slice"].split(",")[0].replace(":1", "").replace(":8", ""):
+            table.setdefault((row["system"], row["slice"]), {})[row["metric"]] = _figure(row)
+    data = f" --data {result['data']}" if result["data"] else ""
+    title = f"**`shelfgraph bench {name}{data}`**: {BENCHES[name].claim.rstrip('.')}."
+    head = f"| system | slice | {' | '.join(metrics)} |\n| --- | --- | {' | '.join('---:' for _ in metrics)} |"
+    lines = [f"| {s} | {where} | {' | '.join(cells.get(m, '') for m in metrics)} |" for (s, where), cells in table.items()]
+    notes = "".join(f"\n- {note}" for note in result["notes"])
+    foot = f"{result['seconds']:,.0f} s on {result['machine']}, code {result['commit']}."
+    return f"{title}\n\n{head}\n" + "\n".join(lines) + f"\n\n{foot}{notes}\n"
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    value = _number(float(row["value"]))
+    if row["low"] is None or row["high"] is None:
+        return value
+    return f"{value} [{_number(float(row['low']))}, {_number(float(row['high']))}]"
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
