@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import pandas as pd
-import pandera.pandas as pandera
 import pyarrow as pa
 
 from ingest.arrays import flat
 from ingest.conditions import References, Rule, broken_rows
+from ingest.pandera_door import pandera
 
 __all__ = ["VERDICT", "compile_rules", "pandas_frame"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pandera.errors import SchemaErrors
 
 from ingest.arrays import Mask
 from ingest.compile import compile_rules, pandas_frame
 from ingest.conditions import References, Rule, Severity
+from ingest.pandera_door import SchemaErrors
 
 __all__ = ["Judgement", "Rejection", "judge"]
 
