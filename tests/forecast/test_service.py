@@ -25,7 +25,20 @@ from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
 from tests.tiny_retailer import AS_OF, build_tiny_lake
 
-from .conftest import FIRST_MONDAY, PLAN_DAY, PLANNED, PRODUCTS, SHOPS, WEEKS, fitted_on, known_lake, line_table, promoted, rate
+from .conftest import (
+    FIRST_MONDAY,
+    PLAN_DAY,
+    PLANNED,
+    PRODUCTS,
+    SHOPS,
+    UPLIFT,
+    WEEKS,
+    fitted_on,
+    known_lake,
+    line_table,
+    promoted,
+    rate,
+)
 
 LATER_DAY = PLAN_DAY + timedelta(days=7)
 EVERY_REQUEST = [ForecastRequest(p, store, weeks) for p in PRODUCTS for store in (None, *SHOPS) for weeks in (1, 4, 8)]
@@ -96,12 +109,16 @@ def test_the_planned_promotion_is_told_and_explained(forecaster):
 
 
 def test_the_promotion_brings_units_only_where_it_is_planned(forecaster):
-    def brought(product: str) -> float:
-        paths = forecaster.forecast(ForecastRequest(product, None, 1)).explanation.paths
-        return sum(path.contribution for path in paths if "promotes" in {hop.relation for hop in path.hops})
+    def share(product: str) -> float:
+        answer = forecaster.forecast(ForecastRequest(product, None, 1))
+        paths = [path for path in answer.explanation.paths if "promotes" in {hop.relation for hop in path.hops}]
+        return sum(path.contribution for path in paths) / answer.points[0].units
 
-    for number, product in enumerate(PRODUCTS):
-        assert (brought(product) > 2) == promoted(number, WEEKS)
+    # promotions triple the planted rate: two thirds of the units are theirs, and none where no promotion is planned
+    truth = {product: (UPLIFT - 1) / UPLIFT if promoted(number, WEEKS) else 0.0 for number, product in enumerate(PRODUCTS)}
+    told = {product: share(product) for product in PRODUCTS}
+    assert {product for product in PRODUCTS if truth[product] and told[product] < truth[product] - 1 / 6} == set()
+    assert {product for product in PRODUCTS if told[product] > truth[product] + 1 / 6} == set()
 
 
 def test_history_is_what_the_lake_holds(forecaster, forecast_lake):
