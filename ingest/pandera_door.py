@@ -7,8 +7,8 @@ zone in the process would be lost without a word. The environment is therefore p
 import os
 
 _found = dict(os.environ)
-import pandera.pandas as pandera  # noqa: E402  # between the two looks at the environment
-from pandera.errors import SchemaErrors  # noqa: E402
+import pandera.pandas as pandera  # noqa: E402 - between the two looks at the environment
+from pandera.errors import SchemaErrors  # noqa: E402 - as above
 
 for _name in set(os.environ) - set(_found):
     del os.environ[_name]

@@ -22,7 +22,7 @@ print(json.dumps({
     "instant_kept": pa.array([evening], pa.timestamp("us", "UTC"))[0].as_py() == evening,
 }))
 """
-OPENMP = ["KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"]
+OPENMP = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 """Set by scikit-learn for the OpenMP runtime it shares with LightGBM; they mean nothing to any other part."""
 ROOMS = ("kit", "ontology", "governance", "lake", "kg", "ingest", "features", "decisions", "pipeline", "api", "cli", "bench")
 
@@ -31,5 +31,5 @@ def test_imports_leave_the_environment_alone(project_root: Path) -> None:
     looked = subprocess.run([sys.executable, "-c", LOOK, *ROOMS], cwd=project_root, capture_output=True, text=True, check=True)
     seen = json.loads(looked.stdout.splitlines()[-1])
     assert seen["files"] > 200
-    assert seen["changed"] == OPENMP
+    assert set(seen["changed"]) - OPENMP == set()
     assert seen["instant_kept"]
