@@ -1,14 +1,28 @@
 """The one typed settings object: built at start-up, passed in, read from `SHELFGRAPH_*` variables nowhere else."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from kit.errors import ShelfgraphError
+
+__all__ = ["Settings", "SettingsInvalid", "read_settings"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsInvalid(ShelfgraphError):
+    """A setting is outside of what is allowed, or lacks another that it needs."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            f"The settings cannot be used: {'; '.join(problems)}.",
+            "Set or unset these variables and try again; docs/settings.md has every setting with its default.",
+        )
 
 
 class Settings(BaseSettings):
@@ -28,15 +42,38 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         default=None, description="Key of the household pseudonyms; none: one is made once and kept in the vault folder."
     )
-    query_timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="Longest a read of the graph store may take.")
-    threads: int = Field(default=2, ge=1, le=64, description="Threads for queries and training.")
+    query_timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="Longest a read of the graph of record may take.")
+    threads: int = Field(default=2, ge=1, le=64, description="Threads of the lake's and the embedded store's queries.")
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
 
     @model_validator(mode="after")
     def _loopback_only(self) -> "Settings":
         if self.host not in LOOPBACK:
             raise ValueError(
-                f"host {self.host!r} is not loopback: this version has only the development identity, which is given on loopback "
-                f"alone. Set SHELFGRAPH_HOST to one of {', '.join(LOOPBACK)} and put an authenticating proxy in front."
+                f"SHELFGRAPH_HOST {self.host!r} is not loopback: this version has only the development identity, which is given "
+                f"on loopback alone. Set it to one of {', '.join(LOOPBACK)} and put an authenticating proxy in front"
             )
         return self
+
+    @model_validator(mode="after")
+    def _own_server_with_password(self) -> "Settings":
+        if self.neo4j_uri and self.neo4j_password is None:
+            raise ValueError(
+                "SHELFGRAPH_NEO4J_URI names a server of your own, and SHELFGRAPH_NEO4J_PASSWORD is not set: set it too, or unset "
+                "the address to have a local server assembled and started"
+            )
+        return self
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment. Raises: SettingsInvalid."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsInvalid([_told(one["loc"], one["msg"]) for one in error.errors(include_url=False)]) from None
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    """Return one fault without its value, which may be a secret."""
+    text = message.removeprefix("Value error, ")
+    return f"SHELFGRAPH_{str(place[0]).upper()}: {text[:1].lower()}{text[1:]}" if place else text

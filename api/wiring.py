@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from api.services import Services
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
@@ -56,8 +56,8 @@ class Installation:
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> "Installation":
-        """Open the installation that the settings (or the environment) name."""
-        settings = settings or Settings()
+        """Open the installation that the settings (or the environment) name. Raises: SettingsInvalid."""
+        settings = settings or read_settings()
         return cls(settings, HomeLayout(settings.home.resolve()))
 
     @cached_property
@@ -179,7 +179,7 @@ class Installation:
 
     def _neo4j(self) -> "OpenedGraph":
         settings, schema = self.settings, load_schema()
-        if settings.neo4j_uri and settings.neo4j_password:
+        if settings.neo4j_uri and settings.neo4j_password:  # the settings refuse the one without the other
             address = (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
         else:
             running = self.start_neo4j()

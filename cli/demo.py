@@ -8,7 +8,6 @@ import typer
 
 from api.examples import Example, build_examples
 from api.server import ask, run_server
-from api.settings import Settings
 from api.wiring import Installation
 from cli.ingest import show_report
 from cli.terminal import TerminalProgress, console, failing_clearly
@@ -30,10 +29,10 @@ def demo(
     Steps that are done are not done again. Example: `shelfgraph demo --seconds-to-serve 0`.
     """
     began = time.perf_counter()
-    settings = Settings()
     progress = TerminalProgress()
     with failing_clearly():
-        installation = Installation.open(settings)
+        installation = Installation.open()
+        settings = installation.settings
         console.rule(f"Shelfgraph demo, graph store: {settings.store}")
         show_report(installation.ingest(DEMO_SOURCE, None, progress))
         show_report(installation.simulate(progress))

@@ -3,7 +3,7 @@
 import typer
 
 from api.doctor import examine
-from cli.terminal import show_json, show_table
+from cli.terminal import failing_clearly, show_json, show_table
 
 __all__ = ["doctor"]
 
@@ -13,7 +13,8 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON li
 
     Example: `shelfgraph doctor`. Exit code 0: nothing needed is missing; 1: something is.
     """
-    findings = examine()
+    with failing_clearly():
+        findings = examine()
     if as_json:
         show_json(findings)
     else:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from api.server import run_server
-from api.settings import Settings
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly
 
@@ -22,7 +21,7 @@ def serve(
 
     Example: `shelfgraph serve --port 9000`.
     """
-    settings = Settings()
     with failing_clearly():
-        installation = Installation.open(settings)
-        run_server(installation, port=settings.port if port is None else port, seconds=seconds, announce=console.print)
+        installation = Installation.open()
+        chosen = installation.settings.port if port is None else port
+        run_server(installation, port=chosen, seconds=seconds, announce=console.print)
