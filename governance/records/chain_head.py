@@ -5,6 +5,7 @@ checksum, so that a write torn by a crash leaves the slot before it. A slot hold
 entries is being committed, the head that the group leads to: a crash in between leaves a log that ends in one of the two.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -64,26 +65,37 @@ class ChainHeadFile:
     """The head file as its one writer holds it: locked against every other process. Raises: BlockingIOError, OSError."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._counter = self._newest_counter()
+            _sync_folder(path.parent)
+        except OSError:
             os.close(self._descriptor)
             raise
-        self._counter = self._newest_counter()
-        _sync_folder(path.parent)
 
     def write(self, state: HeadState, *, durable: bool) -> None:
-        """Write a state into the older slot, and with `durable` wait until it is on disk."""
-        self._counter += 1
-        os.pwrite(self._descriptor, _encode(self._counter, state), (self._counter % 2) * SLOT_BYTES)
+        """Write a state into the older slot, and with `durable` wait until it is on disk.
+
+        Raises:
+            OSError: the state may not be on disk; the one written before it still is.
+        """
+        counter = self._counter + 1
+        slot = _encode(counter, state)
+        if os.pwrite(self._descriptor, slot, (counter % 2) * SLOT_BYTES) < len(slot):
+            raise OSError(errno.ENOSPC, "the head of the chain was written in part", str(self._path))
         if durable:
             os.fdatasync(self._descriptor)
+        # after a failure the next write takes the same slot: the other one holds the last whole state
+        self._counter = counter
 
     def close(self) -> None:
-        """Bring the last state to disk and give the lock back."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
+        """Bring the last state to disk and give the lock back, the latter also when the former fails. Raises: OSError."""
+        try:
+            os.fsync(self._descriptor)
+        finally:
+            os.close(self._descriptor)
 
     def _newest_counter(self) -> int:
         content = os.pread(self._descriptor, 2 * SLOT_BYTES, 0)

@@ -53,6 +53,11 @@ class ChainReport:
 class DecisionLog(Protocol):
     """Entries are durable when `append` returns, in one order, each hashed with the one before it."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether entries are taken: false once it is closed, opened to read, or left by its writer."""
+        ...
+
     def append(self, entry: DecisionEntry) -> str:
         """Write one entry and return its chain hash. Raises: DecisionLogUnavailable."""
         ...

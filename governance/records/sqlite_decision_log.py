@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ GROUP = 64
 """Entries per commit. One statement writes a group, so that the interpreter's lock is given up once, not once a row."""
 BY_ID = "SELECT * FROM decision WHERE id = ?"
 POSITION_OF = "SELECT position FROM decision WHERE id = ?"
+CLOSED = "it was closed."
 AFTER = "SELECT * FROM decision WHERE position > ? ORDER BY position LIMIT ?"
 
 
@@ -34,6 +36,7 @@ class SqliteDecisionLog:
 
     One process writes (the head file is locked); any number may open it with `read_only` to verify or replay.
     A log whose end is not the head kept beside it is not written to: appending would hide what was cut.
+    No ticket is left waiting: one lock decides whether a ticket is queued before the writer's last look or refused at once.
 
     Args:
         path: the database file; `<path>.head` lies beside it.
@@ -44,14 +47,27 @@ class SqliteDecisionLog:
         self._path = path
         self._read_lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        self._admission = threading.Lock()
+        self._refused_because: str | None = "it is not open for writing." if read_only else None
+        self._closing = False
+        self._in_flight: list[_Ticket] = []
         self._writer: threading.Thread | None = None
         try:
-            if not read_only:
-                self._open_writer(path)
-            self._reader = table.connect(path, read_only=True)
+            with ExitStack() as opened:
+                if not read_only:
+                    self._open_for_writing(path, opened)
+                self._reader = table.connect(path, read_only=True)
+                opened.callback(self._reader.close)
+                self._parts = opened.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise DecisionLogUnavailable(f"{path.name}: {error}") from error
+        if not read_only:
+            self._writer = threading.Thread(target=self._write_groups, name="decision-log", daemon=True)
+            self._writer.start()
+
+    @property
+    def writable(self) -> bool:
+        return self._refused_because is None
 
     def append(self, entry: DecisionEntry) -> str:
         return self.submit(entry).result()
@@ -60,10 +76,12 @@ class SqliteDecisionLog:
         """Queue one entry; the future gives its chain hash once it is durable, or raises as `append` does."""
         ticket = _Ticket(entry, Future())
         ticket.done.set_running_or_notify_cancel()  # a caller that goes away must not break the group of the others
-        if self._closed.is_set() or self._writer is None:
-            ticket.done.set_exception(DecisionLogUnavailable("it is not open for writing."))
-        else:
-            self._queue.put(ticket)
+        with self._admission:
+            refused_because = self._refused_because
+            if refused_because is None:
+                self._queue.put(ticket)
+        if refused_because is not None:
+            ticket.done.set_exception(DecisionLogUnavailable(refused_because))
         return ticket.done
 
     def get(self, decision_id: str) -> DecisionEntry:
@@ -97,17 +115,25 @@ class SqliteDecisionLog:
             return ChainReport(0, GENESIS, ChainBreak(0, "", f"the database cannot be read to its end: {error}"))
 
     def close(self) -> None:
-        """Commit what is queued, then close. Closing twice is allowed."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        if self._writer is not None:
+        """Commit what is queued, then close. Closing twice is allowed.
+
+        Raises:
+            DecisionLogUnavailable: the last state could not be brought to disk. All is closed all the same, every entry that was
+                acknowledged is durable, and the head file still allows the log's end.
+        """
+        with self._admission:
+            if self._closing:
+                return
+            self._closing = True
+            self._refused_because = self._refused_because or CLOSED
             self._queue.put(None)
-            self._writer.join()
-            self._settle(durable=True)
-            self._connection.close()
-            self._head_file.close()
-        self._reader.close()
+        try:
+            with self._parts:
+                if self._writer is not None:
+                    self._writer.join()
+                    self._settle(durable=True)
+        except (sqlite3.Error, OSError) as error:
+            raise DecisionLogUnavailable(f"{self._path.name} was closed without its last state on disk: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -115,39 +141,44 @@ class SqliteDecisionLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_writer(self, path: Path) -> None:
+    def _open_for_writing(self, path: Path, opened: ExitStack) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         known = read_head_state(head_path(path))
         self._head_file = ChainHeadFile(head_path(path))
+        opened.callback(self._head_file.close)
         self._connection = table.connect(path, read_only=False)
+        opened.callback(self._connection.close)
         self._head = table.read_tail(self._connection)
         allowed = (known.settled, known.pending) if known else (ChainHead(0, GENESIS),)
         if self._head not in allowed:
-            self._head_file.close()
-            self._connection.close()
             raise DecisionLogUnavailable(f"{path.name} ends at entry {self._head.entries}, not at the head kept beside it.")
         self._settle(durable=True)
-        self._writer = threading.Thread(target=self._write_groups, name="decision-log", daemon=True)
-        self._writer.start()
 
     def _write_groups(self) -> None:
         last = False
         try:
             while not last:
-                group, last = self._next_group()
-                self._commit_or_refuse(group)
+                self._in_flight, last = self._next_group()
+                self._commit_or_refuse(self._in_flight)
+                self._in_flight = []
                 if self._queue.empty():
-                    self._settle(durable=False)
+                    # a head that stays unsettled still names this end as the one under way; a full disk refuses the next group
+                    with suppress(OSError):
+                        self._settle(durable=False)
         finally:
             self._refuse_the_rest()
 
     def _refuse_the_rest(self) -> None:
-        """Nobody waits for ever, also when the writer dies of something unforeseen."""
-        self._closed.set()
-        while not self._queue.empty():
-            ticket = self._queue.get()
-            if ticket is not None:
-                ticket.done.set_exception(DecisionLogUnavailable("it was closed."))
+        """Nobody waits for ever, also when the writer dies of something unforeseen: neither its group nor the queue."""
+        with self._admission:
+            cause = self._refused_because = self._refused_because or "its writer ended."
+            while not self._queue.empty():
+                ticket = self._queue.get()
+                if ticket is not None:
+                    self._in_flight.append(ticket)
+        for ticket in self._in_flight:
+            if not ticket.done.done():
+                ticket.done.set_exception(DecisionLogUnavailable(cause))
 
     def _next_group(self) -> tuple[list[_Ticket], bool]:
         """Wait for one ticket and take what else is queued; the flag says that the log is closing."""
@@ -180,7 +211,10 @@ class SqliteDecisionLog:
     def _refusal(self, entry: DecisionEntry, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.IntegrityError):
             return DecisionLogUnavailable(f"the entry cannot be written: {error}")
-        known = self._connection.execute(POSITION_OF, (entry.id,)).fetchone()
+        try:
+            known = self._connection.execute(POSITION_OF, (entry.id,)).fetchone()
+        except sqlite3.Error as unreadable:
+            return DecisionLogUnavailable(str(unreadable))
         return DecisionRepeated(entry.id) if known else DecisionLogUnavailable(str(error))
 
     def _commit(self, entries: Sequence[DecisionEntry]) -> list[str]:
