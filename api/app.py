@@ -1,6 +1,6 @@
 """The application: routes, and what they share. Built by the wiring from `Services`; tests build it from doubles."""
 
-import hashlib
+import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -44,7 +44,7 @@ def create_app(
     introspection: bool = True,
     limits: Limits | None = None,
     cursor_key: bytes | None = None,
-    ready: Callable[[], bool] = lambda: True,
+    ready: Callable[[], bool] | None = None,
     principal_of: Callable[[Request], Principal] | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
@@ -57,8 +57,9 @@ def create_app(
         names: names under which the server may be addressed, without ports.
         introspection: whether the schema may be read through GraphQL; the playground needs it.
         limits: of GraphQL documents; the defaults are those of the requirements.
-        cursor_key: shared by replicas; without it cursors are good for this release's servers alone.
-        ready: whether what the service depends on is there.
+        cursor_key: of this installation, shared by its replicas and releases; without it cursors are good for this application
+            alone.
+        ready: whether what the service depends on is there; without it, whether the log can take entries.
         principal_of: tells who sends a request; without it everybody is the development identity.
 
     Raises:
@@ -67,8 +68,8 @@ def create_app(
     who = principal_of or _always(development_principal(host))
     metrics = Metrics()
     version = services.graph.version
-    key = cursor_key or hashlib.sha256(f"cursors of {services.release.id} {version.digest}".encode()).digest()
-    front = Front(services, Catalogue(services.graph), CursorMint(key, version.id), log, ready)
+    cursors = CursorMint(cursor_key or secrets.token_bytes(32), version.id)
+    front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable))
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
     app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log))

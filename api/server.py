@@ -51,7 +51,8 @@ def run_server(
     host = installation.settings.host
     listener = _listen(host, port)
     address = f"http://{host}:{listener.getsockname()[1]}"
-    app = create_app(installation.services_of(), installation.decision_log(), playground=PLAYGROUND, host=host)
+    services, key = installation.services_of(), installation.cursor_key()
+    app = create_app(services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, loop="uvloop", http="httptools"))
     companion = _Companion(server, address, seconds, announce, when_ready)
     companion.start()

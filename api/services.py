@@ -51,6 +51,11 @@ class ProductFinder(Protocol):
 class DecisionBook(DecisionLog, Protocol):
     """A decision log that a caller need not block on."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether entries can be taken: open for writing, and its writer alive."""
+        ...
+
     def submit(self, entry: DecisionEntry) -> "Future[str]":
         """Queue one entry; the future gives its chain hash once it is durable."""
         ...

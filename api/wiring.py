@@ -7,6 +7,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from api.kept_keys import kept_key
 from api.services import Services
 from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
@@ -18,11 +19,12 @@ from features import open_features
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
-from kg.embedded_store import open_embedded
-from kg.neo4j_store import open_neo4j
+from kg.embedded_store import EmbeddedSettings, open_embedded
+from kg.neo4j_store import Neo4jSettings, open_neo4j
 from kg.neo4j_store.server import RunningServer, start
 from kg.ports import GraphStore
 from kg.snapshot import Snapshot, current_folder, open_snapshot
+from kg.snapshot.publish import CURRENT
 from kit.clock import SystemClock
 from kit.progress import Progress
 from lake.delta_lake import DeltaLake
@@ -77,6 +79,10 @@ class Installation:
         key = self.settings.pseudonym_key
         return key.get_secret_value().encode() if key else self.layout.pseudonym_key()
 
+    def cursor_key(self) -> bytes:
+        """Return the key of this home's cursors: the same for every release, so that an older one's cursors are known as such."""
+        return kept_key(self.layout.vault / "cursor.key")
+
     def ingest(self, source: str, path: Path | None, progress: Progress, *, feed: str | None = None) -> IngestReport:
         """Load the feeds of a source into the lake, or one feed of it from the file `path`."""
         key = self.pseudonym_key()
@@ -123,10 +129,10 @@ class Installation:
 
     def snapshot(self, version: str | None = None) -> Snapshot:
         """Open a published graph version, the current one unless named. Raises: NotBuilt, SnapshotError."""
-        folder = self.layout.snapshots / version if version else current_folder(self.layout.snapshots)
-        if folder is None:
+        root = self.layout.snapshots
+        if version is None and not (root / CURRENT).exists():
             raise NotBuilt("published graph", "shelfgraph graph build")
-        return open_snapshot(folder)
+        return open_snapshot(root / version if version else current_folder(root))
 
     def train(self, progress: Progress) -> Release:
         """Train on the published graph and release all of it together."""
@@ -173,15 +179,17 @@ class Installation:
         return start(self.layout.neo4j, heap=settings.neo4j_heap, pagecache=settings.neo4j_pagecache, progress=progress)
 
     def _embedded(self) -> "OpenedGraph":
-        schema = load_schema()
-        store = open_embedded(self.layout.embedded_graph, schema)
+        settings, schema = self.settings, load_schema()
+        limits = EmbeddedSettings(threads=settings.threads, read_timeout_seconds=settings.query_timeout_seconds)
+        store = open_embedded(self.layout.embedded_graph, schema, settings=limits)
         return OpenedGraph(store, PortableAlgorithms(store, schema))
 
     def _neo4j(self) -> "OpenedGraph":
         settings, schema = self.settings, load_schema()
+        limits = Neo4jSettings(read_timeout_seconds=settings.query_timeout_seconds)
         if settings.neo4j_uri and settings.neo4j_password:  # the settings refuse the one without the other
             address = (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
         else:
             running = self.start_neo4j()
             address = (running.uri, running.user, running.password)
-        return OpenedGraph(open_neo4j(*address, schema), GdsAlgorithms(*address, schema))
+        return OpenedGraph(open_neo4j(*address, schema, settings=limits), GdsAlgorithms(*address, schema, settings=limits))

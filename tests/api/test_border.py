@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,8 +10,13 @@ from api import error_map
 from api.answers import error_body
 from api.cursors import CursorMint
 from api.errors import CursorInvalid, CursorOfAnotherVersion
+from api.kept_keys import kept_key
+from api.settings import Settings
+from api.wiring import Installation
+from decisions.relations import RelationService
 from governance.policy import IdentityNotAvailable, Principal, Role
 from kit.errors import ShelfgraphError
+from tests.api import small_shop
 
 CANARY = "canary-7f3a"
 FORECAST = '{ forecast(productId: "P007") { __typename ... on Forecast { system } } }'
@@ -154,17 +160,49 @@ def test_2000_altered_cursors_are_refused():
         mint.read("scope", CursorMint(b"k" * 32, "g0").give("scope", 1))
 
 
-def test_cursors_of_another_list_or_version_are_typed_errors(shop):
-    page = "query($c: String) { products(first: 2, after: $c) { pageInfo { endCursor } } }"
-    cursor = shop.ask(page)["data"]["products"]["pageInfo"]["endCursor"]
+PAGE = "query($c: String) { products(first: 2, after: $c) { pageInfo { endCursor } } }"
+
+
+def test_a_cursor_of_another_list_is_a_typed_error(shop):
+    cursor = shop.ask(PAGE)["data"]["products"]["pageInfo"]["endCursor"]
     other = shop.ask("query($c: String) { products(first: 2, merchandiseOnly: false, after: $c) { totalCount } }", c=cursor)
     assert other["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
-    import hashlib
 
-    key = hashlib.sha256(f"cursors of rel_1 {shop.graph.version.digest}".encode()).digest()
-    scope = "products:CatalogueFilter(category_id=None, supplier_id=None, merchandise_only=True)"
-    old = CursorMint(key, "g_old").give(scope, "P001")
-    assert shop.ask(page, c=old)["errors"][0]["extensions"]["code"] == "CURSOR_OF_ANOTHER_VERSION"
+
+ENDS = {
+    "products": PAGE,
+    "search": 'query($c: String) { search(text: "milk", first: 2, after: $c) { pageInfo { endCursor } } }',
+    "substitutes": """query($c: String) { substitutes(productId: "P007", first: 2, after: $c) {
+      ... on RelatedConnection { pageInfo { endCursor } } } }""",
+}
+
+
+@pytest.mark.requirement("R-API-15")
+@pytest.mark.parametrize("field", ENDS)
+def test_a_cursor_of_the_release_before_says_so_in_the_next_one(open_shop, tmp_path, field):
+    home = Installation.open(Settings(home=tmp_path / "home"))
+    next_graph = small_shop.publish(tmp_path / "next", related=11)
+    before = open_shop(cursor_key=home.cursor_key())
+    cursor = before.ask(ENDS[field])["data"][field]["pageInfo"]["endCursor"]
+    replica = open_shop(cursor_key=Installation.open(Settings(home=tmp_path / "home")).cursor_key())
+    assert "errors" not in replica.ask(ENDS[field], c=cursor)
+    after = open_shop(cursor_key=home.cursor_key(), replaced={"graph": next_graph, "relations": RelationService(next_graph)})
+    assert next_graph.version.id != before.graph.version.id
+    refused = after.ask(ENDS[field], c=cursor)["errors"][0]
+    assert refused["extensions"]["code"] == "CURSOR_OF_ANOTHER_VERSION"
+    assert before.graph.version.id in refused["message"]
+    elsewhere = open_shop(cursor_key=Installation.open(Settings(home=tmp_path / "elsewhere")).cursor_key())
+    assert elsewhere.ask(ENDS[field], c=cursor)["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+
+
+def test_a_kept_key_is_made_once_whoever_asks_first(tmp_path):
+    path = tmp_path / "vault" / "some.key"
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: kept_key(path), range(32)))
+    assert keys == {path.read_bytes()}
+    assert len(path.read_bytes()) == 64
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in path.parent.iterdir()] == ["some.key"]
 
 
 def test_the_playground_is_served_or_explained_and_nothing_comes_from_elsewhere(open_shop, tmp_path):
@@ -211,3 +249,13 @@ def test_ready_follows_what_the_service_depends_on(open_shop):
     assert shop.client.get("/ready").status_code == 503
     assert shop.client.get("/health").status_code == 200
     assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "unavailable"
+
+
+def test_a_service_whose_log_takes_no_entries_is_not_ready(shop):
+    assert shop.client.get("/ready").json()["status"] == "ready"
+    assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "ok"
+    shop.log.close()
+    answer = shop.client.get("/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "unavailable"
+    assert shop.client.get("/v1/recommendations").status_code == 503

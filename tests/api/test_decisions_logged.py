@@ -70,7 +70,9 @@ def test_the_answer_waits_until_its_decision_is_on_disk(open_shop, tmp_path, res
 
 
 class BrokenLog:
-    """Refuses every entry."""
+    """Refuses every entry, and does not know it yet."""
+
+    writable = True
 
     def submit(self, entry):
         done: Future[str] = Future()

@@ -1,0 +1,46 @@
+"""What an installation hands on to its parts, and what it says when a part is not there yet."""
+
+import pytest
+
+from api import wiring
+from api.settings import Settings
+from api.wiring import Installation
+from kg.errors import SnapshotError
+from pipeline.errors import NotBuilt
+
+
+def test_without_a_published_graph_the_user_is_told_what_to_run(tmp_path):
+    installation = Installation.open(Settings(home=tmp_path))
+    for needs_graph in (installation.snapshot, lambda: installation.train(None)):
+        with pytest.raises(NotBuilt, match="published graph") as caught:
+            needs_graph()
+        assert "shelfgraph graph build" in caught.value.remedy
+    with pytest.raises(SnapshotError):
+        installation.snapshot("gone")
+
+
+def test_the_embedded_store_gets_its_threads_and_its_patience(tmp_path, monkeypatch):
+    given = {}
+
+    def opened(folder, schema, *, settings):
+        given.update(threads=settings.threads, seconds=settings.read_timeout_seconds)
+        raise SnapshotError("far enough", "")
+
+    monkeypatch.setattr(wiring, "open_embedded", opened)
+    installation = Installation.open(Settings(home=tmp_path, threads=3, query_timeout_seconds=7.5))
+    with pytest.raises(SnapshotError), installation.graph_of_record():
+        pass
+    assert given == {"threads": 3, "seconds": 7.5}
+
+
+def test_neo4j_gets_its_address_and_its_patience(tmp_path, monkeypatch):
+    given = {}
+
+    def opened(*address, settings):
+        given[len(given)] = (address[:3], settings.read_timeout_seconds)
+
+    monkeypatch.setattr(wiring, "open_neo4j", opened)
+    monkeypatch.setattr(wiring, "GdsAlgorithms", opened)
+    own = Settings(home=tmp_path, store="neo4j", neo4j_uri="bolt://own:1", neo4j_password="p", query_timeout_seconds=7.5)
+    Installation.open(own)._neo4j()
+    assert given == {0: (("bolt://own:1", "neo4j", "p"), 7.5), 1: (("bolt://own:1", "neo4j", "p"), 7.5)}
