@@ -155,6 +155,24 @@ def test_retailer_without_promotion_feed(forecast_lake, tmp_path):
     assert not panel.mailer[:, :WEEKS].any()
 
 
+def test_coverage_counts_stores_and_not_the_places_within_them(forecast_lake, transforms, tmp_path):
+    lake = known_lake(tmp_path / "lake")
+    promotions = lake.arrow("promotion_weeks")
+    again = promotions.set_column(
+        promotions.schema.get_field_index("display_location"), "display_location", pa.array(["7"] * promotions.num_rows)
+    )
+    third = again.set_column(
+        again.schema.get_field_index("mailer_location"), "mailer_location", pa.nulls(again.num_rows, pa.string())
+    )
+    lake.append("promotion_weeks", again)
+    lake.append("promotion_weeks", third)
+    chain = chain_panel(lake, as_of=PLAN_DAY)
+    for panel, before in ((chain, transforms[0].panel), (store_panel(lake, chain), transforms[1].panel)):
+        np.testing.assert_array_equal(panel.mailer, before.mailer)
+        np.testing.assert_array_equal(panel.display, before.mailer)
+        assert np.nanmax(panel.display) == 1.0
+
+
 def test_a_first_week_that_is_not_whole_is_left_out(forecast_lake, tmp_path):
     lake = known_lake(tmp_path / "lake")
     lines = forecast_lake.arrow("sales_lines")
