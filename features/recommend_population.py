@@ -161,10 +161,15 @@ class PopulationBefore:
         place = np.searchsorted(known.weeks, day, side="right") - 1
         week = known.weeks[np.maximum(place, 0)]
         usable = (place >= 0) & (day > week) & (day < week + 7)
-        row = np.minimum(np.searchsorted(known.key, product * SPAN + week), max(len(known.key) - 1, 0))
-        hit = known.key[row] == product * SPAN + week
-        share = np.where(hit[:, None], known.share[row], np.float32(0.0))
-        return np.where(usable[:, None], share, np.float32(np.nan)).astype(np.float32)
+        return np.where(usable[:, None], _shares_of(known, product * SPAN + week), np.float32(np.nan)).astype(np.float32)
+
+
+def _shares_of(known: Promotions, wanted: IntArray) -> Matrix:
+    """Return the shares of each key, 0 where it was not promoted. Every promotion may be of a product that never sold."""
+    if not len(known.key):
+        return np.zeros((len(wanted), len(PROMOTION_COLUMNS)), np.float32)
+    row = np.minimum(np.searchsorted(known.key, wanted), len(known.key) - 1)
+    return np.where((known.key[row] == wanted)[:, None], known.share[row], np.float32(0.0))
 
 
 def best_sellers(purchases: Purchases, day: IntArray, *, window_days: int, limit: int) -> IntArray:
@@ -208,8 +213,10 @@ def _weekly_counts(lake: Lake, purchases: Purchases, first_day: int) -> pa.Table
     table = lake.table("promotion_weeks")
     first = EPOCH.fromordinal(EPOCH.toordinal() + first_day)
     rows = table.filter((table.week_start <= ibis.literal(purchases.as_of)) & (table.week_start >= ibis.literal(first)))
+    # stores, not rows: one store may show a product in several places
     by_product = rows.group_by("week_start", "product_id").agg(
-        mailer=rows.mailer_location.count(), display=rows.display_location.count()
+        mailer=rows.store_id.nunique(where=rows.mailer_location.notnull()),
+        display=rows.store_id.nunique(where=rows.display_location.notnull()),
     )
     by_week = rows.group_by("week_start").agg(stores_of_week=rows.store_id.nunique())
     return lake.to_arrow(by_product.join(by_week, "week_start"))

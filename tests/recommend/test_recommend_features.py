@@ -118,6 +118,37 @@ def test_promotions_are_known_once_their_week_has_begun(recommend_shop, shop_con
     assert tuesday[0] == pytest.approx(len(mailers) / len(stores))
 
 
+def promotion_row(promotions, **changes):
+    """The first row of the table with some fields changed."""
+    return pa.Table.from_pylist([{**promotions.slice(0, 1).to_pylist()[0], **changes}], promotions.schema)
+
+
+def test_promotion_shares_count_stores_and_not_the_places_within_them(tmp_path, recommend_shop):
+    lake = build_tiny_lake(tmp_path / "lake")
+    promotions = lake.arrow("promotion_weeks")
+    known = promotions.to_pylist()[0]
+    for changes in ({"mailer_location": "H"}, {"display_location": "7"}, {"display_location": "9", "mailer_location": None}):
+        lake.append("promotion_weeks", promotion_row(promotions, **changes))
+    stores = {row["store_id"] for row in promotions.to_pylist() if row["week_start"] == known["week_start"]}
+    worlds = [read_world(one, AS_OF, {}) for one in (recommend_shop.lake, lake)]
+    place = np.array([worlds[0].purchases.product_ids.to_pylist().index(known["product_id"])])
+    tuesday = np.array([day_number(known["week_start"]) + 1])
+    before, after = (world.population.promotions(place, tuesday)[0].tolist() for world in worlds)
+    assert before == [1.0, 0.0]
+    assert after == [1.0, pytest.approx(1 / len(stores))]
+
+
+def test_promotions_of_products_that_never_sold_are_no_promotions_of_others(tmp_path):
+    lake = build_tiny_lake(tmp_path / "lake")
+    promotions = lake.arrow("promotion_weeks")
+    lake.replace("promotion_weeks", promotion_row(promotions, product_id="never_sold"))
+    world = read_world(lake, AS_OF, {})
+    week = promotions["week_start"][0].as_py()
+    place = np.arange(3)
+    assert world.population.promotions(place, np.full(3, day_number(week) + 1)).tolist() == [[0.0, 0.0]] * 3
+    assert np.isnan(world.population.promotions(place, np.full(3, day_number(week) + 8))).all()
+
+
 def test_planted_future_facts_change_nothing(tmp_path, recommend_shop, fit_again):
     lake = build_tiny_lake(tmp_path / "lake")
     append_lines(lake, future_lines())
