@@ -8,10 +8,13 @@ from features.demand_panel import DemandPanel
 __all__ = ["RELATION_FEATURES", "relation_block"]
 
 SIBLINGS = ("category", "type")
-SIGNALS = ("trend", "surprise", "stopped", "mailer", "display")
+PLAN_SIGNALS = ("mailer", "display")
+EDGE_SIGNALS = ("trend", "surprise", "stopped", *PLAN_SIGNALS)
+SIBLING_SIGNALS = ("trend", "surprise", *PLAN_SIGNALS)
+"""The signals of the plan stand last."""
 RELATION_FEATURES: dict[str, str] = {
-    **{f"{relation}_{signal}": "neighbours" for relation in NEIGHBOUR_RELATIONS for signal in SIGNALS},
-    **{f"{grouping}_{signal}": "neighbours" for grouping in SIBLINGS for signal in ("trend", "surprise", "mailer", "display")},
+    **{f"{relation}_{signal}": "neighbours" for relation in NEIGHBOUR_RELATIONS for signal in EDGE_SIGNALS},
+    **{f"{grouping}_{signal}": "neighbours" for grouping in SIBLINGS for signal in SIBLING_SIGNALS},
 }
 STOPPED_WEEKS = 2
 STEADY_UNITS = 1.0
@@ -47,7 +50,7 @@ def _ratio(value: np.ndarray, usual: np.ndarray) -> np.ndarray:
 def _over_edges(neighbours: Neighbours, relation: str, signals: np.ndarray, planned: bool) -> np.ndarray:
     averaged = neighbours.mean(relation, signals)
     if not planned:
-        averaged[:, 3:] = np.nan
+        averaged[:, -len(PLAN_SIGNALS) :] = np.nan
     return averaged
 
 
@@ -58,5 +61,5 @@ def _over_siblings(neighbours: Neighbours, grouping: str, amounts: np.ndarray, p
     columns = [_ratio(recent, usual), _ratio(last, usual), mailer / safe, display / safe]
     block = np.stack([np.where(some, column, np.nan) for column in columns], axis=1)
     if not planned:
-        block[:, 2:] = np.nan
+        block[:, -len(PLAN_SIGNALS) :] = np.nan
     return block

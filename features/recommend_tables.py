@@ -45,13 +45,18 @@ class InMemory:
 class StoredPopulation:
     """The population's facts on the snapshot's day; the day of a question is the day after it and is not looked at."""
 
-    def __init__(self, sold: Matrix, promoted: Matrix, in_store: Keyed) -> None:
-        self.sold = sold
+    def __init__(self, facts: Matrix, promoted: Matrix, in_store: Keyed) -> None:
+        self._facts = facts
         self._promoted = promoted
         self._in_store = in_store
 
+    @property
+    def baskets_in_28_days(self) -> Matrix:
+        """How many baskets of the last 28 days held each product, by its position."""
+        return np.asarray(self._facts[:, PRODUCT_COLUMNS.index("sold_28")])
+
     def products(self, product: IntArray, day: IntArray) -> Matrix:
-        return np.asarray(self.sold[product])
+        return np.asarray(self._facts[product])
 
     def stores(self, store: IntArray, product: IntArray, day: IntArray) -> Matrix:
         return self._in_store.gather(store, product)

@@ -71,8 +71,8 @@ _NAMED = (
 )
 FEATURES = tuple(name for name, _ in _NAMED)
 GROUP_OF_FEATURE = np.array([GROUPS.index(group) for _, group in _NAMED])
-_DAYS, _GAP, _DEVIATION, _LAST_GAP = (
-    RHYTHM_COLUMNS.index(n) for n in ("days_since", "mean_gap_days", "gap_deviation_days", "last_gap_days")
+_BASKETS, _DAYS, _GAP, _DEVIATION, _LAST_GAP = (
+    RHYTHM_COLUMNS.index(n) for n in ("baskets", "days_since", "mean_gap_days", "gap_deviation_days", "last_gap_days")
 )
 
 
@@ -220,33 +220,34 @@ def assemble(
     categories = knowledge.categories.gather(origin, levels.category[product])
     household = knowledge.household[origin]
     day, store = knowledge.day[origin], knowledge.store[origin]
-    sold = population.products(product, day)
+    facts = population.products(product, day)
     here = population.stores(store, product, day)
     promoted = population.promotions(product, day)
     spoken = [hand.figures(key, origin, product, knowledge.own.items) for key in HANDS]
     size = hand.basket_size[origin].astype(np.float32)[:, None]
-    derived = _derived(own, types, categories, household, sold, here)
-    return np.concatenate([own, types, categories, household, sold, here, promoted, *spoken, size, derived], axis=1)
+    derived = _derived(own, types, categories, household, facts, here)
+    return np.concatenate([own, types, categories, household, facts, here, promoted, *spoken, size, derived], axis=1)
 
 
-def _derived(own: Matrix, types: Matrix, categories: Matrix, household: Matrix, sold: Matrix, here: Matrix) -> Matrix:
+def _derived(own: Matrix, types: Matrix, categories: Matrix, household: Matrix, facts: Matrix, here: Matrix) -> Matrix:
     one = np.float32(1.0)
-    days = own[:, _DAYS]
+    days, baskets = own[:, _DAYS], own[:, _BASKETS]
+    fact = dict(zip(PRODUCT_COLUMNS, facts.T, strict=True))
     columns = (
         days / (own[:, _GAP] + one),
         (days - own[:, _GAP]) / (own[:, _DEVIATION] + one),
-        own[:, 0] / (household[:, 0] + one),
-        own[:, 0] / (types[:, 0] + one),
+        baskets / (household[:, HOUSEHOLD_COLUMNS.index("baskets")] + one),
+        baskets / (types[:, _BASKETS] + one),
         days / (own[:, _LAST_GAP] + one),
-        days / (sold[:, 5] + one),
+        days / (fact["repeat_gap"] + one),
         types[:, _DAYS] / (types[:, _GAP] + one),
         categories[:, _DAYS] / (categories[:, _GAP] + one),
         days - types[:, _DAYS],
-        sold[:, 0] / (sold[:, 1] + one),
-        sold[:, 1] / (sold[:, 2] + one),
-        sold[:, 3] / (sold[:, 4] + one),
-        sold[:, 1] / (sold[:, 8] + one),
-        here[:, 0] / (sold[:, 1] + one),
+        fact["sold_7"] / (fact["sold_28"] + one),
+        fact["sold_28"] / (fact["sold_91"] + one),
+        fact["sold_ever"] / (fact["buyers_ever"] + one),
+        fact["sold_28"] / (fact["type_sold_28"] + one),
+        here[:, STORE_COLUMNS.index("store_sold_28")] / (fact["sold_28"] + one),
     )
     return np.stack(columns, axis=1)
 

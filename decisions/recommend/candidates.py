@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.recommend_relations import RelationEvidence
+from features.recommend_relations import RELATION_COLUMNS, RelationEvidence
 from features.recommend_transform import RHYTHM_COLUMNS, HouseholdKnowledge
 from features.repertoire import IntArray
 
@@ -18,6 +18,7 @@ POPULAR_LIMIT = 15
 SOURCES = ("repertoire", "basket_relations", "recent_relations", "popularity")
 """In the order of the bits of `Candidates.sources`."""
 _DECAY = RHYTHM_COLUMNS.index("decay_98")
+_TOTAL = RELATION_COLUMNS.index("total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def candidates_of(
         found = [relations[key] for key in sorted(relations) if key.startswith(hand)]
         origin = np.concatenate([evidence.origin for evidence in found])
         candidate = np.concatenate([evidence.candidate for evidence in found])
-        best = top_by_origin(origin, np.concatenate([evidence.values[:, 1] for evidence in found]), RELATION_LIMIT)
+        best = top_by_origin(origin, np.concatenate([evidence.values[:, _TOTAL] for evidence in found]), RELATION_LIMIT)
         parts.append((origin[best], candidate[best]))
     sellers = popular[:, :POPULAR_LIMIT]
     row = np.repeat(np.arange(len(sellers)), sellers.shape[1])

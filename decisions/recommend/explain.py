@@ -137,7 +137,7 @@ class RelationExplainer:
 
 
 def _sells_well(name: str, features: ServingFeatures, product: int) -> str:
-    return f"{name} sells well: in {int(features.population.sold[product, 1])} baskets of the last 28 days."
+    return f"{name} sells well: in {int(features.population.baskets_in_28_days[product])} baskets of the last 28 days."
 
 
 def _paths(found: dict[str, tuple[Hop, ...]], contributions: Sequence[float]) -> tuple[ExplanationPath, ...]:

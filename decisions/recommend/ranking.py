@@ -21,7 +21,6 @@ from features.repertoire import FloatArray, IntArray
 __all__ = ["Ranked", "Ranking", "RankingSystem"]
 
 _HABIT = GROUPS.index("habit")
-_SOLD_28 = 1
 NOTHING = -1
 
 
@@ -154,7 +153,7 @@ def _open(found: Candidates, basket: Items, present: npt.NDArray[np.bool_]) -> C
 
 def _best_sellers(features: ServingFeatures) -> IntArray:
     """Return `POPULAR_LIMIT` products by baskets in 28 days, -1 where fewer were sold."""
-    sold = features.population.sold[:, _SOLD_28]
+    sold = features.population.baskets_in_28_days
     best = np.argsort(-sold, kind="stable")[:POPULAR_LIMIT]
     row = np.full(POPULAR_LIMIT, NOTHING)
     row[: len(best)] = np.where(sold[best] > 0, best, NOTHING)

@@ -26,6 +26,7 @@ from decisions.recommend.graph_view import GraphView
 from decisions.recommend.lists import LISTED, read_lists
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
 from decisions.recommend.ranking import Ranked, Ranking, RankingSystem
+from features.recommend_population import STORE_COLUMNS
 from features.recommend_relations import Items
 from features.recommend_tables import read_serving_features
 from features.repertoire import FloatArray, IntArray
@@ -37,7 +38,7 @@ __all__ = ["RecommendService"]
 LARGEST_LIMIT = 100
 LARGEST_BASKET = 200
 KEPT_ANSWERS = 4096
-_SOLD_28 = 1
+_STORE_SOLD_28 = STORE_COLUMNS.index("store_sold_28")
 
 
 class RecommendService:
@@ -67,7 +68,7 @@ class RecommendService:
         self._product = {product: place for place, product in enumerate(self._features.product_ids.to_pylist())}
         self._household = {household: place for place, household in enumerate(self._features.household_ids)}
         self._store = {store: place for place, store in enumerate(self._features.store_ids)}
-        self._share = _shares(self._features.population.sold[:, _SOLD_28])
+        self._share = _shares(self._features.population.baskets_in_28_days)
         # a release never changes, so neither does its answer to a request
         self._answer = lru_cache(KEPT_ANSWERS)(self._compute)
 
@@ -171,7 +172,8 @@ class RecommendService:
     def _share_in(self, store: int) -> FloatArray:
         """Return each product's share of the best seller's baskets in 28 days in the store, below 1."""
         products = np.arange(len(self._product))
-        return _shares(self._features.population.stores(np.full(len(products), store), products, products)[:, 0])
+        in_store = self._features.population.stores(np.full(len(products), store), products, products)
+        return _shares(in_store[:, _STORE_SOLD_28])
 
 
 def _shares(sold: npt.NDArray[np.float32]) -> FloatArray:
