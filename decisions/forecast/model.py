@@ -18,15 +18,16 @@ import numpy as np
 from decisions.forecast.errors import ForecastArtefactError
 from features.demand import CATEGORICAL_FEATURES, DemandTransform
 from kit.canonical import digest_of_bytes
+from kit.threads import threads_for
 
-__all__ = ["DemandModel", "TrainingRows", "level_of", "threads_for", "training_rows"]
+__all__ = ["DemandModel", "TrainingRows", "level_of", "training_rows"]
 
 LEVEL_FLOOR_UNITS = 0.05
 FIRST_ORIGIN_WEEKS = 9
 ORIGINS = 30
 MAXIMUM_ROWS = 240_000
 SMALL_ROWS = 20_000
-"""Below this, a second thread waits longer than it works."""
+"""Rows below which one thread trains and predicts (`kit.threads`)."""
 ROUNDS = 120
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
@@ -98,11 +99,6 @@ def level_of(names: Sequence[str], features: np.ndarray) -> np.ndarray:
     return LEVEL_FLOOR_UNITS + 0.5 * decayed + 0.5 * np.where(np.isnan(alike), decayed, alike)
 
 
-def threads_for(rows: int) -> int:
-    """Return how many threads train on so many rows: a function of the data alone, so that a fit can be repeated."""
-    return 2 if rows >= SMALL_ROWS else 1
-
-
 class DemandModel:
     """A fitted model over named features.
 
@@ -126,7 +122,7 @@ class DemandModel:
             feature_name=list(names),
             categorical_feature=categorical,
         )
-        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads_for(len(rows.targets))}
+        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads_for(len(rows.targets), small=SMALL_ROWS)}
         return DemandModel(lightgbm.train(parameters, data, rounds), names)
 
     @staticmethod
@@ -142,7 +138,6 @@ class DemandModel:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return expected units (n, float64) for feature rows (n x F)."""
-        raw = np.asarray(
-            self._booster.predict(features, raw_score=True, num_threads=threads_for(len(features))), dtype=np.float64
-        )
+        threads = threads_for(len(features), small=SMALL_ROWS)
+        raw = np.asarray(self._booster.predict(features, raw_score=True, num_threads=threads), dtype=np.float64)
         return np.asarray(np.exp(raw) * level_of(self.names, features))

@@ -11,16 +11,16 @@ from decisions.recommend.examples import Examples
 from features.recommend_transform import FEATURES, GROUP_OF_FEATURE, GROUPS
 from features.repertoire import FloatArray
 from kit.canonical import digest_of_bytes
+from kit.threads import threads_for
 
 __all__ = ["MODEL_SYSTEM", "Ranker", "fit_ranker", "open_ranker"]
 
 MODEL_SYSTEM = "shelfgraph"
 """The name of the ranker among the systems that may be served."""
 ROUNDS = 45
-THREADS = 2
-"""Fixed, since LightGBM promises equal models only for an equal number of threads. Small sets use one: threads only wait."""
-SMALL = 50_000
-"""Rows of examples below which one thread trains, and a tenth of them below which one predicts."""
+SMALL_TRAINING_ROWS = 50_000
+SMALL_PREDICTION_ROWS = 5_000
+"""Rows below which one thread trains, or tells what groups brought (`kit.threads`)."""
 PARAMETERS = {
     "objective": "lambdarank",
     "learning_rate": 0.15,
@@ -57,7 +57,7 @@ class Ranker:
         """Return what each of `GROUPS` brought to the score of each row (Shapley values of the trees, summed by group)."""
         if not len(figures):
             return np.empty((0, len(GROUPS)))
-        threads = THREADS if len(figures) >= SMALL // 10 else 1
+        threads = threads_for(len(figures), small=SMALL_PREDICTION_ROWS)
         values = np.asarray(self.booster.predict(figures, pred_contrib=True, num_threads=threads), dtype=np.float64)
         # row by row, so that a row's sums do not depend on how many rows are asked for; a matrix product's may
         return np.asarray(np.add.reduceat(np.take(values, _BY_GROUP, axis=1), _FIRST_OF_GROUP, axis=1))
@@ -70,7 +70,7 @@ class Ranker:
 def fit_ranker(examples: Examples, seed: int) -> Ranker:
     """Train on examples each of whose origins has a hit. Equal examples and seed give equal bytes."""
     queries = np.unique(examples.origin, return_counts=True)[1]
-    threads = {"num_threads": THREADS if len(examples.label) >= SMALL else 1}
+    threads = {"num_threads": threads_for(len(examples.label), small=SMALL_TRAINING_ROWS)}
     data = lightgbm.Dataset(
         examples.figures,
         examples.label,

@@ -12,6 +12,7 @@ from decisions.forecast.baseline import baseline_forecasts, seasonal_share, year
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution, driver_of, neutral_values
 from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
 from features.demand import FEATURE_GROUPS
+from kit.threads import threads_for
 
 
 def test_baselines_have_their_known_values():
@@ -104,6 +105,10 @@ def test_neutral_values_are_medians_and_codes_have_none():
     assert {driver_of(name) for name in FEATURE_GROUPS} == {
         OWN_HISTORY, "price", "promotion", "calendar", "siblings", "isSubstituteFor", "isComplementTo", "isBoughtWith",
     }  # fmt: skip
+
+
+def test_threads_follow_from_the_size_of_the_work_alone():
+    assert [threads_for(rows, small=10) for rows in (0, 9, 10, 10**9)] == [1, 1, 2, 2]
 
 
 def test_scores_have_their_known_values():
