@@ -5,19 +5,40 @@ strength is what was measured. The other paths show where the two products stand
 baskets; they contribute 0. So the contributions of an explanation sum to the strength.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
+from decisions.relations.errors import UnknownRelation
 from decisions.relations.surroundings import Surroundings
 from kg.ports import Edge, NodeRef, PropertyValue
 
 __all__ = ["evidence_of", "explain"]
 
 FACT = "fact"
+SENTENCES: Mapping[str, str] = {
+    "isSubstituteFor": (
+        "Buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
+        "would count, as far as it still sells: {events} baskets by {support} of them in 13 weeks."
+    ),
+    "isComplementTo": (
+        "{in_100:.1f} ({low_in_100:.1f} to {high_in_100:.1f}) of 100 baskets with {asked} hold {other} beyond the "
+        "households' habits: {events} baskets in common of {support} households."
+    ),
+    "isBoughtWith": (
+        "{other} and {asked} meet {strength:.1f} times ({low:.1f} to {high:.1f}) as often as their popularity explains: "
+        "{events} baskets in common of {support} households."
+    ),
+}
+"""How each relation is put into words. A relation without an entry is never put into the words of another."""
 
 
 def explain(edge: Edge, around: Surroundings) -> Explanation:
-    """Return the sentence and the paths behind one related product. `edge` runs from it to the product asked about."""
+    """Return the sentence and the paths behind one related product. `edge` runs from it to the product asked about.
+
+    Raises:
+        UnknownRelation: there are no words for the edge's relation.
+    """
     paths = [ExplanationPath((_hop(edge, around, backwards=True),), _number(edge, "strength") or 0.0)]
     shared = _through_category(edge, around)
     if shared:
@@ -70,22 +91,21 @@ def _name(node: NodeRef, around: Surroundings) -> NodeName:
 
 
 def _sentence(edge: Edge, around: Surroundings) -> str:
-    other, asked = _name(edge.source, around).display_name, _name(edge.target, around).display_name
-    strength, events, support = _number(edge, "strength") or 0.0, _count(edge, "events"), _count(edge, "support")
-    low, high = _number(edge, "low") or 0.0, _number(edge, "high") or 0.0
-    if edge.relation == "isSubstituteFor":
-        return (
-            f"Buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
-            f"would count, as far as it still sells: {events} baskets by {support} of them in 13 weeks."
-        )
-    if edge.relation == "isComplementTo":
-        return (
-            f"{100 * strength:.1f} ({100 * low:.1f} to {100 * high:.1f}) of 100 baskets with {asked} hold {other} beyond the "
-            f"households' habits: {events} baskets in common of {support} households."
-        )
-    return (
-        f"{other} and {asked} meet {strength:.1f} times ({low:.1f} to {high:.1f}) as often as their popularity explains: "
-        f"{events} baskets in common of {support} households."
+    wording = SENTENCES.get(edge.relation)
+    if wording is None:
+        raise UnknownRelation(edge.relation, tuple(SENTENCES))
+    strength, low, high = (_number(edge, name) or 0.0 for name in ("strength", "low", "high"))
+    return wording.format(
+        other=_name(edge.source, around).display_name,
+        asked=_name(edge.target, around).display_name,
+        strength=strength,
+        low=low,
+        high=high,
+        in_100=100 * strength,
+        low_in_100=100 * low,
+        high_in_100=100 * high,
+        events=_count(edge, "events"),
+        support=_count(edge, "support"),
     )
 
 

@@ -1,6 +1,7 @@
 """What is answered from a published graph, and that every path of it exists there."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ from decisions.relations import (
     UnknownProduct,
     UnknownRelation,
 )
+from decisions.relations.explain import SENTENCES, explain
+from decisions.relations.service import SERVED
+from decisions.relations.surroundings import look_around
 from kg.ports import Direction
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
@@ -122,6 +126,17 @@ def test_sentences_name_products_and_figures(graph):
         "isBoughtWith": "Product D and Product A meet 3.0 times (1.5 to 6.0) as often as their popularity explains: "
         "12 baskets in common of 7 households.",
     }
+
+
+def test_a_relation_without_words_of_its_own_is_refused_and_never_put_into_those_of_another(graph):
+    assert set(SENTENCES) == set(SERVED) == set(DERIVED)
+    edge = graph.related("isBoughtWith", ["a"], direction=Direction.IN, limit=1, as_of=AS_OF)["a"][0]
+    around = look_around(graph, "a", [edge])
+    assert explain(edge, around).text
+    with pytest.raises(UnknownRelation) as unknown:
+        explain(replace(edge, relation="similarTo"), around)
+    assert unknown.value.relation == "similarTo"
+    assert "isBoughtWith" in unknown.value.remedy
 
 
 @pytest.mark.parametrize(
