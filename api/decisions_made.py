@@ -8,10 +8,11 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from api.fast_bytes import fast_canonical_bytes
+from api.restored import restored
 from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
 from decisions.forecast.contract import ForecastRequest
@@ -99,12 +100,7 @@ def answer_bytes(answer: Any) -> bytes:
 
 def request_of(kind: str, content: bytes) -> Any:
     """Return the request that was logged."""
-    plain = json.loads(content)
-    if plain.get("as_of"):
-        plain["as_of"] = date.fromisoformat(plain["as_of"])
-    if "basket" in plain:
-        plain["basket"] = tuple(plain["basket"])
-    return KINDS[kind].request_type(**plain)
+    return restored(KINDS[kind].request_type, json.loads(content))
 
 
 @dataclass(slots=True)

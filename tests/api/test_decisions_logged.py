@@ -2,11 +2,15 @@
 
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime
+from enum import StrEnum
 
 import pytest
 
-from api.decisions_made import KINDS
+from api.decisions_made import KINDS, request_of
 from api.replay import replay
+from api.restored import restored
 from governance.policy import policy_digest
 from governance.records import SqliteDecisionLog
 from governance.records.errors import DecisionLogUnavailable, DecisionUnknown
@@ -139,8 +143,6 @@ def test_every_kind_of_decision_replays_to_the_same_bytes(shop):
 
 
 def test_a_replay_that_differs_says_where(shop):
-    from dataclasses import replace
-
     shop.ask("{ recommendations(first: 2) { ... on RecommendationConnection { system } } }")
     entry = next(shop.log.entries())
 
@@ -162,3 +164,57 @@ def test_the_logged_request_is_canonical_and_complete(shop):
     entry = next(shop.log.entries())
     expected = {"household_id": "hh_a", "basket": ["P001", "P002"], "store_id": "st1", "limit": 7, "as_of": None}
     assert entry.request == canonical_bytes(expected)
+
+
+class Weather(StrEnum):
+    RAIN = "rain"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    first: date
+    last: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUpRequest:
+    """Of every type that a request may hold."""
+
+    name: str
+    limit: int
+    share: float
+    since: date
+    at: datetime
+    weather: Weather | None
+    days: tuple[date, ...]
+    pair: tuple[str, float]
+    windows: tuple[Window, ...]
+    store: str | None = None
+    as_of: date | None = None
+    exact: bool = False
+
+
+def test_a_request_of_any_shape_comes_back_as_it_was(monkeypatch):
+    asked = MadeUpRequest(
+        "x", 3, 0.5, date(2017, 2, 1), datetime(2017, 2, 1, 12, tzinfo=UTC), Weather.RAIN, (date(2017, 1, 1),),
+        ("2017-01-01", 2.0), (Window(date(2017, 3, 1), None), Window(date(2017, 3, 1), date(2017, 4, 1))), "2017-01-01",
+        exact=True,
+    )  # fmt: skip
+    monkeypatch.setitem(KINDS, "made_up", replace(KINDS["forecast"], request_type=MadeUpRequest))
+    again = request_of("made_up", canonical_bytes(asked))
+    assert again == asked
+    assert [type(getattr(again, f.name)) for f in fields(asked)] == [type(getattr(asked, f.name)) for f in fields(asked)]
+    assert canonical_bytes(again) == canonical_bytes(asked)
+
+
+@pytest.mark.parametrize(
+    ("hint", "plain"), [(int, "3"), (date, 3), (str | int, "x"), (list[str], ["x"]), (tuple[str, int], ["x"])]
+)
+def test_what_has_no_way_back_is_refused(hint, plain):
+    with pytest.raises((TypeError, ValueError)):
+        restored(hint, plain)
+
+
+def test_a_request_with_unknown_fields_is_refused():
+    with pytest.raises((KeyError, TypeError)):
+        request_of("forecast", b'{"product_id":"P007","colour":"red"}')
