@@ -26,6 +26,7 @@ __all__ = [
 class RecommendationEdge:
     """One suggestion."""
 
+    cursor: str
     node: Product
     rank: int
     score: float
@@ -35,11 +36,12 @@ class RecommendationEdge:
 
 @strawberry.type(description="Suggestions, best first, and the decision that chose them.")
 class RecommendationConnection:
-    """A list of suggestions."""
+    """A page of suggestions."""
 
     system: str = strawberry.field(description="Which system ordered the list.")
     household: Household | None
     edges: list[RecommendationEdge]
+    page_info: PageInfo
     decision: Decision
 
 

@@ -1,7 +1,8 @@
 """The envelope of every answer as GraphQL types. Their fields are read straight from the values of `decisions.envelope`."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import cast
+from typing import Protocol, cast
 
 import strawberry
 from strawberry.scalars import JSON
@@ -83,7 +84,7 @@ class Explanation:
     """Why the answer is what it is."""
 
     text: str
-    paths: list[ExplanationPath] = strawberry.field(description="The paths that brought most, at most five.")
+    paths: list[ExplanationPath] = strawberry.field(description="The paths that weigh most, for or against, at most five.")
 
 
 @strawberry.type(description="How old one input is: the newest business day that it holds, and its age on the day of the answer.")
@@ -146,10 +147,10 @@ def decision_of(made: Made) -> Decision:
 
 
 def explanation_of(explanation: envelope.Explanation) -> Explanation:
-    """Return an explanation with its strongest paths, which is what its cost was computed for."""
+    """Return an explanation with the paths that weigh most, for or against, which is what its cost was computed for."""
     paths = explanation.paths
     if len(paths) > MAXIMUM_PATHS:
-        paths = tuple(sorted(paths, key=lambda path: -path.contribution)[:MAXIMUM_PATHS])
+        paths = tuple(sorted(paths, key=lambda path: -abs(path.contribution))[:MAXIMUM_PATHS])
     return Explanation(text=explanation.text, paths=cast("list[ExplanationPath]", paths))
 
 
@@ -167,13 +168,21 @@ class LoggedDecision:
     answer: JSON
 
 
+class _HasCursor(Protocol):
+    cursor: str
+
+
 @strawberry.type(description="Where a page of a list stands. `endCursor` goes into `after` for the next page.")
 class PageInfo:
     """Where a page of a list stands."""
 
-    has_next_page: bool = strawberry.field(
-        description="False when this page is the last; a full page may be followed by an empty one."
-    )
+    has_next_page: bool = strawberry.field(description="Whether `after: endCursor` gives more.")
     has_previous_page: bool
     start_cursor: str | None
     end_cursor: str | None
+
+    @classmethod
+    def of(cls, edges: Sequence[_HasCursor], *, seen: int, more: bool) -> "PageInfo":
+        """Return the page info of edges that follow `seen` others; `more` says that others follow them."""
+        first, last = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
+        return cls(has_next_page=more, has_previous_page=seen > 0, start_cursor=first, end_cursor=last)

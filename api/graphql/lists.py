@@ -24,7 +24,8 @@ def product_connection(asked: Asked, wanted: CatalogueFilter, first: int, after:
     found = asked.front.catalogue.page(wanted, first=first, after_id=last_id)
     products = load_products(asked, Page("Product", found.ids)) if found.ids else {}
     edges = [ProductEdge(cursor=cursors.give(scope, one), node=products[one]) for one in found.ids]
-    return ProductConnection(edges=edges, page_info=_info(edges, found.has_next, after), total_count=found.total)
+    info = PageInfo.of(edges, seen=int(after is not None), more=found.has_next)
+    return ProductConnection(edges=edges, page_info=info, total_count=found.total)
 
 
 def search_connection(asked: Asked, text: str, first: int, after: str | None, *, merchandise_only: bool) -> SearchConnection:
@@ -42,9 +43,4 @@ def search_connection(asked: Asked, text: str, first: int, after: str | None, *,
         for rank, hit in enumerate(found.hits, seen + 1)
     ]
     more = seen + len(edges) < min(found.total, MAXIMUM_SEEN)
-    return SearchConnection(edges=edges, page_info=_info(edges, more, after), total_count=found.total)
-
-
-def _info(edges: list[ProductEdge] | list[SearchEdge], more: bool, after: str | None) -> PageInfo:
-    first, last = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
-    return PageInfo(has_next_page=more, has_previous_page=after is not None, start_cursor=first, end_cursor=last)
+    return SearchConnection(edges=edges, page_info=PageInfo.of(edges, seen=seen, more=more), total_count=found.total)

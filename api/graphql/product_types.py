@@ -152,24 +152,26 @@ def related_connection(asked: Asked, question: Question, page: Page, product_id:
     """Return a page of related products.
 
     All products of `page` are asked together, since GraphQL asks each of them the same: their related products are read
-    at once, so that the number of reads does not grow with the page.
+    at once, so that the number of reads does not grow with the page. The decision looks one further than the page, to know
+    whether more follow; a list ends at `MAXIMUM_FIRST`.
     """
     check_first(question.first)
     scope = f"{question.relation}:{product_id}:{question.as_of}"
     seen, last_id = rank_after(asked, scope, question.after)
-    limit = min(seen + question.first, MAXIMUM_FIRST)
+    limit = min(seen + question.first + 1, MAXIMUM_FIRST)
     siblings = page.ids if question.after is None else (product_id,)
     made = _decide_together(asked, question, siblings, limit)
     items: tuple[RelatedProduct, ...] = made[product_id].answer.items
     if last_id is not None and (len(items) < seen or items[seen - 1].product_id != last_id):
         raise CursorInvalid
-    products = _products_of(asked, (question, siblings), made)
+    last = seen + question.first
+    products = _products_of(asked, (question, siblings), made, last)
     edges = [
         _edge(asked, scope, rank, item, products[item.product_id])
-        for rank, item in enumerate(items[seen:], seen + 1)
+        for rank, item in enumerate(items[seen:last], seen + 1)
         if item.product_id in products
     ]
-    info = _page_info(edges, seen=seen, more=len(items) == limit and limit < MAXIMUM_FIRST)
+    info = PageInfo.of(edges, seen=seen, more=len(items) > last)
     return RelatedConnection(relation=question.relation, edges=edges, page_info=info, decision=decision_of(made[product_id]))
 
 
@@ -178,10 +180,10 @@ def _decide_together(asked: Asked, question: Question, ids: tuple[str, ...], lim
     return {one: asked.desk.decide(kind, RelatedRequest(one, question.relation, limit, question.as_of)) for one in ids}
 
 
-def _products_of(asked: Asked, key: Any, made: dict[str, Made]) -> dict[str, Product]:
-    """Return the products that the answers name, loaded as one page; siblings share it."""
+def _products_of(asked: Asked, key: Any, made: dict[str, Made], last: int) -> dict[str, Product]:
+    """Return the products that the answers name up to a rank, loaded as one page; siblings share it."""
     if key not in asked.pages:
-        ids = dict.fromkeys(item.product_id for one in made.values() for item in one.answer.items)
+        ids = dict.fromkeys(item.product_id for one in made.values() for item in one.answer.items[:last])
         asked.pages[key] = load_products(asked, Page("Product", tuple(ids))) if ids else {}
     products: dict[str, Product] = asked.pages[key]
     return products
@@ -193,15 +195,6 @@ def _edge(asked: Asked, scope: str, rank: int, item: RelatedProduct, product: Pr
         node=product,
         evidence=cast("Evidence", item.evidence),
         explanation=explanation_of(item.explanation),
-    )
-
-
-def _page_info(edges: list[RelatedEdge], *, seen: int, more: bool) -> PageInfo:
-    return PageInfo(
-        has_next_page=more,
-        has_previous_page=seen > 0,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
     )
 
 

@@ -1,6 +1,5 @@
 """The questions that can be asked. Each is a few lines: check, decide or read, and shape the answer."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -18,29 +17,26 @@ from api.graphql.answer_types import (
     Health,
     ProductConnection,
     RecommendationConnection,
-    RecommendationEdge,
     SalesWeek,
     SearchConnection,
 )
-from api.graphql.described import described
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
 from api.graphql.lists import product_connection, search_connection
-from api.graphql.node_types import NODE_TYPES, Ask, Household, Node, Store, node_of
+from api.graphql.node_types import NODE_TYPES, Ask, Node, Store, node_of
 from api.graphql.product_types import (
     Product,
     Question,
     RelatedConnection,
-    check_first,
     load_product,
-    load_products,
     related_connection,
 )
+from api.graphql.questions import question
+from api.graphql.suggestions import recommendation_connection
 from api.identifiers import node_ref, plain_id
 from api.loaders import Page
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
-from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
+from decisions.recommend.contract import RecommendationRequest
 from governance.policy import Operation
-from kit.errors import ShelfgraphError
 
 __all__ = ["Query"]
 
@@ -55,8 +51,7 @@ RelatedResult: TypeAlias = Annotated[
     strawberry.union("RelatedResult", description="Related products, or why not."),
 ]
 RecommendationsResult: TypeAlias = Annotated[
-    RecommendationConnection | _P.UnknownHousehold | _P.UnknownProduct | _P.UnknownStore | _P.InsufficientEvidence
-    | _P.InvalidRequest | _P.NotAuthorised,
+    RecommendationConnection | _P.UnknownHousehold | _P.UnknownProduct | _P.UnknownStore | _P.InvalidRequest | _P.NotAuthorised,
     strawberry.union("RecommendationsResult", description="Suggestions, or why not."),
 ]  # fmt: skip
 ForecastResult: TypeAlias = Annotated[
@@ -67,16 +62,10 @@ DecisionResult: TypeAlias = Annotated[
     LoggedDecision | _P.UnknownDecision | _P.NotAuthorised,
     strawberry.union("DecisionResult", description="A logged decision, or why not."),
 ]
-
-_ALL = tuple(problems.PROBLEMS.values())
-
-
-def _outcome(ask: Callable[[], Any], *allowed: type[problems.Problem]) -> Any:
-    """Return the answer, or the business outcome that stands in its way where the field has that outcome."""
-    try:
-        return ask()
-    except ShelfgraphError as error:
-        return problems.problem_for(error, allowed)
+RELATED_OUTCOMES = (_P.UnknownProduct, _P.InvalidRequest, _P.NotAuthorised)
+RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, _P.UnknownStore, *RELATED_OUTCOMES)
+FORECAST_OUTCOMES = (_P.UnknownStore, *RELATED_OUTCOMES)
+"""What an error may become in these fields. Too little evidence is none of them: it comes with its decision."""
 
 
 def _refused(made: Any) -> problems.InsufficientEvidence:
@@ -88,16 +77,15 @@ def _refused(made: Any) -> problems.InsufficientEvidence:
 class Query:
     """The root of the schema."""
 
-    @described("One product with all that the graph knows around it.")
+    @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)
     def product(self, info: Ask, id: strawberry.ID) -> ProductResult:
-        return cast("ProductResult", _outcome(lambda: _product(info.context, str(id)), _P.UnknownProduct, _P.NotAuthorised))
+        return cast("ProductResult", _product(info.context, str(id)))
 
-    @described("All products in the order of their ids, filtered and page by page.")
+    @question("All products in the order of their ids, filtered and page by page.", Operation.READ_PRODUCT)
     def products(
         self, info: Ask, first: int, after: str | None = None, category_id: strawberry.ID | None = None,
         supplier_id: strawberry.ID | None = None, merchandise_only: bool = True,
     ) -> ProductConnection:  # fmt: skip
-        info.context.require(Operation.READ_PRODUCT)
         wanted = CatalogueFilter(
             plain_id("ProductCategory", str(category_id)) if category_id else None,
             plain_id("Supplier", str(supplier_id)) if supplier_id else None,
@@ -105,81 +93,81 @@ class Query:
         )
         return product_connection(info.context, wanted, first, after)
 
-    @described("Products by words over type, category, brand, size and name; beginnings of words are enough.")
+    @question("Products by words over type, category, brand, size and name; beginnings of words are enough.", Operation.SEARCH)
     def search(
         self, info: Ask, text: str, first: int, after: str | None = None,
         merchandise_only: bool = True,
     ) -> SearchConnection:  # fmt: skip
-        info.context.require(Operation.SEARCH)
         return search_connection(info.context, text, first, after, merchandise_only=merchandise_only)
 
-    @described("What can be taken in place of a product, with evidence and paths.")
+    @question("What can be taken in place of a product, with evidence and paths.", Operation.READ_RELATIONS, *RELATED_OUTCOMES)
     def substitutes(
         self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
     ) -> RelatedResult:
-        return cast("RelatedResult", _related(info.context, "isSubstituteFor", str(product_id), first, after, as_of))
+        return _related(info.context, "isSubstituteFor", str(product_id), first, after, as_of)
 
-    @described("What goes with a product, with evidence and paths.")
+    @question("What goes with a product, with evidence and paths.", Operation.READ_RELATIONS, *RELATED_OUTCOMES)
     def complements(
         self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
     ) -> RelatedResult:
-        return cast("RelatedResult", _related(info.context, "isComplementTo", str(product_id), first, after, as_of))
+        return _related(info.context, "isComplementTo", str(product_id), first, after, as_of)
 
-    @described("What lies in the same baskets more often than by chance, with evidence and paths.")
+    @question(
+        "What lies in the same baskets more often than by chance, with evidence and paths.",
+        Operation.READ_RELATIONS,
+        *RELATED_OUTCOMES,
+    )
     def bought_with(
         self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
     ) -> RelatedResult:
-        return cast("RelatedResult", _related(info.context, "isBoughtWith", str(product_id), first, after, as_of))
+        return _related(info.context, "isBoughtWith", str(product_id), first, after, as_of)
 
-    @described("What to offer to a household, beside a basket, or both; without either, what sells.")
+    @question(
+        "What to offer to a household, beside a basket, or both; without either, what sells.",
+        Operation.RECOMMEND,
+        *RECOMMENDATION_OUTCOMES,
+    )
     def recommendations(
-        self, info: Ask, first: int, household_id: strawberry.ID | None = None, basket: list[strawberry.ID] | None = None,
-        store_id: strawberry.ID | None = None, as_of: date | None = None,
+        self, info: Ask, *, first: int, after: str | None = None, household_id: strawberry.ID | None = None,
+        basket: list[strawberry.ID] | None = None, store_id: strawberry.ID | None = None, as_of: date | None = None,
     ) -> RecommendationsResult:  # fmt: skip
-        def ask() -> Any:
-            check_first(first)
-            request = RecommendationRequest(
-                plain_id("Household", str(household_id)) if household_id else None,
-                _basket(basket or []),
-                plain_id("Store", str(store_id)) if store_id else None,
-                first,
-                as_of,
-            )
-            return _recommendations(info.context, request)
+        request = RecommendationRequest(
+            plain_id("Household", str(household_id)) if household_id else None,
+            _basket(basket or []),
+            plain_id("Store", str(store_id)) if store_id else None,
+            as_of=as_of,
+        )
+        return recommendation_connection(info.context, request, first, after)
 
-        return cast("RecommendationsResult", _outcome(ask, *_ALL))
-
-    @described("Units of a product in the next weeks, in a store or in the whole chain.")
+    @question("Units of a product in the next weeks, in a store or in the whole chain.", Operation.FORECAST, *FORECAST_OUTCOMES)
     def forecast(
         self, info: Ask, product_id: strawberry.ID, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
         as_of: date | None = None,
     ) -> ForecastResult:  # fmt: skip
-        def ask() -> Any:
-            store = plain_id("Store", str(store_id)) if store_id else None
-            return _forecast(info.context, ForecastRequest(plain_id("Product", str(product_id)), store, horizon_weeks, as_of))
+        store = plain_id("Store", str(store_id)) if store_id else None
+        request = ForecastRequest(plain_id("Product", str(product_id)), store, horizon_weeks, as_of)
+        return cast("ForecastResult", _forecast(info.context, request))
 
-        return cast("ForecastResult", _outcome(ask, *_ALL))
-
-    @described("A decision as it was logged: who asked what, what was answered, and from which versions.")
+    @question(
+        "A decision as it was logged: who asked what, what was answered, and from which versions.",
+        Operation.READ_DECISION,
+        _P.UnknownDecision,
+        _P.NotAuthorised,
+    )
     def decision(self, info: Ask, id: strawberry.ID) -> DecisionResult:
-        def ask() -> Any:
-            info.context.require(Operation.READ_DECISION)
-            entry = info.context.front.log.get(str(id))
-            header, request, answer = (orjson.loads(part) for part in (entry.header, entry.request, entry.answer))
-            return LoggedDecision(
-                id=strawberry.ID(entry.id), kind=entry.kind, recorded_at=entry.recorded_at, principal=entry.principal,
-                release_id=entry.release_id, header=header, request=request, answer=answer,
-            )  # fmt: skip
+        entry = info.context.front.log.get(str(id))
+        header, request, answer = (orjson.loads(part) for part in (entry.header, entry.request, entry.answer))
+        return LoggedDecision(
+            id=strawberry.ID(entry.id), kind=entry.kind, recorded_at=entry.recorded_at, principal=entry.principal,
+            release_id=entry.release_id, header=header, request=request, answer=answer,
+        )  # fmt: skip
 
-        return cast("DecisionResult", _outcome(ask, _P.UnknownDecision, _P.NotAuthorised))
-
-    @described("Any node by its opaque id; null when there is none.")
+    @question("Any node by its opaque id; null when there is none.", Operation.READ_NODE)
     def node(self, info: Ask, id: strawberry.ID) -> Node | None:
         return cast("Node | None", _node(info.context, str(id)))
 
-    @described("What is served, and whether it can answer.")
+    @question("What is served, and whether it can answer.", Operation.READ_HEALTH)
     def health(self, info: Ask) -> Health:
-        info.context.require(Operation.READ_HEALTH)
         services, version = info.context.services, info.context.services.graph.version
         return Health(
             status="ok" if info.context.front.ready() else "unavailable", as_of=version.as_of, release_id=services.release.id,
@@ -189,7 +177,6 @@ class Query:
 
 
 def _product(asked: Asked, id: str) -> Product | problems.UnknownProduct:
-    asked.require(Operation.READ_PRODUCT)
     product_id = plain_id("Product", id)
     found = load_product(asked, product_id)
     return found or _unknown_product(product_id)
@@ -201,37 +188,16 @@ def _unknown_product(product_id: str) -> problems.UnknownProduct:
     )
 
 
-def _related(asked: Asked, relation: str, id: str, first: int, after: str | None, as_of: date | None) -> Any:
-    def ask() -> Any:
-        question = Question(relation, first, after, as_of)
-        product_id = plain_id("Product", id)
-        return related_connection(asked, question, Page("Product", (product_id,)), product_id)
-
-    return _outcome(ask, *_ALL)
+def _related(asked: Asked, relation: str, id: str, first: int, after: str | None, as_of: date | None) -> RelatedConnection:
+    wanted = Question(relation, first, after, as_of)
+    product_id = plain_id("Product", id)
+    return related_connection(asked, wanted, Page("Product", (product_id,)), product_id)
 
 
 def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:
     if len(ids) > MAXIMUM_BASKET:
         raise ArgumentInvalid("basket", f"at most {MAXIMUM_BASKET} products")
     return tuple(plain_id("Product", str(one)) for one in ids)
-
-
-def _recommendations(asked: Asked, request: RecommendationRequest) -> Any:
-    made = asked.desk.decide("recommendations", request)
-    if isinstance(made.answer, Refused):
-        return _refused(made)
-    answer: RecommendationAnswer = made.answer
-    products = load_products(asked, Page("Product", tuple(item.product_id for item in answer.items))) if answer.items else {}
-    edges = [
-        RecommendationEdge(
-            node=products[item.product_id], rank=item.rank, score=item.score, sources=list(item.sources),
-            explanation=explanation_of(item.explanation),
-        )
-        for item in answer.items
-        if item.product_id in products
-    ]  # fmt: skip
-    household = cast("Household | None", _one(asked, "Household", request.household_id))
-    return RecommendationConnection(system=answer.system, household=household, edges=edges, decision=decision_of(made))
 
 
 def _forecast(asked: Asked, request: ForecastRequest) -> Any:
@@ -263,7 +229,6 @@ NODE_OPERATIONS = {"Household": Operation.READ_HOUSEHOLD, "Basket": Operation.RE
 
 def _node(asked: Asked, id: str) -> Any:
     """Forbidden and absent look alike where the label is known; a label that is not served has no nodes."""
-    asked.require(Operation.READ_NODE)
     ref = node_ref(id)
     if ref is None or ref.label not in SERVED_LABELS:
         return None

@@ -23,6 +23,7 @@ from api.asked import Asked
 from api.graphql.node_types import Basket, Brand, Campaign, Coupon, Household, ProductCategory, Promotion, Store, Supplier
 from api.graphql.product_types import Product
 from api.graphql.query import Query
+from api.graphql.questions import check_questions
 
 __all__ = ["MAXIMUM_LOGGED", "RetailSchema", "build_schema"]
 
@@ -32,7 +33,15 @@ NODES = (Product, Supplier, Brand, Store, Household, Campaign, Coupon, ProductCa
 
 
 class RetailSchema(strawberry.Schema):
-    """Strawberry's schema, run without its per-request extensions: documents come parsed, validated and priced."""
+    """Strawberry's schema, run without its per-request extensions: documents come parsed, validated and priced.
+
+    Raises:
+        ValueError: a root field has no operation of the policy before it.
+    """
+
+    def __init__(self, query: type, **options: Any) -> None:
+        super().__init__(query=query, **options)
+        check_questions(self._schema)
 
     @property
     def compiled(self) -> GraphQLSchema:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.answers import error_response, json_response
 from api.asked import Asked, Front
-from api.decisions_made import Made, Refused
+from api.decisions_made import Made
 from api.error_map import answer_for
 from api.errors import ArgumentInvalid
 from api.loaders import Page
@@ -45,7 +45,7 @@ class RecommendationsRoute:
         except ShelfgraphError as error:
             self._metrics.refused(answer_for(error).code)
             return error_response(error)
-        return json_response(body, 422 if isinstance(made.answer, Refused) else 200)
+        return json_response(body)
 
 
 def _request_of(request: Request) -> RecommendationRequest:
@@ -71,7 +71,7 @@ def _limit(text: str | None) -> int:
 
 def _body(asked: Asked, made: Made) -> bytes:
     """Join the parts: the answer and the header as they are logged, and the names of the products."""
-    names = {} if isinstance(made.answer, Refused) else _names(asked, tuple(item.product_id for item in made.answer.items))
+    names = _names(asked, tuple(item.product_id for item in made.answer.items))
     id_and_time = orjson.dumps({"id": made.id, "recorded_at": made.recorded_at.isoformat()})
     decision = id_and_time[:-1] + b"," + made.entry.header[1:]
     return b'{"decision":' + decision + b',"answer":' + made.entry.answer + b',"names":' + orjson.dumps(names) + b"}"

@@ -130,7 +130,7 @@ def _explanation(source: str, target: str) -> Explanation:
 
 @dataclass
 class FixedRecommender:
-    """Offers P000, P001, … to everybody but to unknown households."""
+    """Offers P000, P001, … to everybody, each product once."""
 
     asked: list[RecommendationRequest] = field(default_factory=list)
 
@@ -138,7 +138,7 @@ class FixedRecommender:
         self.asked.append(request)
         items = tuple(
             RecommendedProduct(name(n), n + 1, 1.0 / (n + 1), ("repertoire",), _explanation(request.household_id or "-", name(n)))
-            for n in range(request.limit)
+            for n in range(min(request.limit, PRODUCTS))
         )
         return RecommendationAnswer(AS_OF, "shelfgraph", items)
 

@@ -1,8 +1,12 @@
 """What the small shop answers, to the letter."""
 
+from dataclasses import replace
+
 import pytest
 
+from api.graphql.envelope_types import explanation_of
 from api.identifiers import global_id, node_ref, plain_id
+from decisions.envelope import Explanation, ExplanationPath
 
 RELATED = """query($id: ID!, $first: Int!, $after: String) { substitutes(productId: $id, first: $first, after: $after) {
   __typename
@@ -57,6 +61,66 @@ def test_pages_of_substitutes_join_to_the_whole(shop):
     assert (seen, pages) == ([f"P{n:03d}" for n in range(8, 20)], 3)
 
 
+@pytest.mark.parametrize(("first", "pages"), [(11, [11, 1]), (12, [12]), (6, [6, 6]), (4, [4, 4, 4]), (100, [12])])
+def test_the_last_page_knows_that_it_is_the_last(shop, first, pages):
+    seen, after = [], None
+    while True:
+        page = shop.ask(RELATED, id="P007", first=first, after=after)["data"]["substitutes"]
+        seen.append(len(page["edges"]))
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == pages
+
+
+OFFERS = """query($first: Int!, $after: String, $basket: [ID!], $household: ID) {
+  recommendations(first: $first, after: $after, basket: $basket, householdId: $household) { __typename
+    ... on RecommendationConnection { edges { cursor rank node { productId } }
+                                      pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
+    ... on Problem { message } } }"""
+
+
+@pytest.mark.parametrize(("first", "pages"), [(25, [25, 25, 10]), (20, [20, 20, 20]), (60, [60]), (100, [60])])
+def test_pages_of_suggestions_join_to_the_whole(shop, first, pages):
+    seen, sizes, after = [], [], None
+    while True:
+        page = shop.ask(OFFERS, first=first, after=after)["data"]["recommendations"]
+        assert page["pageInfo"]["hasPreviousPage"] is bool(seen)
+        cursors = [edge["cursor"] for edge in page["edges"]]
+        assert (page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]) == (cursors[0], cursors[-1])
+        seen += [(edge["rank"], edge["node"]["productId"]) for edge in page["edges"]]
+        sizes.append(len(page["edges"]))
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert sizes == pages
+    assert seen == [(n + 1, f"P{n:03d}") for n in range(60)]
+
+
+@pytest.mark.requirement("R-API-15")
+def test_a_cursor_of_suggestions_is_bound_to_what_was_asked(shop):
+    asked = {"basket": ["P001", "P002"], "household": "hh_a"}
+    page = shop.ask(OFFERS, first=3, **asked)["data"]["recommendations"]
+    again = shop.ask(OFFERS, first=3, **asked)["data"]["recommendations"]
+    assert again == page
+    cursor = page["pageInfo"]["endCursor"]
+    same_basket = shop.ask(OFFERS, first=3, after=cursor, basket=["P002", "P001", "P001"], household="hh_a")
+    assert [edge["rank"] for edge in same_basket["data"]["recommendations"]["edges"]] == [4, 5, 6]
+    before = shop.log.verify().entries
+    for other in ({"basket": ["P001"]}, {"household": "hh_b", "basket": asked["basket"]}, {}):
+        refused = shop.ask(OFFERS, first=3, after=cursor, **other)
+        assert refused["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+    assert shop.ask(RELATED, id="P007", first=3, after=cursor)["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+    assert shop.log.verify().entries == before
+    assert shop.ask(OFFERS, first=0)["data"]["recommendations"]["__typename"] == "InvalidRequest"
+
+
+def test_the_paths_that_weigh_most_are_shown_for_or_against():
+    given = [0.3, -4.0, 0.1, 2.0, -0.2, 0.0, -0.5]
+    shown = explanation_of(Explanation("", tuple(ExplanationPath((), contribution) for contribution in given)))
+    assert [path.contribution for path in shown.paths] == [-4.0, 2.0, -0.5, 0.3, -0.2]
+
+
 def test_business_outcomes_are_types(shop):
     unknown = shop.ask(RELATED, id="nope", first=3)["data"]["substitutes"]
     assert unknown == {"__typename": "UnknownProduct", "message": "There is no product 'nope'.",
@@ -106,8 +170,8 @@ def test_recommendations_by_graphql_and_by_rest_are_the_same(shop):
     assert [i["product_id"] for i in items] == [e["node"]["productId"] for e in answer["edges"]] == ["P000", "P001", "P002"]
     assert [i["score"] for i in items] == [e["score"] for e in answer["edges"]]
     assert plain.json()["names"]["P001"] == "Chocolate milk · 1 oz · P001"
-    asked = shop.services.recommender.asked
-    assert asked[0] == asked[1]
+    paged, plainly = shop.services.recommender.asked
+    assert paged == replace(plainly, limit=plainly.limit + 1)  # a page looks one further
     entry = shop.log.get(plain.json()["decision"]["id"])
     assert plain.content.count(entry.answer) == 1
 
@@ -194,8 +258,8 @@ def test_a_logged_decision_is_shown_as_it_was_answered(shop):
         "query($id: ID!) { decision(id: $id) { ... on LoggedDecision { id kind principal releaseId header request answer } } }",
         id=made,
     )["data"]["decision"]
-    assert logged["request"] == {"product_id": "P007", "relation": "isSubstituteFor", "limit": 2, "as_of": None}
-    assert [item["product_id"] for item in logged["answer"]["items"]] == ["P008", "P009"]
+    assert logged["request"] == {"product_id": "P007", "relation": "isSubstituteFor", "limit": 3, "as_of": None}
+    assert [item["product_id"] for item in logged["answer"]["items"]] == ["P008", "P009", "P010"]
     assert logged["header"]["graph_version"] == shop.graph.version.id
     assert (logged["id"], logged["principal"], logged["releaseId"]) == (made, "development", "rel_1")
 

@@ -5,16 +5,22 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import strawberry
 
 from api import error_map
 from api.answers import error_body
 from api.cursors import CursorMint
 from api.errors import CursorInvalid, CursorOfAnotherVersion
+from api.graphql.described import described
+from api.graphql.node_types import Ask
+from api.graphql.questions import BACKREF, OPERATION, question
+from api.graphql.schema import RetailSchema, build_schema
+from api.identifiers import global_id
 from api.kept_keys import kept_key
 from api.settings import Settings
 from api.wiring import Installation
 from decisions.relations import RelationService
-from governance.policy import IdentityNotAvailable, Principal, Role
+from governance.policy import GRANTS, IdentityNotAvailable, Principal, Role
 from kit.errors import ShelfgraphError
 from tests.api import small_shop
 
@@ -84,7 +90,7 @@ def room_errors():
 NOT_AT_REQUESTS = {
     "RunUnknown", "RunFinished", "NothingReleased", "ReleaseUnknown", "ReleaseConflict", "ArtefactUnknown", "ArtefactDamaged",
     "DecisionRepeated", "IdentityNotAvailable", "UnknownTerm", "InvalidBatch", "UnknownEndpoint", "ReplayImpossible",
-    "TooLittleHistory",
+    "TooLittleHistory", "NothingSold",
 }  # fmt: skip
 
 
@@ -110,6 +116,40 @@ def test_roles_are_asked_for_at_every_question(open_shop):
     assert nobody.client.get("/v1/recommendations").status_code == 403
     assert nobody.graph.calls == {}
     assert nobody.log.verify().entries == 0
+
+
+ROOT_FIELDS = build_schema({}).compiled.query_type.fields
+NEEDED = {"productId": '"P007"', "id": f'"{global_id("Product", "P007")}"', "first": "1", "text": '"milk"'}
+
+
+@pytest.mark.requirement("R-SEC-03")
+@pytest.mark.parametrize("name", ROOT_FIELDS)
+def test_each_root_field_is_closed_to_roles_without_its_operation(open_shop, name):
+    field = ROOT_FIELDS[name]
+    operation = field.extensions[BACKREF].metadata[OPERATION]
+    others = frozenset(Role) - GRANTS[operation]
+    stranger = open_shop(principal_of=lambda _: Principal("stranger", others))
+    given = ", ".join(f"{argument}: {NEEDED[argument]}" for argument in field.args if argument in NEEDED)
+    answer = stranger.ask(f"{{ {name}{f'({given})' if given else ''} {{ __typename }} }}")
+    if "errors" in answer:
+        assert answer["errors"][0]["extensions"]["code"] == "NOT_AUTHORISED"
+    else:
+        assert answer["data"][name] == {"__typename": "NotAuthorised"}
+    assert stranger.graph.calls == {}
+    assert stranger.log.verify().entries == 0
+
+
+@pytest.mark.requirement("R-SEC-03")
+@pytest.mark.parametrize("declared", [strawberry.field, described("A question."), question("A question.", "no_such_operation")])
+def test_a_schema_with_a_question_that_the_policy_does_not_know_cannot_be_built(declared):
+    @strawberry.type
+    class Planted:
+        @declared
+        def everything(self, info: Ask) -> str:
+            return CANARY
+
+    with pytest.raises(ValueError, match=r"Planted\.everything"):
+        RetailSchema(query=Planted)
 
 
 @pytest.mark.requirement("R-SEC-03")
