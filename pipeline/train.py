@@ -1,11 +1,15 @@
 """From a published graph to a release: train what is served, publish its features, and name all of it together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from decisions import forecast, recommend
+from decisions.relations import derive_relations
+from decisions.relations.derive import MODEL_VERSION
 from features import publish_features
 from governance.policy import policy_digest
 from governance.records import Release
@@ -32,13 +36,17 @@ def train_release(
     progress: Progress,
     seed: int,
 ) -> Release:
-    """Fit the decision models on what was known on `as_of`, and publish them with their features as the current release."""
+    """Fit the decision models on what was known on `as_of`, and publish them with their features as the current release.
+
+    `edges` are those of the graph's version, derived as of the same day. Back-tests ask for edges of earlier days.
+    """
     inputs = {"graph": version.digest, **{name: lake.version(name).digest for name in lake.names()}}
     with kept_run(books, "train", parameters={"as_of": as_of, "seed": seed}, inputs=inputs) as notes:
         models: dict[str, str] = {}
         tables: dict[str, pa.Table] = {}
+        edges_as_of = _edges_as_of(lake, edges, as_of, run_id=notes.run_id, clock=clock, progress=progress)
         for room, fit in (("forecast", forecast.fit), ("recommend", recommend.fit)):
-            artefact, features, figures = fit(lake, as_of=as_of, edges=edges, seed=seed, progress=progress)
+            artefact, features, figures = fit(lake, as_of=as_of, edges_as_of=edges_as_of, seed=seed, progress=progress)
             models[room] = books.artefacts.put(artefact)
             tables.update(_without_clash(room, tables, features))
             notes.figures.update({f"{room}_{name}": value for name, value in figures.items()})
@@ -52,12 +60,37 @@ def train_release(
             graph_version=version.id,
             ontology_version=version.ontology_version,
             feature_snapshot=snapshot.id,
-            models=models,
+            models={**models, "relations": _relations_version(edges)},
             policy_digest=policy_digest(),
             run_id=notes.run_id,
         )
         books.releases.publish(release)
     return release
+
+
+def _relations_version(edges: Mapping[str, pa.Table]) -> str:
+    """Return the version of the rules that derived the served edges: no artefact, they lie in the graph with it."""
+    found = {version for rows in edges.values() for version in pc.unique(rows["model_version"]).to_pylist()}
+    return "+".join(sorted(found)) or MODEL_VERSION
+
+
+def _edges_as_of(
+    lake: Lake, published: Mapping[str, pa.Table], as_of: date, *, run_id: str, clock: Clock, progress: Progress
+) -> Callable[[date], Mapping[str, pa.Table]]:
+    """Return what gives the relations as of a day: the published ones for `as_of`, others derived once each.
+
+    The latter serve back-tests and are never stored. They go without the engine's closeness: it only moves priors, and an
+    engine would have to be opened and asked anew for each day.
+    """
+
+    @cache
+    def edges_as_of(day: date) -> Mapping[str, pa.Table]:
+        if day == as_of:
+            return published
+        with progress.stage(f"Deriving relations as of {day}, for back-tests"):
+            return derive_relations(lake, None, as_of=day, run_id=run_id, recorded_at=clock.now())
+
+    return edges_as_of
 
 
 def _without_clash(room: str, tables: Mapping[str, pa.Table], features: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:

@@ -163,6 +163,6 @@ class FixedForecaster:
 def services(graph: ArrayGraph, finder: ProductSearch) -> Services:
     release = Release(
         "rel_1", MOMENT, AS_OF.isoformat(), graph.version.id, graph.version.ontology_version, "feat_1",
-        {"recommend": "m-rec", "forecast": "m-fc"}, "p", "run_1",
+        {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel"}, "p", "run_1",
     )  # fmt: skip
     return Services(release, graph, RelationService(graph), FixedRecommender(), FixedForecaster(), finder)

@@ -1,5 +1,6 @@
 """Every answer is on disk before it leaves, says what it rests on, and comes out the same again."""
 
+import json
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
@@ -124,6 +125,13 @@ def test_the_header_names_every_version(shop):
         "ontologyVersion": version.ontology_version, "featureSnapshot": "feat_1", "modelVersion": "m-fc",
         "policyDigest": policy_digest(), "experiment": None, "freshness": [], "degraded": None,
     }  # fmt: skip
+
+
+def test_every_kind_names_its_model(shop):
+    shop.ask(ALL_KINDS)
+    named = {entry.kind: json.loads(entry.header)["model_version"] for entry in shop.log.entries()}
+    relations = dict.fromkeys(("substitutes", "complements", "bought_with"), "m-rel")
+    assert named == relations | {"recommendations": "m-rec", "forecast": "m-fc"}
 
 
 @pytest.mark.requirement("R-AUD-07")
