@@ -1,20 +1,19 @@
 """Loads the lake's facts into a graph store, as known on one day, validated against the ontology before they are merged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.graph_queries import EDGE_QUERIES, NODE_QUERIES, FactQuery
 from kg.ports import GraphWriter
 from kit.canonical import canonical_bytes
 from kit.progress import Progress
 from lake import Lake
-from ontology.schema import load_schema
 from ontology.validate import ValidationReport, validate_edges, validate_nodes
 
 __all__ = ["GraphLoadReport", "fact_batches", "load_graph"]
@@ -35,8 +34,7 @@ class GraphLoadReport:
     """What was written, by label and relation."""
 
 
-class _Validate(Protocol):
-    def __call__(self, term: str, rows: pa.Table, /) -> ValidationReport: ...
+_Validate: TypeAlias = Callable[[str, pa.Table], ValidationReport]
 
 
 def fact_batches(lake: Lake, queries: tuple[FactQuery, ...], as_of: date) -> Iterator[tuple[str, pa.Table]]:
@@ -50,8 +48,8 @@ def fact_batches(lake: Lake, queries: tuple[FactQuery, ...], as_of: date) -> Ite
 def load_graph(lake: Lake, writer: GraphWriter, *, as_of: date, progress: Progress) -> GraphLoadReport:
     """Merge every fact known on `as_of` into `writer`: nodes first, then edges. Running it twice changes nothing.
 
-    Rows that break a shape of the ontology are not merged; they are kept in the lake table `graph_rejections`. Edges
-    to a rejected node are rejected with it.
+    Rows that break a shape of the ontology are not merged; they are kept in the lake table `graph_rejections`. So are edges
+    whose ends are not among the nodes of this load, because they were rejected or because no fact names them.
     """
     load = _Load(writer)
     steps = len(NODE_QUERIES) + len(EDGE_QUERIES)
@@ -73,7 +71,7 @@ class _Load:
 
     def __init__(self, writer: GraphWriter) -> None:
         self._writer = writer
-        self._lost_ids: dict[str, pa.Array] = {}
+        self._known_ids: dict[str, pa.Array] = {}
         self.read: dict[str, int] = {}
         self.written: dict[str, int] = {}
         self.rejected: dict[str, int] = {}
@@ -81,19 +79,17 @@ class _Load:
         self.batches: dict[str, pa.Table] = {}
 
     def nodes(self, label: str, rows: pa.Table) -> None:
-        sound, lost = self._sift(label, rows, validate_nodes)
-        if lost.num_rows:
-            self._lost_ids[label] = lost["id"].combine_chunks()
+        sound = self._sift(label, rows, validate_nodes)
+        self._known_ids[label] = sound["id"].combine_chunks()
         self.written[label] = self._writer.upsert_nodes(label, sound).rows
         self.batches[label] = sound
 
     def edges(self, relation: str, rows: pa.Table) -> None:
-        sound, _ = self._sift(relation, rows, validate_edges)
-        complete = self._with_both_ends(relation, sound)
-        self.written[relation] = self._writer.upsert_edges(relation, complete).rows
-        self.batches[relation] = complete
+        sound = self._sift(relation, rows, partial(validate_edges, known_ids=self._known_ids))
+        self.written[relation] = self._writer.upsert_edges(relation, sound).rows
+        self.batches[relation] = sound
 
-    def _sift(self, term: str, rows: pa.Table, validate: _Validate) -> tuple[pa.Table, pa.Table]:
+    def _sift(self, term: str, rows: pa.Table, validate: _Validate) -> pa.Table:
         report = validate(term, rows)
         faulty = report.faulty_rows
         self.read[term] = rows.num_rows
@@ -102,22 +98,7 @@ class _Load:
             self._reject(term, rows.take(pa.array(finding.rows)), finding.rule, finding.message)
         keep = np.ones(rows.num_rows, dtype=bool)
         keep[faulty] = False
-        return rows.filter(pa.array(keep)), rows.take(pa.array(faulty))
-
-    def _with_both_ends(self, relation: str, rows: pa.Table) -> pa.Table:
-        ends = self._ends_of(relation)
-        for column, label in ends.items():
-            if label in self._lost_ids:
-                orphaned = pc.is_in(rows[column], value_set=self._lost_ids[label])
-                lost = rows.filter(orphaned)
-                self._reject(relation, lost, f"{relation}/{column}", f"its {column} was rejected")
-                self.rejected[relation] += lost.num_rows
-                rows = rows.filter(pc.invert(orphaned))
-        return rows
-
-    def _ends_of(self, relation: str) -> dict[str, str]:
-        definition = load_schema().relations[relation]
-        return {"source": definition.source, "target": definition.target}
+        return rows.filter(pa.array(keep))
 
     def _reject(self, term: str, rows: pa.Table, rule: str, message: str) -> None:
         texts = [canonical_bytes(row).decode() for row in rows.to_pylist()]
