@@ -57,7 +57,9 @@ _PROMOTIONS = """
         SELECT product_id, mechanic, run, min(week_start) AS valid_from, max(week_start) + 7 AS valid_to, max(stores) AS stores,
                list_sort(list_distinct(flatten(list(locations)))) AS locations
         FROM numbered GROUP BY ALL
-    ), chain AS (SELECT count(DISTINCT store_id) AS promoted_stores FROM promotion_weeks)
+    ), chain AS (
+        SELECT count(DISTINCT store_id) AS promoted_stores FROM promotion_weeks WHERE week_start <= (SELECT as_of FROM bounds)
+    )
     SELECT product_id || ':' || mechanic || ':' || valid_from AS id, product_id, mechanic, locations, valid_from, valid_to,
            stores::BIGINT AS stores, stores / promoted_stores::DOUBLE AS coverage,
            CASE mechanic WHEN 'display' THEN 'In-store display' ELSE 'Mailer' END || ' ' || array_to_string(locations, ', ')
