@@ -54,17 +54,19 @@ query ProductWithRelations($id: ID!) {
       brand { displayName }
       suppliers { displayName }
       promotions { mechanic validFrom validTo coverage }
-      substitutes(first: 5) {
-        edges { node { displayName } evidence { strength low high unit events grade } explanation { text } }
-        decision { id asOf graphVersion }
-      }
-      complements(first: 5) {
-        edges { node { displayName } evidence { strength low high unit events grade } explanation { text } }
-        decision { id }
-      }
+      substitutes(first: 5) { ...Related }
+      complements(first: 5) { ...Related }
     }
     ... on Problem { message remedy }
   }
+}
+fragment Related on RelatedConnection {
+  edges {
+    node { displayName }
+    evidence { strength low high unit events grade }
+    explanation { text paths { contribution hops { source { displayName } relation target { displayName } } } }
+  }
+  decision { id asOf graphVersion }
 }
 """
 
@@ -174,7 +176,7 @@ def build_examples(graph: ArrayGraph) -> tuple[Example, ...]:
 def _product_examples(product: str, neighbour: str | None, word: str) -> list[Example]:
     basket = [product, neighbour] if neighbour else [product]
     return [
-        Example("merchandiser", "A product with its relations", "Category, suppliers, promotions, substitutes, complements.",
+        Example("merchandiser", "A product with its relations", "What replaces it and what goes with it, by which paths.",
                 PRODUCT, {"id": product}),
         Example("merchandiser", "What can replace it, and why", "Substitutes with evidence, and the paths behind each.",
                 SUBSTITUTES, {"id": product}),

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -61,12 +62,15 @@ def run_server(
 
 
 def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """Ask one GraphQL query of a running server on loopback and return the parsed answer."""
+    """Ask one GraphQL query of a running server on loopback and return the parsed answer, that of a refusal too."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:  # noqa: S310 - the address is our own server's
-        parsed: dict[str, Any] = json.load(answer)
-        return parsed
+    try:
+        with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:  # noqa: S310 - the address is our own server's
+            parsed: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        parsed = json.load(refusal)
+    return parsed
 
 
 class _Companion(threading.Thread):

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from api.examples import build_examples
 from api.graphql.envelope_types import explanation_of
 from api.identifiers import global_id, node_ref, plain_id
+from cli.demo import SHOWN_EXAMPLES, answered
 from decisions.envelope import Explanation, ExplanationPath
 
 RELATED = """query($id: ID!, $first: Int!, $after: String) { substitutes(productId: $id, first: $first, after: $after) {
@@ -273,6 +275,25 @@ def test_every_saved_query_runs_and_shows_rows(shop):
         answer = shop.ask(example["query"], **example["variables"])
         assert "errors" not in answer, answer
         assert "message" not in str(answer["data"]), answer
+
+
+def test_the_demos_three_queries_show_paths_to_substitutes_and_complements(shop):
+    first = build_examples(shop.graph)[:SHOWN_EXAMPLES]
+    assert len(first) == 3
+    data, *_ = [answered(example, shop.ask(example.query, **example.variables)) for example in first]
+    for relation, stored in (("substitutes", "isSubstituteFor"), ("complements", "isComplementTo")):
+        edges = data["product"][relation]["edges"]
+        assert len(edges) == 5
+        for edge in edges:
+            hops = [hop["relation"] for path in edge["explanation"]["paths"] for hop in path["hops"]]
+            assert stored in hops
+
+
+def test_a_saved_query_is_far_from_the_limits(shop):
+    for example in build_examples(shop.graph):
+        cost = shop.ask(example.query, **example.variables)["extensions"]["cost"]
+        assert cost["objects"] <= cost["maximumObjects"] / 4, example.title
+        assert cost["points"] <= cost["maximumPoints"] / 4, example.title
 
 
 def test_the_schema_speaks_the_ontologys_words(shop):
