@@ -137,7 +137,7 @@ def _next_baskets(world: World, first_day: int) -> Origins:
 
 
 def _trial(name: str, world: World, origins: Origins) -> Trial:
-    examples = build_examples(world.purchases, world.population, world.neighbours, origins, 0.0, SEED)
+    examples = build_examples(world.purchases, world.population, world.neighbours, origins, 0.0, SEED, edges_hold_outcomes=False)
     return Trial(name, examples, np.bincount(outcomes(world.purchases, origins).origin, minlength=len(origins)))
 
 

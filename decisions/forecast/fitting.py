@@ -1,8 +1,8 @@
 """From the lake to what serving needs: models, metadata and feature tables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from decisions.forecast.errors import TooLittleHistory
 from decisions.forecast.model import MAXIMUM_ROWS, DemandModel, training_rows
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import DemandTransform
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
@@ -41,7 +41,7 @@ def fit(
     lake: Lake,
     *,
     as_of: date,
-    edges: Mapping[str, pa.Table] | None,
+    edges_as_of: Callable[[date], Mapping[str, pa.Table]],
     seed: int,
     progress: Progress,
     promotion_plan: bool = True,
@@ -51,8 +51,9 @@ def fit(
     Args:
         lake: `sales_lines`, `promotion_weeks` and `products` are read, nothing sold after `as_of`.
         as_of: the day whose end is "now".
-        edges: edges of the published graph by relation (`source`, `target`, `strength`), built as of the same day; None
-            leaves the siblings of category and type as the only neighbours.
+        edges_as_of: gives the edges by relation (`source`, `target`, `strength`) as derived from what was known on a day: for
+            `as_of` those of the published graph, and for the eve of the held-out weeks those that the back-test may know. A
+            relation that is left out has no edges; siblings of category and type are neighbours in any case.
         seed: of the draws and of the model; equal input and seed give equal bytes.
         progress: who watches.
         promotion_plan: whether promotion rows of later weeks are taken as a plan known today.
@@ -69,11 +70,11 @@ def fit(
         stores = store_panel(lake, chain, promotion_plan=promotion_plan, minimum_weeks_sold=MINIMUM_WEEKS_SOLD_IN_STORE)
         stage.note(f"{len(chain.product_ids)} products, {len(stores.product_ids)} products in stores")
         stage.advance()
-    relations = neighbours(chain, edges)
+    relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, _eve_of_back_test(chain)))
     levels: dict[str, _FittedLevel] = {}
     for name, panel in (("chain", chain), ("store", stores)):
         with progress.stage(f"forecast model, {name}", 4) as stage:
-            levels[name] = _fit_level(name, DemandTransform(panel, chain, relations), seed)
+            levels[name] = _fit_level(name, DemandTransform(panel, chain, relations), on_eve, seed)
             stage.advance(4)
     metadata = ForecastMetadata(
         as_of, chain.weeks[-1], seed, chain.planned_weeks, {name: level.metadata for name, level in levels.items()}
@@ -91,12 +92,23 @@ def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPane
     return chain
 
 
-def _fit_level(name: str, transform: DemandTransform, seed: int) -> _FittedLevel:
-    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS)
-    earlier = rows.before(held_out_origin(transform.panel.week_count))
-    tried = DemandModel.train(earlier, transform.names, seed=seed) if len(earlier.targets) >= MINIMUM_ROWS else None
-    verdict = judge(trials(transform, tried))
+def _eve_of_back_test(chain: DemandPanel) -> date:
+    """Return the last day that the back-test's first origin knows."""
+    return chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
+
+
+def _back_test(transform: DemandTransform, seed: int) -> LevelVerdict:
+    """Fit as it would have been fitted on the eve of the held-out weeks, and judge on these. The edges are of that eve."""
+    held_out = held_out_origin(transform.panel.week_count)
+    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS, before_week=held_out)
+    tried = DemandModel.train(rows, transform.names, seed=seed) if len(rows.targets) >= MINIMUM_ROWS else None
+    return judge(trials(transform, tried))
+
+
+def _fit_level(name: str, transform: DemandTransform, on_eve: Neighbours, seed: int) -> _FittedLevel:
+    verdict = _back_test(replace(transform, relations=on_eve), seed)
     thin = judge(trials(transform, None, supported=False))
+    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS)
     model = DemandModel.train(rows, transform.names, seed=seed).to_bytes() if verdict.system == MODEL_SYSTEM else None
     supported = transform.supported(transform.panel.week_count)
     tables = {

@@ -60,14 +60,22 @@ class TrainingRows:
 
 
 def training_rows(
-    transform: DemandTransform, horizons: Sequence[int], *, seed: int, maximum_rows: int = MAXIMUM_ROWS
+    transform: DemandTransform,
+    horizons: Sequence[int],
+    *,
+    seed: int,
+    maximum_rows: int = MAXIMUM_ROWS,
+    before_week: int | None = None,
 ) -> TrainingRows:
     """Return rows of all supported series at the last 30 origins, drawn at random down to about `maximum_rows`.
+
+    With `before_week` the rows are those that would have been drawn when that many weeks were known: origins and targets lie
+    before that column. None: all known weeks.
 
     Which series are supported is decided at each origin from the past alone. Odd origins take odd horizons and even
     ones even horizons, which halves the work and loses little: neighbouring horizons tell the same story.
     """
-    weeks = transform.panel.week_count
+    weeks = before_week or transform.panel.week_count
     first = min(max(FIRST_ORIGIN_WEEKS, weeks - ORIGINS), weeks - 1)
     picks = [(origin, _horizons_of(origin, horizons, weeks)) for origin in range(first, weeks)]
     supported = {origin: transform.supported(origin) for origin, chosen in picks if chosen}

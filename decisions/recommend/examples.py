@@ -51,9 +51,14 @@ def build_examples(
     revealed_share: float,
     seed: int,
     *,
+    edges_hold_outcomes: bool,
     only_hits: bool = False,
 ) -> Examples:
     """Build the examples of `origins`, chunk by chunk.
+
+    `edges_hold_outcomes` says that the baskets to predict are among those that the edges of `neighbours` were counted from:
+    each is then taken off the edges between its own products (`relation_evidence`). Where the edges were derived before
+    these baskets it must be false: the figures would otherwise depend on what is to be predicted.
 
     `only_hits` leaves out origins none of whose candidates was bought: a ranker cannot learn from them.
 
@@ -62,10 +67,13 @@ def build_examples(
     """
     random = np.random.default_rng(seed)
     asked_midway = random.random(len(origins)) < revealed_share
-    parts = [
-        _chunk(purchases, population, neighbours, origins.take(rows), asked_midway[rows], random, only_hits=only_hits)
-        for rows in _chunks(len(origins))
-    ]
+    parts = []
+    for rows in _chunks(len(origins)):
+        some = origins.take(rows)
+        truth = outcomes(purchases, some)
+        shown = asked_midway[rows][truth.origin] & (random.random(len(truth.origin)) < 0.5)
+        asked = _Asked(some, truth, shown, truth if edges_hold_outcomes else None)
+        parts.append(_chunk(purchases, population, neighbours, asked, only_hits=only_hits))
     first = np.cumsum([0, *(CHUNK for _ in parts)])
     return Examples(
         np.concatenate([part.figures for part in parts]),
@@ -80,22 +88,24 @@ def _chunks(count: int) -> Iterator[IntArray]:
         yield np.arange(first, min(first + CHUNK, count))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Origins, what their next baskets held, which of it is shown as in hand, and what the edges were counted with."""
+
+    origins: Origins
+    truth: Items
+    shown: npt.NDArray[np.bool_]
+    counted: Items | None
+
+
 def _chunk(
-    purchases: Purchases,
-    population: Population,
-    neighbours: Mapping[str, Neighbours],
-    origins: Origins,
-    asked_midway: npt.NDArray[np.bool_],
-    random: np.random.Generator,
-    *,
-    only_hits: bool,
+    purchases: Purchases, population: Population, neighbours: Mapping[str, Neighbours], asked: _Asked, *, only_hits: bool
 ) -> Examples:
     products = purchases.products.items
-    truth = outcomes(purchases, origins)
-    shown = asked_midway[truth.origin] & (random.random(len(truth.origin)) < 0.5)
+    origins, truth, shown = asked.origins, asked.truth, asked.shown
     basket = Items(truth.origin[shown], truth.product[shown])
     knowledge = household_knowledge(purchases, origins)
-    hand = in_hand(neighbours, basket, recent_items(knowledge), len(origins), products, hidden=truth)
+    hand = in_hand(neighbours, basket, recent_items(knowledge), len(origins), products, hidden=asked.counted)
     popular = best_sellers(purchases, origins.day, window_days=POPULAR_DAYS, limit=POPULAR_LIMIT)
     candidates = candidates_of(knowledge, hand.evidence, popular, products)
     key = candidates.origin * products + candidates.product

@@ -1,15 +1,15 @@
 """Training: examples from past baskets, a ranker, and a back-test that decides which system is served."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
 from decisions.recommend.errors import NothingSold
-from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
+from decisions.recommend.examples import build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
@@ -17,7 +17,7 @@ from decisions.recommend.scoring import list_quality
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
 from features.recommend_tables import InMemory, read_serving_features, serving_tables
-from features.repertoire import IntArray, Origins, Purchases, day_number, read_purchases
+from features.repertoire import IntArray, Purchases, day_number, read_purchases
 from kit.canonical import canonical_bytes, digest_of_bytes
 from kit.progress import Progress
 from lake.ports import Lake
@@ -63,14 +63,16 @@ class Trained:
 
 
 def fit(
-    lake: Lake, *, as_of: date, edges: Mapping[str, pa.Table], seed: int, progress: Progress
+    lake: Lake, *, as_of: date, edges_as_of: Callable[[date], Mapping[str, pa.Table]], seed: int, progress: Progress
 ) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
     """Train the ranker on what was known on `as_of` and return (artefact, feature tables, figures).
 
     Args:
         lake: sales_lines and products; promotion_weeks where there are any.
         as_of: the last business day that is known. Later facts change nothing.
-        edges: by relation name, `isBoughtWith` and `isComplementTo` as published on `as_of`; others are ignored.
+        edges_as_of: gives the edges by relation name as derived from what was known on a day: for `as_of` those that are
+            published, and for the eve of the back-test those that the ranker learns from and is tried with. `isBoughtWith` and
+            `isComplementTo` are read, others ignored.
         seed: for the sampling of examples and of the trees.
         progress: is told of each stage.
 
@@ -79,9 +81,11 @@ def fit(
         TableMissing: the lake lacks sales_lines or products.
     """
     with progress.stage("Reading purchases and promotions"):
-        world = read_world(lake, as_of, edges)
+        world = read_world(lake, as_of, edges_as_of(as_of))
+    eve = as_of - timedelta(days=HELD_OUT_DAYS)
+    on_eve = neighbours_by_relation(edges_as_of(eve), world.purchases.product_ids, eve)
     with progress.stage("Training the ranker"):
-        trained = _train_and_test(world, seed)
+        trained = _train_and_test(replace(world, neighbours=on_eve), seed)
     with progress.stage("Computing features for serving"):
         features = serving_tables(world.purchases, world.population)
     with progress.stage("Ranking for every household"):
@@ -117,22 +121,35 @@ def held_out_baskets(purchases: Purchases, from_day: int) -> IntArray:
 
 
 def train_ranker(world: World, baskets: IntArray, seed: int) -> Ranker | None:
-    """Train on the moments before the named baskets; None when too few of them can be learnt from."""
+    """Train on the moments before the named baskets; None when too few of them can be learnt from.
+
+    The baskets are among those that the world's edges were derived from.
+    """
     origins = origins_before(world.purchases, baskets)
-    examples = _examples(world, origins, REVEALED_SHARE, seed, only_hits=True)
+    examples = build_examples(
+        world.purchases,
+        world.population,
+        world.neighbours,
+        origins,
+        REVEALED_SHARE,
+        seed,
+        edges_hold_outcomes=True,
+        only_hits=True,
+    )
     if len(np.unique(examples.origin)) < LEAST_ORIGINS:
         return None
     return fit_ranker(examples, seed)
 
 
 def _train_and_test(world: World, seed: int) -> Trained:
+    """Train before the held-out days and try on them. The world's edges were derived before those days."""
     purchases = world.purchases
     from_day = day_number(purchases.as_of) - HELD_OUT_DAYS + 1
     ranker = train_ranker(world, training_baskets(purchases, from_day), seed)
     origins = origins_before(purchases, held_out_baskets(purchases, from_day))
     if not len(origins):
         return Trained(None, DECAYED_FREQUENCIES[0], {"backtest_origins": 0.0})
-    examples = _examples(world, origins, 0.0, seed)
+    examples = build_examples(purchases, world.population, world.neighbours, origins, 0.0, seed, edges_hold_outcomes=False)
     wanted = np.bincount(outcomes(purchases, origins).origin, minlength=len(origins))
     scores = {system: baseline_scores(system, examples.figures) for system in DECAYED_FREQUENCIES}
     if ranker is not None and len(origins) >= LEAST_ORIGINS:
@@ -144,10 +161,6 @@ def _train_and_test(world: World, seed: int) -> Trained:
     best = max(sorted(ndcg), key=lambda system: ndcg[system])
     figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
     return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins))})
-
-
-def _examples(world: World, origins: Origins, revealed_share: float, seed: int, *, only_hits: bool = False) -> Examples:
-    return build_examples(world.purchases, world.population, world.neighbours, origins, revealed_share, seed, only_hits=only_hits)
 
 
 def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:

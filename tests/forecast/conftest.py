@@ -181,7 +181,7 @@ def forecast_graph(tmp_path_factory, forecast_edges):
 
 
 def fitted_on(lake, edges, folder, as_of: date, seed: int = 7):
-    artefact, tables, figures = fit(lake, as_of=as_of, edges=edges, seed=seed, progress=SilentProgress())
+    artefact, tables, figures = fit(lake, as_of=as_of, edges_as_of=lambda day: edges or {}, seed=seed, progress=SilentProgress())
     return SimpleNamespace(artefact=artefact, tables=tables, figures=figures, features=publish_features(folder, as_of, tables))
 
 

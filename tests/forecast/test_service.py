@@ -20,6 +20,7 @@ from decisions.forecast import (
     UnknownStore,
     fit,
 )
+from decisions.forecast.backtest import held_out_origin
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
@@ -41,6 +42,7 @@ from .conftest import (
 )
 
 LATER_DAY = PLAN_DAY + timedelta(days=7)
+VERDICT = ("system", "baseline", "intervals", "figures")
 EVERY_REQUEST = [ForecastRequest(p, store, weeks) for p in PRODUCTS for store in (None, *SHOPS) for weeks in (1, 4, 8)]
 
 
@@ -51,6 +53,27 @@ def test_what_serves_is_what_won_the_back_test(fitted):
         best = min((value, key) for key, value in level["figures"].items() if key.startswith("wape_"))
         assert best[1] == f"wape_{level['system']}"
         assert f"forecast_{name}.txt" in fitted.artefact
+
+
+def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecast_edges, fitted):
+    asked, eve = [], FIRST_MONDAY + timedelta(days=7 * held_out_origin(WEEKS) - 1)
+
+    def edges_as_of(day):
+        asked.append(day)
+        return {} if day == PLAN_DAY else forecast_edges
+
+    arguments = {"as_of": PLAN_DAY, "seed": 7, "progress": SilentProgress()}
+    artefact, _, figures = fit(forecast_lake, edges_as_of=edges_as_of, **arguments)
+    assert asked == [PLAN_DAY, eve]
+    assert figures == fitted.figures
+    judged, served = (json.loads(one["forecast.json"])["levels"] for one in (artefact, fitted.artefact))
+    for name in served:
+        assert [judged[name][key] for key in VERDICT] == [served[name][key] for key in VERDICT]
+        # the model that serves reads the edges of its own day
+        assert artefact[f"forecast_{name}.txt"] != fitted.artefact[f"forecast_{name}.txt"]
+    _, _, blind = fit(forecast_lake, edges_as_of=lambda day: forecast_edges if day == PLAN_DAY else {}, **arguments)
+    assert blind["chain_wape_shelfgraph"] != figures["chain_wape_shelfgraph"]
+    assert blind["chain_wape_mean_8"] == figures["chain_wape_mean_8"]
 
 
 def test_planned_weeks_are_forecast_near_their_true_rates(forecaster):
@@ -177,7 +200,7 @@ def test_a_changed_model_is_refused_before_it_is_parsed(forecast_graph, fitted):
 def test_a_lake_without_two_weeks_is_refused(forecast_lake):
     for day in (FIRST_MONDAY - timedelta(days=1), FIRST_MONDAY + timedelta(days=8)):
         with pytest.raises(TooLittleHistory):
-            fit(forecast_lake, as_of=day, edges=None, seed=1, progress=SilentProgress())
+            fit(forecast_lake, as_of=day, edges_as_of=lambda day: {}, seed=1, progress=SilentProgress())
 
 
 def test_one_forecast_takes_less_than_five_milliseconds(forecaster):

@@ -93,7 +93,7 @@ def published_graph(lake, root):
 
 
 def fitted(lake, as_of: date = AS_OF, seed: int = 7):
-    return fit(lake, as_of=as_of, edges=derived_edges(), seed=seed, progress=SilentProgress())
+    return fit(lake, as_of=as_of, edges_as_of=lambda day: derived_edges(), seed=seed, progress=SilentProgress())
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,21 @@
 """Features against an oracle written with plain loops, and the wall that hides the future."""
 
 from collections import defaultdict
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from decisions.recommend import fit
 from decisions.recommend.examples import build_examples, origins_before, outcomes
 from decisions.recommend.fitting import read_world, training_baskets
 from decisions.recommend.scoring import list_quality
 from features.recommend_relations import Items, neighbours_of_edges, relation_evidence
 from features.recommend_transform import FEATURES
 from features.repertoire import day_number, history, latest_origins, read_purchases
+from kit.progress import SilentProgress
 from tests.tiny_retailer import AS_OF, append_lines, build_tiny_lake, future_lines
 
 
@@ -187,7 +191,7 @@ def test_examples_in_the_past_equal_the_serving_features_of_that_day(recommend_s
     whole = read_world(recommend_shop.lake, AS_OF, {})
     baskets = training_baskets(whole.purchases, day_number(AS_OF) - 20, 1)[:5]
     origins = origins_before(whole.purchases, baskets)
-    examples = build_examples(whole.purchases, whole.population, whole.neighbours, origins, 0.0, 1)
+    examples = build_examples(whole.purchases, whole.population, whole.neighbours, origins, 0.0, 1, edges_hold_outcomes=False)
     assert set(examples.label.tolist()) == {0, 1}
     column = FEATURES.index("own_baskets")
     for place, basket in enumerate(baskets.tolist()):
@@ -197,6 +201,48 @@ def test_examples_in_the_past_equal_the_serving_features_of_that_day(recommend_s
         bought = whole.purchases.products.item[start[first] : start[basket]]
         counts = np.bincount(bought, minlength=whole.purchases.products.items)
         assert examples.figures[mine, column].tolist() == counts[examples.product[mine]].tolist()
+
+
+def test_figures_do_not_depend_on_the_basket_to_predict_where_edges_predate_it(recommend_shop, shop_constants):
+    """One basket is exchanged for others; what was known before it stays. Edges that hold it must take it off, others not."""
+    world = read_world(recommend_shop.lake, AS_OF, shop_constants.edges())
+    purchases, moved = world.purchases, {True: 0, False: 0}
+    everything = np.arange(purchases.products.items)
+    for household in range(0, len(purchases.household_start) - 1, 4):
+        last = int(purchases.household_start[household + 1]) - 1
+        origins = origins_before(purchases, np.array([last]))
+        start, whole = purchases.products.start, purchases.products.item
+        first, end = start[last], start[last + 1]
+        for taken in (everything[: end - first], everything[::-1][: end - first][::-1]):
+            item = np.r_[whole[:first], taken, whole[end:]]
+            other = replace(purchases, products=replace(purchases.products, item=item))
+            for edges_hold_outcomes in moved:
+                before, after = (
+                    build_examples(
+                        one, world.population, world.neighbours, origins, 0.0, 1, edges_hold_outcomes=edges_hold_outcomes
+                    )
+                    for one in (purchases, other)
+                )
+                assert before.product.tolist() == after.product.tolist()
+                moved[edges_hold_outcomes] += before.figures.tobytes() != after.figures.tobytes()
+    assert moved[False] == 0
+    assert moved[True] > 3
+
+
+def test_what_serves_is_decided_by_edges_of_the_eve_alone(recommend_shop, shop_constants):
+    asked = []
+
+    def edges_as_of(day):
+        asked.append(day)
+        return {} if day == AS_OF else shop_constants.edges()
+
+    arguments = {"as_of": AS_OF, "seed": 7, "progress": SilentProgress()}
+    artefact, tables, figures = fit(recommend_shop.lake, edges_as_of=edges_as_of, **arguments)
+    assert sorted(asked) == [AS_OF - timedelta(days=14), AS_OF]
+    assert (artefact, figures) == (recommend_shop.fitted_artefact, recommend_shop.figures)
+    assert content(tables["recommend_lists_made_by"]) != content(recommend_shop.tables["recommend_lists_made_by"])
+    without = fit(recommend_shop.lake, edges_as_of=lambda day: shop_constants.edges() if day == AS_OF else {}, **arguments)
+    assert without[0]["ranker.txt"] != artefact["ranker.txt"]
 
 
 def test_relation_evidence_sums_edges_and_takes_the_outcome_off():
