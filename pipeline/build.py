@@ -15,6 +15,7 @@ from kit.clock import Clock
 from kit.progress import Progress
 from lake import Lake
 from pipeline.books import Books, kept_run
+from pipeline.derived import keep_rejections, sift_edges
 from pipeline.errors import CountMismatch, NothingIngested
 from pipeline.layout import HomeLayout
 from pipeline.written import WrittenGraph
@@ -59,6 +60,9 @@ def build_graph(
 ) -> BuiltGraph:
     """Load all facts known on `as_of`, derive the first relations, and publish the snapshot that is served.
 
+    Derived edges are held to the shapes as facts are: what breaks one, or has an end that does, is kept in the lake table
+    `graph_rejections` and left out.
+
     Raises:
         CountMismatch: the store does not hold what was written; nothing was published.
     """
@@ -69,7 +73,10 @@ def build_graph(
         load = load_graph(lake, store, as_of=as_of, progress=progress)
         _check_counts(store, load.written)
         with progress.stage("Deriving relations") as stage:
-            edges = derive_relations(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=clock.now(), seed=seed)
+            derived = derive_relations(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=clock.now(), seed=seed)
+            sound = sift_edges(derived, load.batches)
+            keep_rejections(lake, sound.rejections)
+            edges = sound.edges
             for relation, rows in edges.items():
                 stage.note(f"{relation}: {rows.num_rows:,}")
                 store.replace_derived(relation, rows)
@@ -78,6 +85,7 @@ def build_graph(
         version = publish_snapshot(written, layout.snapshots, schema=store.schema, as_of=as_of, clock=clock, progress=progress)
         notes.figures.update({f"nodes_and_edges_{term}": float(count) for term, count in load.written.items()})
         notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})
+        notes.figures.update({f"rejected_{relation}": float(count) for relation, count in sound.rejected.items()})
         notes.outputs["graph"] = version.digest
     return BuiltGraph(version, load, edges, notes.run_id)
 
