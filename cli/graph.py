@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
@@ -50,25 +51,34 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(as_json: AsJson = False) -> None:
     """Read every byte of the published version and compare its digests. Example: `shelfgraph graph verify`."""
     with failing_clearly():
         graph = Installation.open().snapshot()
         graph.verify()
-    console.print(f"{graph.version.id}: every file is as it was published.")
+    if as_json:
+        show_json({"version": graph.version, "whole": True})
+    else:
+        console.print(f"{graph.version.id}: every file is as it was published.")
 
 
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder for one Parquet file per label and relation.")],
+    as_json: AsJson = False,
 ) -> None:
     """Write the published version as Parquet files. Example: `shelfgraph graph export ./graph-export`."""
     with failing_clearly():
         graph = Installation.open().snapshot()
         folder.mkdir(parents=True, exist_ok=True)
-        schema = graph.schema
-        for label in schema.nodes:
-            pq.write_table(graph.export_nodes(label), folder / f"{label}.parquet")
-        for relation in schema.relations:
-            pq.write_table(graph.export_edges(relation), folder / f"{relation}.parquet")
-    console.print(f"{len(schema.nodes) + len(schema.relations)} files in {folder}.")
+        rows = {term: _written(folder, term, graph.export_nodes(term)) for term in graph.schema.nodes}
+        rows |= {term: _written(folder, term, graph.export_edges(term)) for term in graph.schema.relations}
+    if as_json:
+        show_json({"version": graph.version, "folder": str(folder.resolve()), "rows": rows})
+    else:
+        console.print(f"{len(rows)} files in {folder}.")
+
+
+def _written(folder: Path, term: str, rows: pa.Table) -> int:
+    pq.write_table(rows, folder / f"{term}.parquet")
+    return int(rows.num_rows)

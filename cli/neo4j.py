@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.wiring import Installation
-from cli.terminal import TerminalProgress, console, failing_clearly, show_json
+from cli.terminal import console, failing_clearly, progress_for, show_json
 from kg.neo4j_store import server
 
 __all__ = ["app"]
@@ -16,29 +16,38 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 
 
 @app.command()
-def install() -> None:
+def install(as_json: AsJson = False) -> None:
     """Fetch and check the locked packages of the server (about 130 MB, once). Example: `shelfgraph neo4j install`."""
     with failing_clearly():
-        found = server.install(TerminalProgress())
+        found = server.install(progress_for(as_json=as_json))
+    if as_json:
+        show_json({"folder": str(found.folder), "neo4j": server.NEO4J_VERSION, "gds": server.GDS_VERSION})
+        return
     console.print(f"Neo4j {server.NEO4J_VERSION} with Graph Data Science {server.GDS_VERSION} is ready in {found.folder}.")
     console.print("Next: `shelfgraph neo4j start`.")
 
 
 @app.command()
-def start() -> None:
+def start(as_json: AsJson = False) -> None:
     """Start the server of this home on loopback and wait until it answers. Example: `shelfgraph neo4j start`."""
     with failing_clearly():
-        running = Installation.open().start_neo4j(TerminalProgress())
+        running = Installation.open().start_neo4j(progress_for(as_json=as_json))
+    if as_json:
+        show_json(_about(running))
+        return
     console.print(f"Neo4j {running.neo4j_version} answers at {running.uri}, user {running.user}, process {running.pid}.")
     console.print("Stop it with `shelfgraph neo4j stop`.")
 
 
 @app.command()
-def stop() -> None:
+def stop(as_json: AsJson = False) -> None:
     """Stop the server of this home by its own process id. Example: `shelfgraph neo4j stop`."""
     with failing_clearly():
         stopped = server.stop(Installation.open().layout.neo4j)
-    console.print("Stopped." if stopped else "It was not running.")
+    if as_json:
+        show_json({"stopped": stopped})
+    else:
+        console.print("Stopped." if stopped else "It was not running.")
 
 
 @app.command()
@@ -48,12 +57,7 @@ def status(as_json: AsJson = False) -> None:
         running = server.status(Installation.open().layout.neo4j)
         ready = server.installed() is not None
     if as_json:
-        about = (
-            {"uri": running.uri, "pid": running.pid, "neo4j": running.neo4j_version, "gds": running.gds_version}
-            if running
-            else {}
-        )
-        show_json({"installed": ready, "running": running is not None, **about})
+        show_json({"installed": ready, "running": running is not None, **(_about(running) if running else {})})
     elif running:
         console.print(
             f"Running at {running.uri}: Neo4j {running.neo4j_version}, GDS {running.gds_version}, process {running.pid}."
@@ -63,3 +67,10 @@ def status(as_json: AsJson = False) -> None:
             "Installed, not running: `shelfgraph neo4j start`." if ready else "Not installed: `shelfgraph neo4j install`."
         )
     raise typer.Exit(0 if running else DOWN)
+
+
+def _about(running: server.RunningServer) -> dict[str, object]:
+    """The server without its password: it lies in the home, for the owner alone."""
+    return {
+        "uri": running.uri, "user": running.user, "pid": running.pid, "neo4j": running.neo4j_version, "gds": running.gds_version,
+    }  # fmt: skip
