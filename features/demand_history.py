@@ -4,10 +4,12 @@ import numpy as np
 
 from features.demand_panel import DemandPanel
 
-__all__ = ["HISTORY_FEATURES", "decayed_mean", "history_block"]
+__all__ = ["HISTORY_FEATURES", "PROMOTION_MEMORY_WEEKS", "decayed_mean", "history_block"]
 
 PROMOTED_COVERAGE = 0.1
 """A week counts as promoted when at least this share of the stores had a mailer or a display."""
+PROMOTION_MEMORY_WEEKS = 26
+"""How far back past promotions are looked at."""
 
 HISTORY_FEATURES: dict[str, str] = {
     "last_1": "own_history",
@@ -68,7 +70,7 @@ def _rhythm(units: np.ndarray) -> list[np.ndarray]:
 
 
 def _promoted(panel: DemandPanel, origin: int, rows: np.ndarray) -> list[np.ndarray]:
-    past = slice(max(0, origin - 26), origin)
+    past = slice(max(0, origin - PROMOTION_MEMORY_WEEKS), origin)
     units = panel.units[rows, past]
     display, mailer = (np.nan_to_num(part[rows, past]) for part in (panel.display, panel.mailer))
     promoted = np.maximum(display, mailer) >= PROMOTED_COVERAGE

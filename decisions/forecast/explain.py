@@ -1,29 +1,40 @@
 """Paths behind a forecast: every hop is an edge of the pinned graph version, looked up, never composed.
 
-Own history, price and calendar are the product's own record: their trail starts and ends at the product and has no
-hop. Promotions lead over `promotes`, neighbours over their relation, siblings over `inCategory`. A driver with several
-edges is shared out over them by coverage or strength. A driver for which the graph has no edge joins the product's own record.
+Promotions lead over `promotes`, neighbours over their relation, siblings over `inCategory`. A driver with several edges is
+shared out over them by coverage or strength. A driver for which the graph has no edge joins the product's own record.
+
+Own history, price and calendar are that record: their trail starts and ends at the product and has no hop. Where it is all
+there is, as when a baseline answers, it leads to the product's place in the catalogue.
+
+Without a promotion in the weeks ahead, the promotion driver rests on the last one among the weeks that its features look
+back on; older ones moved nothing, and then no promotion is shown.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
 from decisions.forecast.contributions import OWN_HISTORY, SIBLINGS
+from features.demand_history import PROMOTION_MEMORY_WEEKS
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 from kg.ports import ArrayGraph, Direction, Edge, NodeRef, PropertyValue
 
 __all__ = ["ForecastExplainer"]
 
+WEEK = timedelta(days=7)
 SHOWN_EDGES = 3
 MAXIMUM_PROMOTIONS = 400
 OWN_DRIVERS = (OWN_HISTORY, "price", "calendar")
+CATALOGUE_RELATIONS = ("inCategory", "ofBrand", "suppliedBy")
+"""The product's place in the catalogue: the first of these that the graph has."""
 WORDS = {
     OWN_HISTORY: "own sales history",
     "price": "price",
     "calendar": "calendar",
     "promotion": "promotions",
+    "past_promotion": "earlier promotions",
+    "no_promotion": "no known promotion",
     SIBLINGS: "products of its category",
     "isSubstituteFor": "its substitutes",
     "isComplementTo": "its complements",
@@ -35,6 +46,14 @@ WORDS = {
 class _Weighted:
     edge: Edge
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How a driver is told: in which words, and by which edges; none where the graph has none."""
+
+    words: str
+    edges: Sequence[_Weighted]
 
 
 class ForecastExplainer:
@@ -55,41 +74,54 @@ class ForecastExplainer:
             as_of: the release's day: neighbour edges valid on it are used.
             summary: the sentence that the drivers' figures are appended to.
         """
-        edges = {driver: self._edges(driver, product_id, weeks, as_of) for driver in units if driver not in OWN_DRIVERS}
-        linked = {driver: found for driver, found in edges.items() if found}
-        names = self._names([item.edge for found in linked.values() for item in found])
-        paths = [
-            ExplanationPath((_hop(item.edge, names, product_id),), units[driver] * item.weight)
-            for driver, found in linked.items()
-            for item in found
-        ]
-        own = ExplanationPath((), sum(units.values()) - sum(path.contribution for path in paths))
+        told = {driver: self._told(driver, product_id, weeks, as_of) for driver in units}
+        linked = [(driver, item) for driver, one in told.items() for item in one.edges]
+        place = () if linked else self._place(product_id)
+        names = self._names([*(item.edge for _, item in linked), *place])
+        paths = [ExplanationPath((_hop(item.edge, names, product_id),), units[driver] * item.weight) for driver, item in linked]
+        hops = tuple(_hop(edge, names, product_id) for edge in place)
+        own = ExplanationPath(hops, sum(units.values()) - sum(path.contribution for path in paths))
         ordered = sorted([own, *paths], key=lambda path: -abs(path.contribution))
-        return Explanation(f"{summary} {_in_words(units)}".strip(), tuple(ordered))
+        words = _in_words({told[driver].words: value for driver, value in units.items()})
+        return Explanation(f"{summary} {words}".strip(), tuple(ordered))
 
-    def _edges(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date) -> Sequence[_Weighted]:
+    def _told(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date) -> _Told:
         if driver == "promotion":
-            return self._promotions(product_id, weeks, as_of)
+            return self._promotions(product_id, weeks)
         if driver == SIBLINGS:
             found = self._graph.related("inCategory", [product_id], direction=Direction.OUT, limit=1)
-            return _shares(found[product_id], [1.0])
+            return _Told(WORDS[driver], _shares(found[product_id], [1.0]))
         if driver in NEIGHBOUR_RELATIONS:
-            return self._neighbours(driver, product_id, as_of)
+            return _Told(WORDS[driver], self._neighbours(driver, product_id, as_of))
+        return _Told(WORDS[driver], ())
+
+    def _place(self, product_id: str) -> Sequence[Edge]:
+        for relation in CATALOGUE_RELATIONS:
+            found = self._graph.related(relation, [product_id], direction=Direction.OUT, limit=1)[product_id]
+            if found:
+                return found[:1]
         return ()
 
     def _neighbours(self, relation: str, product_id: str, as_of: date) -> Sequence[_Weighted]:
         found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=SHOWN_EDGES, as_of=as_of)
         return _shares(found[product_id], [_number(edge.properties.get("strength")) for edge in found[product_id]])
 
-    def _promotions(self, product_id: str, weeks: tuple[date, date], as_of: date) -> Sequence[_Weighted]:
+    def _promotions(self, product_id: str, weeks: tuple[date, date]) -> _Told:
         # asked without a day: a plan's promotions begin after `as_of`
         found = self._graph.related("promotes", [product_id], direction=Direction.IN, limit=MAXIMUM_PROMOTIONS)[product_id]
         nodes = self._graph.nodes("Promotion", [edge.source.id for edge in found])
         dated = [(edge, nodes[edge.source.id].properties) for edge in found]
         coming = [item for item in dated if _begins(item[1]) < weeks[1] and _ends(item[1]) > weeks[0]]
-        past = sorted((item for item in dated if _begins(item[1]) <= as_of), key=lambda item: (_ends(item[1]), item[0].source.id))
-        shown = sorted(coming, key=lambda item: (-_coverage(item[1]), item[0].source.id))[:SHOWN_EDGES] or past[-1:]
-        return _shares([edge for edge, _ in shown], [_coverage(properties) for _, properties in shown])
+        if coming:
+            shown = sorted(coming, key=lambda item: (-_coverage(item[1]), item[0].source.id))[:SHOWN_EDGES]
+            shares = _shares([edge for edge, _ in shown], [_coverage(properties) for _, properties in shown])
+            return _Told(WORDS["promotion"], shares)
+        remembered = weeks[0] - PROMOTION_MEMORY_WEEKS * WEEK
+        past = [item for item in dated if _begins(item[1]) < weeks[0] and _ends(item[1]) > remembered]
+        if not past:
+            return _Told(WORDS["no_promotion"], ())
+        last, _ = max(past, key=lambda item: (_ends(item[1]), item[0].source.id))
+        return _Told(WORDS["past_promotion"], (_Weighted(last, 1.0),))
 
     def _names(self, edges: Sequence[Edge]) -> Mapping[NodeRef, str]:
         wanted: dict[str, set[str]] = {}
@@ -138,8 +170,9 @@ def _evidence(properties: Mapping[str, PropertyValue]) -> Evidence:
 
 
 def _in_words(units: Mapping[str, float]) -> str:
+    """Return the drivers' sentence. `units` are by the driver's words."""
     ranked = sorted(units.items(), key=lambda item: (-abs(item[1]), item[0]))
-    parts = [f"{WORDS[driver]} {value:+.1f}" for driver, value in ranked if abs(value) >= 0.05]
+    parts = [f"{words} {value:+.1f}" for words, value in ranked if abs(value) >= 0.05]
     return f"Drivers in units: {', '.join(parts)}." if parts else ""
 
 
