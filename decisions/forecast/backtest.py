@@ -26,7 +26,10 @@ FALLBACK_BASELINE = "mean_8"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Forecasts at one origin: horizons x series per system, and what happened."""
+    """Forecasts at one origin: horizons x series per system, and what happened.
+
+    `seasonal_share`: for which share of the forecasts `seasonal_naive` is the week one year before, and not its fall-back.
+    """
 
     origin: int
     actual: np.ndarray
@@ -106,7 +109,7 @@ def judge(tried: list[Trial]) -> LevelVerdict:
     figures = {f"wape_{name}": error for name, error in errors.items() if math.isfinite(error)}
     figures["bias"] = float(winner.sum() / actual.sum() - 1.0) if actual.sum() > 0 else 0.0
     figures["forecasts"] = float(len(actual))
-    figures["seasonal_share"] = float(np.mean([trial.seasonal_share for trial in tried]))
+    figures["seasonal_share"] = float(np.average([t.seasonal_share for t in tried], weights=[t.actual.size for t in tried]))
     if len(tried) > 1:
         figures["coverage_80"] = _honest_coverage(tried[0], tried[-1], ranked[0])
     return LevelVerdict(ranked[0], baseline, calibrate(winner, actual), figures)

@@ -2,17 +2,19 @@
 
 `seasonal_naive` is the same week one year (52 weeks) before. Where that week is not known, which is so for most weeks
 as long as there is one year of data, it falls back to `mean_8` of the same series: the rule is declared here, and
-`seasonal_share` says for how many forecasts the real thing was possible.
+`seasonal_share` says for which share of the forecasts the real thing was possible: every back-test states it beside its
+errors, and an answer that rests on the baseline says how many of its weeks fell back.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["BASELINES", "SEASON_WEEKS", "baseline_forecasts", "seasonal_share", "year_before"]
+__all__ = ["BASELINES", "SEASONAL", "SEASON_WEEKS", "baseline_forecasts", "seasonal_share", "year_before"]
 
 SEASON_WEEKS = 52
-BASELINES = ("last_week", "mean_4", "mean_8", "seasonal_naive")
+SEASONAL = "seasonal_naive"
+BASELINES = ("last_week", "mean_4", "mean_8", SEASONAL)
 
 
 def baseline_forecasts(units: np.ndarray, same_week_last_year: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -25,7 +27,7 @@ def baseline_forecasts(units: np.ndarray, same_week_last_year: np.ndarray) -> Ma
     horizons = same_week_last_year.shape[0]
     flat = {name: units[:, -weeks:].mean(axis=1, dtype=np.float64) for name, weeks in _WINDOWS.items()}
     forecasts = {name: np.tile(value, (horizons, 1)) for name, value in flat.items()}
-    forecasts["seasonal_naive"] = np.where(np.isnan(same_week_last_year), forecasts["mean_8"], same_week_last_year)
+    forecasts[SEASONAL] = np.where(np.isnan(same_week_last_year), forecasts["mean_8"], same_week_last_year)
     return forecasts
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from decisions.forecast.artefact import LevelMetadata, model_file, read_metadata
 from decisions.forecast.backtest import MODEL_SYSTEM
-from decisions.forecast.baseline import baseline_forecasts
+from decisions.forecast.baseline import SEASONAL, baseline_forecasts
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution
 from decisions.forecast.errors import (
@@ -102,7 +102,7 @@ class ForecastService:
                 outcome.drivers,
                 weeks=(points[0].week_start, points[-1].week_start + WEEK),
                 as_of=self._metadata.as_of,
-                summary=self._summary(outcome, points),
+                summary=self._summary(outcome, points, series),
             ),
         )
 
@@ -136,9 +136,12 @@ class ForecastService:
         first = self._metadata.history_end - (count - 1) * WEEK
         return tuple((first + step * WEEK, float(units)) for step, units in enumerate(series.units))
 
-    def _summary(self, outcome: _Outcome, points: tuple[ForecastPoint, ...]) -> str:
+    def _summary(self, outcome: _Outcome, points: tuple[ForecastPoint, ...], series: Series) -> str:
         total, reference = sum(point.units for point in points), sum(point.baseline_units for point in points)
         text = f"{total:.1f} units in {len(points)} weeks by {outcome.system}; {outcome.baseline} says {reference:.1f}."
+        fallen_back = int(np.isnan(series.same_week_last_year[: len(points)]).sum())
+        if fallen_back and SEASONAL in {outcome.system, outcome.baseline}:
+            text += f" For {fallen_back} of these weeks {SEASONAL} is mean_8: the year before is not known."
         if self._metadata.planned_weeks < len(points):
             text += f" A promotion plan is known for {self._metadata.planned_weeks} of these weeks."
         return text

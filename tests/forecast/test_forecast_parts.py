@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.demand_scores import bootstrap, pinball, ratio_bootstrap, rmsse, series_errors, value_of, wape, wrmsse
-from decisions.forecast.backtest import held_out_origin, judge
-from decisions.forecast.baseline import baseline_forecasts, seasonal_share, year_before
+from decisions.forecast.backtest import Trial, held_out_origin, judge
+from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution, driver_of, neutral_values
 from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
 from features.demand import FEATURE_GROUPS
@@ -51,6 +51,13 @@ def test_without_trials_the_declared_fallback_serves():
     verdict = judge([])
     assert (verdict.system, verdict.baseline, verdict.intervals) == ("mean_8", "mean_8", UNTRIED)
     assert [held_out_origin(weeks) for weeks in (2, 6, 52)] == [1, 4, 44]
+
+
+def test_the_seasonal_share_of_a_back_test_counts_forecasts_and_not_origins():
+    def trial(origin, shape, share):
+        return Trial(origin, np.ones(shape), {name: np.ones(shape) for name in BASELINES}, share)
+
+    assert judge([trial(5, (8, 3), 0.5), trial(9, (4, 2), 1.0)]).figures["seasonal_share"] == pytest.approx((24 * 0.5 + 8) / 32)
 
 
 class _Formula:

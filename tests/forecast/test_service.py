@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from decisions.envelope import ExplanationPath
 from decisions.forecast import (
     ForecastArtefactError,
     ForecastRequest,
@@ -21,6 +22,8 @@ from decisions.forecast import (
     fit,
 )
 from decisions.forecast.backtest import held_out_origin
+from decisions.forecast.contributions import OWN_HISTORY
+from decisions.forecast.explain import ForecastExplainer
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
@@ -144,6 +147,43 @@ def test_the_promotion_brings_units_only_where_it_is_planned(forecaster):
     assert {product for product in PRODUCTS if told[product] > truth[product] + 1 / 6} == set()
 
 
+@pytest.mark.parametrize(
+    ("weeks_later", "words", "promotion"),
+    [
+        (0, "promotions", WEEKS),
+        (3, "earlier promotions", WEEKS),
+        (26, "earlier promotions", WEEKS),
+        (27, "no known promotion", None),
+    ],
+)
+def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, weeks_later, words):
+    """The product's last promotion is that of the week after the release's day; features look back 26 weeks."""
+    product = next(p for n, p in enumerate(PRODUCTS) if promoted(n, WEEKS))
+    begin = FIRST_MONDAY + timedelta(days=7 * (WEEKS + weeks_later))
+    told = ForecastExplainer(forecast_graph).explain(
+        product,
+        {OWN_HISTORY: 1.25, "promotion": 3.5},
+        weeks=(begin, begin + timedelta(days=7)),
+        as_of=PLAN_DAY,
+        summary="4.8 units.",
+    )
+    assert told.text == f"4.8 units. Drivers in units: {words} +3.5, own sales history +1.2."
+    hops = [[(hop.source.id, hop.relation, hop.target.id) for hop in path.hops] for path in told.paths]
+    contributions = [path.contribution for path in told.paths]
+    if words == "no known promotion":
+        assert (hops, contributions) == ([[(product, "inCategory", f"D > C{PRODUCTS.index(product) % 4}")]], [4.75])
+    else:
+        shown = f"{product}:mailer:{(FIRST_MONDAY + timedelta(days=7 * WEEKS)).isoformat()}"
+        assert (hops, contributions) == ([[(shown, "promotes", product)], []], [3.5, 1.25])
+
+
+def test_what_the_graph_places_nowhere_is_explained_without_a_hop(forecast_graph):
+    told = ForecastExplainer(forecast_graph).explain(
+        "unsold", {OWN_HISTORY: 2.0}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
+    )
+    assert told.paths == (ExplanationPath((), 2.0),)
+
+
 def test_history_is_what_the_lake_holds(forecaster, forecast_lake):
     rows = forecast_lake.sql("SELECT product_id, store_id, week_start, quantity FROM sales_lines").to_pylist()
     for product, store in (("p00", None), ("p07", "st1")):
@@ -224,6 +264,20 @@ def test_a_shop_without_rhythm_is_served_by_the_baseline_that_wins(forecast_grap
     assert all(levels[name]["system"] == levels[name]["baseline"] for name in baselines)
 
 
+def test_back_tests_and_answers_say_how_seasonal_the_seasonal_baseline_is(forecast_graph, fitted, forecaster):
+    levels = json.loads(fitted.artefact["forecast.json"])["levels"]
+    for name, level in levels.items():
+        # forty weeks hold no week one year before another
+        assert level["figures"]["seasonal_share"] == fitted.figures[f"{name}_seasonal_share"] == 0.0
+        assert fitted.figures[f"{name}_wape_seasonal_naive"] == fitted.figures[f"{name}_wape_mean_8"]
+        level["baseline"] = "seasonal_naive"
+    described = json.loads(fitted.artefact["forecast.json"]) | {"levels": levels}
+    seasonal = {**fitted.artefact, "forecast.json": canonical_bytes(described)}
+    answer = ForecastService(forecast_graph, fitted.features, seasonal).forecast(ForecastRequest("p08", None, 3))
+    assert "For 3 of these weeks seasonal_naive is mean_8: the year before is not known." in answer.explanation.text
+    assert "seasonal_naive is" not in forecaster.forecast(ForecastRequest("p08", None, 3)).explanation.text
+
+
 def test_a_shop_in_its_third_week_has_nothing_to_forecast_from_and_says_so(forecast_lake, forecast_graph, tmp_path):
     young = fitted_on(forecast_lake, None, tmp_path, FIRST_MONDAY + timedelta(days=20))
     service = ForecastService(forecast_graph, young.features, young.artefact)
@@ -237,5 +291,11 @@ def test_a_shop_in_its_sixth_week_is_served_by_a_baseline(forecast_lake, forecas
     service = ForecastService(forecast_graph, young.features, young.artefact)
     answer = service.forecast(ForecastRequest("p08", "st1", 8))
     assert answer.system in {"last_week", "mean_4", "mean_8", "seasonal_naive"}
+    hops = [hop for path in answer.explanation.paths for hop in path.hops]
+    assert [(hop.source.id, hop.relation, hop.target.id) for hop in hops] == [("p08", "inCategory", "D > C0")]
+    placed = forecast_graph.related("inCategory", ["p08"], direction=Direction.OUT, limit=1)["p08"]
+    assert [edge.target.id for edge in placed] == [hops[0].target.id]
+    brought = sum(point.units - point.baseline_units for point in answer.points)
+    assert sum(path.contribution for path in answer.explanation.paths) == pytest.approx(brought, abs=1e-9)
     assert len(answer.history) == 6
     assert all(point.low <= point.units <= point.high for point in answer.points)
