@@ -6,7 +6,7 @@ transport awaits `make_durable` before anything leaves.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -110,7 +110,7 @@ class DecisionDesk:
     Args:
         services: the pinned release.
         log: where decisions are written.
-        principal: who asks; checked here and nowhere else for decisions.
+        principal: who asks; checked here for every decision, also where no root field stands before it.
         logged_refusals: errors that are answers.
     """
 
@@ -128,8 +128,16 @@ class DecisionDesk:
             require(self.principal, Operation.RECOMMEND_FOR_HOUSEHOLD)
         known = self._made.get((kind, request))
         if known is None:
-            known = self._made[kind, request] = self._make(kind, request)
+            known = self._make(kind, request, compute(self.services, kind, request, self.logged_refusals))
         return known
+
+    def decide_related(self, kind: str, requests: Sequence[RelatedRequest]) -> list[Made]:
+        """Return one decision per request, their answers computed together. Raises: as `decide`."""
+        require(self.principal, KINDS[kind].operation)
+        new = [request for request in dict.fromkeys(requests) if (kind, request) not in self._made]
+        for request, answer in zip(new, self.services.relations.related_many(new) if new else (), strict=True):
+            self._make(kind, request, answer)
+        return [self._made[kind, request] for request in requests]
 
     async def make_durable(self) -> list[str]:
         """Return the kinds of all decisions of this request when they are on disk. Raises: DecisionLogUnavailable."""
@@ -139,8 +147,7 @@ class DecisionDesk:
             await asyncio.gather(*written)
         return [entry.kind for entry in entries]
 
-    def _make(self, kind: str, request: Any) -> Made:
-        answer = compute(self.services, kind, request, self.logged_refusals)
+    def _make(self, kind: str, request: Any, answer: Any) -> Made:
         header = self._header(kind, answer)
         decision_id, recorded_at = ordered_id("dec"), self.services.clock.now()
         entry = DecisionEntry(
@@ -148,7 +155,8 @@ class DecisionDesk:
             fast_canonical_bytes(header), fast_canonical_bytes(request), answer_bytes(answer),
         )  # fmt: skip
         self._unwritten.append(entry)
-        return Made(decision_id, header, recorded_at, answer, entry)
+        made = self._made[kind, request] = Made(decision_id, header, recorded_at, answer, entry)
+        return made
 
     def _header(self, kind: str, answer: Any) -> DecisionHeader:
         services, version = self.services, self.services.graph.version

@@ -1,5 +1,6 @@
 """What the API asks of the rest of the house, as one frozen object. The wiring builds it; tests build it from doubles."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,6 +22,10 @@ class RelatedService(Protocol):
 
     def related(self, request: RelatedRequest) -> RelatedAnswer:
         """Return related products with evidence. Raises: the errors of `decisions.relations`."""
+        ...
+
+    def related_many(self, requests: Sequence[RelatedRequest]) -> tuple[RelatedAnswer, ...]:
+        """Return the answer of each request, as `related` would, in a number of reads that does not grow with them."""
         ...
 
 

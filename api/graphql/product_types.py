@@ -176,8 +176,8 @@ def related_connection(asked: Asked, question: Question, page: Page, product_id:
 
 
 def _decide_together(asked: Asked, question: Question, ids: tuple[str, ...], limit: int) -> dict[str, Made]:
-    kind = kind_of_relation(question.relation)
-    return {one: asked.desk.decide(kind, RelatedRequest(one, question.relation, limit, question.as_of)) for one in ids}
+    requests = [RelatedRequest(one, question.relation, limit, question.as_of) for one in ids]
+    return dict(zip(ids, asked.desk.decide_related(kind_of_relation(question.relation), requests), strict=True))
 
 
 def _products_of(asked: Asked, key: Any, made: dict[str, Made], last: int) -> dict[str, Product]:

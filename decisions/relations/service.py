@@ -1,5 +1,7 @@
 """Answers questions about related products from the published graph."""
 
+from collections.abc import Sequence
+
 from decisions.envelope import Explanation
 from decisions.relations.contract import RelatedAnswer, RelatedProduct, RelatedRequest
 from decisions.relations.errors import LimitOutOfRange, NotKnownYet, UnknownProduct, UnknownRelation
@@ -30,14 +32,29 @@ class RelationService:
             UnknownRelation, LimitOutOfRange, UnknownProduct: the request cannot be answered.
             NotKnownYet: `as_of` is another day than the graph's.
         """
-        self._check(request)
-        answers = self._graph.related(
-            request.relation, [request.product_id], direction=Direction.IN, limit=request.limit, as_of=self._graph.version.as_of
-        )
-        edges = answers[request.product_id]
-        around = look_around(self._graph, request.product_id, edges)
-        items = tuple(_item(edge, around) for edge in edges)
-        return RelatedAnswer(request.product_id, request.relation, self._graph.version.as_of, items)
+        return self.related_many((request,))[0]
+
+    def related_many(self, requests: Sequence[RelatedRequest]) -> tuple[RelatedAnswer, ...]:
+        """Return the answer of each request, as `related` would: a fixed number of reads per relation and limit among them.
+
+        Raises:
+            UnknownRelation, LimitOutOfRange, UnknownProduct, NotKnownYet: the first request that cannot be answered.
+        """
+        asked: dict[tuple[str, int], list[str]] = {}
+        for request in requests:
+            self._check(request)
+            asked.setdefault((request.relation, request.limit), []).append(request.product_id)
+        answers = {kind: self._answers(*kind, list(dict.fromkeys(ids))) for kind, ids in asked.items()}
+        return tuple(answers[request.relation, request.limit][request.product_id] for request in requests)
+
+    def _answers(self, relation: str, limit: int, product_ids: Sequence[str]) -> dict[str, RelatedAnswer]:
+        as_of = self._graph.version.as_of
+        edges = self._graph.related(relation, product_ids, direction=Direction.IN, limit=limit, as_of=as_of)
+        around = look_around(self._graph, edges)
+        return {
+            product: RelatedAnswer(product, relation, as_of, tuple(_item(edge, around[product]) for edge in found))
+            for product, found in edges.items()
+        }
 
     def _check(self, request: RelatedRequest) -> None:
         if request.relation not in SERVED:

@@ -12,7 +12,7 @@ MOST_COMPANIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Looked up once for a whole answer.
+    """Looked up once for all answers of a page; what is of other products of it is never asked for.
 
     `names` holds display names by label and id; `ascents` the edges from a product up to its highest category, in order;
     `companions` the isBoughtWith edge from the asked product to another, by that product's id.
@@ -24,20 +24,20 @@ class Surroundings:
     companions: Mapping[str, Edge]
 
 
-def look_around(graph: ArrayGraph, product_id: str, edges: Sequence[Edge]) -> Surroundings:
-    """Return what explanations of `edges` (into the product) need: a fixed number of reads, however many edges there are."""
-    products = [product_id, *(edge.source.id for edge in edges)]
+def look_around(graph: ArrayGraph, edges_into: Mapping[str, Sequence[Edge]]) -> dict[str, Surroundings]:
+    """Return what explanations of edges into products need, by product: a fixed number of reads, however many there are."""
+    asked = list(edges_into)
+    products = list(dict.fromkeys([*asked, *(edge.source.id for edges in edges_into.values() for edge in edges)]))
     placed = graph.related("inCategory", products, direction=Direction.OUT, limit=1)
-    ascents = {product: tuple(found) for product, found in placed.items()}
     parents = _parents(graph, {found[0].target.id for found in placed.values() if found})
-    whole = {product: _ascend(found, parents) for product, found in ascents.items()}
-    together = graph.related(
-        "isBoughtWith", [product_id], direction=Direction.OUT, limit=MOST_COMPANIONS, as_of=graph.version.as_of
-    )
-    companions = {edge.target.id: edge for edge in together[product_id]}
+    whole = {product: _ascend(tuple(found), parents) for product, found in placed.items()}
+    together = graph.related("isBoughtWith", asked, direction=Direction.OUT, limit=MOST_COMPANIONS, as_of=graph.version.as_of)
     categories = sorted({edge.target.id for ascent in whole.values() for edge in ascent})
     names = _names(graph, "Product", products) | _names(graph, "ProductCategory", categories)
-    return Surroundings(NodeRef("Product", product_id), names, whole, companions)
+    return {
+        product: Surroundings(NodeRef("Product", product), names, whole, {edge.target.id: edge for edge in together[product]})
+        for product in asked
+    }
 
 
 def _parents(graph: ArrayGraph, categories: set[str]) -> dict[str, Edge]:

@@ -37,7 +37,7 @@ class Faulty:
     def forecast(self, request):
         raise self._error
 
-    recommend = related = forecast
+    recommend = related = related_many = forecast
 
 
 @pytest.mark.requirement("R-API-07")

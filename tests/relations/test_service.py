@@ -131,7 +131,7 @@ def test_sentences_name_products_and_figures(graph):
 def test_a_relation_without_words_of_its_own_is_refused_and_never_put_into_those_of_another(graph):
     assert set(SENTENCES) == set(SERVED) == set(DERIVED)
     edge = graph.related("isBoughtWith", ["a"], direction=Direction.IN, limit=1, as_of=AS_OF)["a"][0]
-    around = look_around(graph, "a", [edge])
+    around = look_around(graph, {"a": [edge]})["a"]
     assert explain(edge, around).text
     with pytest.raises(UnknownRelation) as unknown:
         explain(replace(edge, relation="similarTo"), around)
