@@ -148,13 +148,8 @@ def test_the_promotion_brings_units_only_where_it_is_planned(forecaster):
 
 
 @pytest.mark.parametrize(
-    ("weeks_later", "words", "promotion"),
-    [
-        (0, "promotions", WEEKS),
-        (3, "earlier promotions", WEEKS),
-        (26, "earlier promotions", WEEKS),
-        (27, "no known promotion", None),
-    ],
+    ("weeks_later", "words"),
+    [(0, "promotions"), (3, "earlier promotions"), (26, "earlier promotions"), (27, "no known promotion")],
 )
 def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, weeks_later, words):
     """The product's last promotion is that of the week after the release's day; features look back 26 weeks."""
