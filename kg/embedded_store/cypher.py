@@ -5,6 +5,7 @@ differs from Neo4j's: `LOAD FROM $rows` scans an Arrow table, `COPY` appends one
 """
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
 
 from kg.columns import edge_columns, node_columns
 from kg.ports import Direction
@@ -18,6 +19,7 @@ __all__ = [
     "ROLLBACK",
     "ROW",
     "TABLES",
+    "Asked",
     "baskets_of_household",
     "copy_edges",
     "copy_nodes",
@@ -48,6 +50,29 @@ COMMIT = "COMMIT"
 ROLLBACK = "ROLLBACK"
 TABLES = "CALL show_tables() RETURN name"
 NO_STATEMENT_CACHE = "CALL enable_cached_prepared_statement='NONE'"
+
+
+class Asked(Enum):
+    """How the ids of a question enter its statement, which decides what the engine does.
+
+    One is looked up in the index; a few filter the nodes; many are joined, for which whole tables are read, however few they are.
+    """
+
+    ONE = "id"
+    FEW = "ids"
+    MANY = "rows"
+
+    @property
+    def head(self) -> str:
+        """How the statement begins."""
+        return "LOAD FROM $rows " if self is Asked.MANY else ""
+
+    def test(self, variable: str) -> str:
+        """Return the condition that a node is asked for."""
+        return f"{variable}.`id` {ASKED_TESTS[self]}"
+
+
+ASKED_TESTS = {Asked.ONE: "= $id", Asked.FEW: "IN $ids", Asked.MANY: "= `row_id`"}
 
 TYPES = {
     PropertyKind.STRING: "STRING",
@@ -134,26 +159,24 @@ def export_edges(relation: RelationDefinition) -> str:
     return f"MATCH {_pattern(relation)} RETURN {_whole_edge(relation)}"
 
 
-def nodes_by_ids(node: NodeType) -> str:
-    """Return some nodes. Parameter: rows (`row_id`)."""
-    found = f"MATCH (n:{_name(node.label)}) WHERE n.`id` = `row_id`"
-    return f"LOAD FROM $rows {found} RETURN n.`id` AS `id`{_returned('n', node_columns(node))}"
+def nodes_by_ids(node: NodeType, asked: Asked) -> str:
+    """Return some nodes. Parameter: the ids as `asked` takes them."""
+    found = f"MATCH (n:{_name(node.label)}) WHERE {asked.test('n')}"
+    return f"{asked.head}{found} RETURN n.`id` AS `id`{_returned('n', node_columns(node))}"
 
 
-def related_edges(relation: RelationDefinition, rules: Visibility, direction: Direction, *, dated: bool) -> str:
-    """Return the visible edges of some nodes, unordered. Parameters: rows (`row_id`) and, where dated, as_of."""
-    asked = "a" if direction is Direction.OUT else "b"
-    conditions = [f"{asked}.`id` = `row_id`", *_visible(rules, dated=dated)]
-    return f"LOAD FROM $rows MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {_whole_edge(relation)}"
+def related_edges(relation: RelationDefinition, rules: Visibility, direction: Direction, asked: Asked, *, dated: bool) -> str:
+    """Return the visible edges of some nodes, unordered. Parameters: the ids as `asked` takes them and, where dated, as_of."""
+    conditions = [asked.test("a" if direction is Direction.OUT else "b"), *_visible(rules, dated=dated)]
+    return f"{asked.head}MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {_whole_edge(relation)}"
 
 
-def edges_touching(relation: RelationDefinition, rules: Visibility, direction: Direction) -> str:
-    """Return ends and key of the unretracted edges of some nodes. Parameters: rows (`row_id`), limit."""
-    asked = "a" if direction is Direction.OUT else "b"
-    conditions = [f"{asked}.`id` = `row_id`", *_visible(rules, dated=False)]
+def edges_touching(relation: RelationDefinition, rules: Visibility, direction: Direction, asked: Asked) -> str:
+    """Return ends and key of the unretracted edges of some nodes. Parameters: the ids as `asked` takes them, limit."""
+    conditions = [asked.test("a" if direction is Direction.OUT else "b"), *_visible(rules, dated=False)]
     key = [p for p in edge_columns(relation) if p.name in relation.key]
     ends = f"a.`id` AS `source`, b.`id` AS `target`{_returned('r', key)}"
-    return f"LOAD FROM $rows MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {ends} LIMIT $limit"
+    return f"{asked.head}MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {ends} LIMIT $limit"
 
 
 def edges_between(relation: RelationDefinition) -> str:
@@ -161,11 +184,11 @@ def edges_between(relation: RelationDefinition) -> str:
     return f"MATCH {_pattern(relation)} WHERE a.`id` = $source AND b.`id` = $target RETURN {_whole_edge(relation)}"
 
 
-def purchases() -> str:
-    """Return what households bought, one row a line. Parameters: rows (`row_id`), as_of."""
+def purchases(asked: Asked) -> str:
+    """Return what households bought, one row a line. Parameters: the ids as `asked` takes them, as_of."""
     return (
-        "LOAD FROM $rows MATCH (h:`Household`)<-[:`madeBy`]-(b:`Basket`)-[c:`contains`]->(p:`Product`) "
-        "WHERE h.`id` = `row_id` AND b.`business_date` <= $as_of "
+        f"{asked.head}MATCH (h:`Household`)<-[:`madeBy`]-(b:`Basket`)-[c:`contains`]->(p:`Product`) "
+        f"WHERE {asked.test('h')} AND b.`business_date` <= $as_of "
         "RETURN h.`id` AS `household`, p.`id` AS `product`, c.`quantity` AS `quantity`, b.`business_date` AS `day`"
     )
 

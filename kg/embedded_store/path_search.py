@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from kg.embedded_store import cypher
 from kg.embedded_store.engine import Engine
-from kg.embedded_store.values import id_rows
+from kg.embedded_store.values import asked_ids
 from kg.errors import QueryTooLarge
 from kg.ports import Direction, NodeRef
 from kg.visibility import visibility_of
@@ -85,9 +85,10 @@ class _Fetcher:
                     self._take_in(definition, self._rows(definition, direction, by_label[label]))
 
     def _rows(self, definition: RelationDefinition, direction: Direction, ids: Sequence[str]) -> pa.Table:
-        statement = cypher.edges_touching(definition, visibility_of(self._schema, definition.name), direction)
-        parameters = {"rows": id_rows(ids), "limit": MAXIMUM_FETCHED_EDGES - self._fetched + 1}
-        rows = self._engine.rows("paths", statement, parameters)
+        asked, parameters = asked_ids(ids)
+        statement = cypher.edges_touching(definition, visibility_of(self._schema, definition.name), direction, asked)
+        limit = MAXIMUM_FETCHED_EDGES - self._fetched + 1
+        rows = self._engine.rows("paths", statement, {**parameters, "limit": limit})
         self._fetched += rows.num_rows
         if self._fetched > MAXIMUM_FETCHED_EDGES:
             raise QueryTooLarge("edges around the ends of a path search", self._fetched, MAXIMUM_FETCHED_EDGES)

@@ -11,7 +11,7 @@ from kg.columns import edge_columns, edge_schema, find_node_type, find_relation,
 from kg.embedded_store import cypher
 from kg.embedded_store.engine import Engine
 from kg.embedded_store.path_search import EdgeKey, fetch_surroundings
-from kg.embedded_store.values import id_rows, port_properties, ranked, with_schema
+from kg.embedded_store.values import asked_ids, port_properties, ranked, with_schema
 from kg.ports import Direction, Edge, Node, NodeRef, Path, RepertoireItem
 from kg.trails import first_trails
 from kg.visibility import STRENGTH, visibility_of
@@ -38,7 +38,8 @@ class Reader:
         check_ids(ids)
         if not ids:
             return {}
-        found = self._rows("nodes", cypher.nodes_by_ids(node), {"rows": id_rows(dict.fromkeys(ids))})
+        asked, parameters = asked_ids(ids)
+        found = self._rows("nodes", cypher.nodes_by_ids(node, asked), parameters)
         rows = with_schema(found, node_schema(node))
         properties = port_properties(rows, [p.name for p in node_columns(node)])
         return {one: Node(label, one, p) for one, p in zip(rows.column("id").to_pylist(), properties, strict=True)}
@@ -53,9 +54,10 @@ class Reader:
         if not answer:
             return {}
         rules = visibility_of(self._schema, relation)
-        statement = cypher.related_edges(definition, rules, direction, dated=as_of is not None)
+        how, parameters = asked_ids(answer)
+        statement = cypher.related_edges(definition, rules, direction, how, dated=as_of is not None)
         dated = {} if as_of is None else {"as_of": as_of}
-        found = with_schema(self._rows("related", statement, {"rows": id_rows(answer), **dated}), edge_schema(definition))
+        found = with_schema(self._rows("related", statement, {**parameters, **dated}), edge_schema(definition))
         asked, other = ("source", "target") if direction is Direction.OUT else ("target", "source")
         best = ranked(found, asked, other, STRENGTH if rules.edge_strength else None, definition.key, limit)
         for edge in _edges(definition, best):
@@ -68,7 +70,8 @@ class Reader:
         answer: dict[str, list[RepertoireItem]] = {one: [] for one in household_ids}
         if not answer:
             return {}
-        lines = self._rows("repertoire", cypher.purchases(), {"rows": id_rows(answer), "as_of": as_of})
+        asked, parameters = asked_ids(answer)
+        lines = self._rows("repertoire", cypher.purchases(asked), {**parameters, "as_of": as_of})
         sums = lines.group_by(["household", "product"]).aggregate([("quantity", "list"), ("day", "max"), ("day", "count")])
         # most baskets first is the order of a strength
         counted = sums.append_column("baskets", sums.column("day_count").cast(pa.float64()))

@@ -6,13 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kg.embedded_store.cypher import ROW
+from kg.embedded_store.cypher import ROW, Asked
 from kg.order import code_ranks
 from kg.ports import PropertyValue
 
-__all__ = ["differs", "id_rows", "port_properties", "ranked", "row_columns", "stored_form", "with_schema"]
+__all__ = ["asked_ids", "differs", "id_rows", "port_properties", "ranked", "row_columns", "stored_form", "with_schema"]
 
 STORED_TIME = pa.timestamp("us")
+FEW_IDS = 500
+"""Up to here a filter is quicker than a join: 0.6 ms for one id, 0.1 s for 200, 0.7 s for 1,000, as long as any join."""
 
 
 def stored_form(rows: pa.Table) -> pa.Table:
@@ -29,6 +31,16 @@ def row_columns(rows: pa.Table) -> pa.Table:
 def id_rows(ids: Iterable[str]) -> pa.Table:
     """Return ids as the column `row_id`."""
     return pa.table({f"{ROW}id": pa.array(ids, pa.string())})
+
+
+def asked_ids(ids: Iterable[str]) -> tuple[Asked, dict[str, object]]:
+    """Return how some distinct ids (one at least) are asked for, and the parameter that holds them."""
+    distinct = list(dict.fromkeys(ids))
+    if len(distinct) == 1:
+        return Asked.ONE, {Asked.ONE.value: distinct[0]}
+    if len(distinct) <= FEW_IDS:
+        return Asked.FEW, {Asked.FEW.value: distinct}
+    return Asked.MANY, {Asked.MANY.value: id_rows(distinct)}
 
 
 def with_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -43,6 +43,19 @@ def test_related_of_one_id_asked_twice(filled: GraphReader) -> None:
     assert filled.related("isBoughtWith", ["p1", "p1"], direction=Direction.OUT, limit=5) == once
 
 
+@pytest.mark.parametrize("strangers", [0, 1, 40, 2_000])
+def test_how_many_are_asked_for_changes_no_answer(filled: GraphReader, strangers: int) -> None:
+    unknown = [f"stranger-{number}" for number in range(strangers)]
+    for product in ("p1", "é-😀"):
+        asked = [*unknown, product]
+        assert filled.nodes("Product", asked) == oracle.nodes(WORLD, "Product", [product])
+        found = filled.related("isSubstituteFor", asked, direction=Direction.IN, limit=3, as_of=AS_OF)
+        assert found == oracle.related(WORLD, "isSubstituteFor", asked, Direction.IN, 3, AS_OF)
+    found = filled.repertoire([*unknown, "h1"], as_of=AS_OF, limit=4)
+    assert found["h1"] == oracle.repertoire(WORLD, "h1", AS_OF, 4)
+    assert found.keys() == {*unknown, "h1"}
+
+
 def test_no_ids_no_answers(filled: GraphReader) -> None:
     assert filled.nodes("Product", []) == {}
     assert filled.related("contains", [], direction=Direction.OUT, limit=1) == {}
