@@ -105,7 +105,7 @@ SYSTEMS = (
     DemandSystem("lightgbm", plain=PLAIN_FEATURES, every_seed=True),
     DemandSystem("lightgbm-with-category-neighbours", plain=PLAIN_FEATURES + CATEGORY_FEATURES),
     DemandSystem("shelfgraph-permuted-graph", permuted=True),
-    DemandSystem("shelfgraph-without-promotion-plan", with_plan=False),
+    DemandSystem("shelfgraph-without-promotion-plan", with_plan=False, every_seed=True),
 )
 
 

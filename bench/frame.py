@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bench.errors import DataSetUnknown, DayFixed, PathNotUsed
 from kit.canonical import canonical_value
 from kit.progress import Progress
 from lake import Lake
@@ -45,16 +46,16 @@ class BenchContext:
         progress: who watches.
         data: the data set's name; "" for the demo data.
         path: the folder of data outside the project, where `data` needs one.
-        as_of: measure as of this day; None for the last full day of the data.
+        as_of: measure as of this day.
     """
 
     lake: Lake
     home: Path
     quick: bool
     progress: Progress
+    as_of: date
     data: str = ""
     path: Path | None = None
-    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class BenchResult:
 
     bench: str
     data: str
-    as_of: date | None
+    as_of: date
     quick: bool
     rows: tuple[BenchRow, ...]
     notes: tuple[str, ...]
@@ -82,12 +83,32 @@ class BenchResult:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One benchmark: `run` returns its rows and remarks, `tables` names the facts whose digests the result carries."""
+    """One benchmark.
+
+    Args:
+        name: its word on the command line.
+        claim: what it measures, as a sentence that holds whatever the figures are.
+        run: returns rows and remarks.
+        tables: the facts whose digests the result carries.
+        takes_as_of: whether it can measure as of an earlier day than the last of the data.
+        data_sets: names of data outside the project that it can measure on.
+    """
 
     name: str
     claim: str
     run: Callable[[BenchContext], tuple[list[BenchRow], list[str]]]
     tables: tuple[str, ...] = ("sales_lines",)
+    takes_as_of: bool = False
+    data_sets: tuple[str, ...] = ()
+
+    def check(self, *, data: str, path: Path | None, as_of: date | None) -> None:
+        """Refuse what this benchmark would not heed. Raises: DataSetUnknown, PathNotUsed, DayFixed."""
+        if data and data not in self.data_sets:
+            raise DataSetUnknown(self.name, data, self.data_sets)
+        if path and not data:
+            raise PathNotUsed(self.name)
+        if as_of and not self.takes_as_of:
+            raise DayFixed(self.name)
 
 
 def measure(bench: Bench, context: BenchContext, commit: str) -> BenchResult:

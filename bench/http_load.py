@@ -60,16 +60,21 @@ class _Connection:
         await self._writer.wait_closed()
 
 
-async def run_load(host: str, port: int, requests: Sequence[Request], *, connections: int, seconds: float) -> LoadFigures:
+async def run_load(
+    host: str, port: int, requests: Sequence[Request], *, connections: int, seconds: float, once: bool = False
+) -> LoadFigures:
     """Send `requests` round and round over `connections` at once for `seconds`, each connection waiting for its answer.
 
+    With `once`, which wants one connection, no request is sent twice: the load ends with the last of them if not before.
     An answer counts as an error when its status is not 200 or its body holds a GraphQL `errors` key.
     """
     raw = [request.as_bytes(f"{host}:{port}") for request in requests]
     opened = [_Connection(*await asyncio.open_connection(host, port, limit=READ_LIMIT)) for _ in range(connections)]
     started = time.perf_counter()
     try:
-        parts = await asyncio.gather(*(_drive(c, raw, start, started + seconds) for start, c in enumerate(opened)))
+        parts = await asyncio.gather(
+            *(_drive(c, raw, start, started + seconds, len(raw) if once else None) for start, c in enumerate(opened))
+        )
     finally:
         await asyncio.gather(*(c.close() for c in opened))
     elapsed = time.perf_counter() - started
@@ -79,11 +84,13 @@ async def run_load(host: str, port: int, requests: Sequence[Request], *, connect
     return LoadFigures(len(milliseconds) / elapsed, float(p50), float(p95), float(p99), len(milliseconds), errors)
 
 
-async def _drive(connection: _Connection, raw: Sequence[bytes], start: int, until: float) -> tuple[list[float], int]:
+async def _drive(
+    connection: _Connection, raw: Sequence[bytes], start: int, until: float, most: int | None
+) -> tuple[list[float], int]:
     latencies: list[float] = []
     errors = 0
     position = start * 7919  # connections begin at different requests
-    while (begun := time.perf_counter()) < until:
+    while (begun := time.perf_counter()) < until and (most is None or len(latencies) < most):
         status, body = await connection.ask(raw[position % len(raw)])
         latencies.append(time.perf_counter() - begun)
         errors += status != 200 or b'"errors":' in body

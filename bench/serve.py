@@ -1,6 +1,8 @@
 """Requests per second and latency of the served answers, on loopback, one worker, closed loop.
 
-The server is `shelfgraph serve` in a process of its own; `rest` is the plain JSON road to the same recommendations.
+The server is `shelfgraph serve` in a process of its own; `recommendations_rest` is the plain JSON road to the same answers. Each
+recommendation is asked once before it is asked again: `recommendations_cold` is that first time, in which nothing can have been
+remembered. `empty_graphql` and `empty_rest` are the ceilings: the same roads with an answer that needs no decision.
 """
 
 import asyncio
@@ -25,11 +27,11 @@ from pipeline.layout import HomeLayout
 __all__ = ["BENCH"]
 
 HOST = "127.0.0.1"
-CONNECTIONS = (1, 8)
+CONNECTIONS = (8, 1)
 ASKED = 400
 SEED = 11
 SECONDS = 20.0
-QUICK_SECONDS = 3.0
+QUICK_SECONDS = 2.0
 WARM_UP_SECONDS = 3.0
 COMMAND = "from cli.main import main; main()"
 PRODUCT = """
@@ -52,54 +54,74 @@ query R($household: ID!) { recommendations(householdId: $household, first: 10) {
 """
 
 
+EMPTY = Request("GET", "/health")
+EMPTY_GRAPHQL = "{ health { status } }"
+
+
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Serve the current release and ask for products, recommendations over GraphQL and recommendations over JSON."""
     folder = current_folder(HomeLayout(context.home).snapshots)
     if folder is None:
         raise NotBuilt("published graph", "shelfgraph graph build")
     graph = open_snapshot(folder)
-    seconds = QUICK_SECONDS if context.quick else SECONDS
+    seconds, warm_up = (QUICK_SECONDS, 1.0) if context.quick else (SECONDS, WARM_UP_SECONDS)
     rows: list[BenchRow] = []
     with _server(context) as (port, pid):
-        for name, requests in _requests(graph).items():
-            asyncio.run(run_load(HOST, port, requests, connections=1, seconds=WARM_UP_SECONDS))
+        with context.progress.stage("recommendations, each for the first time"):
+            cold = _first_time(graph)
+            figures = asyncio.run(run_load(HOST, port, cold, connections=1, seconds=seconds, once=True))
+        rows += _rows("shelfgraph", "recommendations_cold", figures)
+        for system, name, requests in _requests(graph):
+            asyncio.run(run_load(HOST, port, requests, connections=1, seconds=warm_up))
             for connections in CONNECTIONS:
-                with context.progress.stage(f"{name}, {connections} at once"):
+                with context.progress.stage(f"{name or system}, {connections} at once"):
                     figures = asyncio.run(run_load(HOST, port, requests, connections=connections, seconds=seconds))
-                rows += _rows(name, connections, figures)
-        rows.append(BenchRow("shelfgraph", "peak_rss_mb", "server", resident_mb(pid)))
+                rows += _rows(system, name if connections == CONNECTIONS[0] else f"{name}:{connections}", figures)
+        rows.append(BenchRow("shelfgraph", "peak_rss_mb", "", resident_mb(pid)))
     return rows, [
-        f"{ASKED} different products and households in turn; the load runs on the same cores as the server.",
-        "Slices name the question and the number of connections; errors are answers that are no success.",
+        f"{CONNECTIONS[0]} connections at once; `:1` is one connection, and so is `recommendations_cold`.",
+        f"{ASKED} products and households in turn, so most were answered before; `recommendations_cold`: {len(cold)} others, once.",
+        "The load runs on the same cores as the server; errors are answers that are no success.",
     ]
 
 
-def _requests(graph: ArrayGraph) -> dict[str, list[Request]]:
-    random = np.random.default_rng(SEED)
-    products = random.choice(np.unique(np.asarray(graph.export_edges("isSubstituteFor")["target"].to_pylist())), ASKED)
-    households = random.choice(np.asarray(graph.ids("Household")), ASKED)
-    return {
-        "product": [_graphql(PRODUCT, {"id": str(product)}) for product in products],
-        "recommendations": [_graphql(RECOMMENDATIONS, {"household": str(household)}) for household in households],
-        "recommendations_rest": [
-            Request("GET", f"/v1/recommendations?household={household}&limit=10") for household in households
-        ],
-    }
+def _first_time(graph: ArrayGraph) -> list[Request]:
+    others = np.setdiff1d(np.asarray(graph.ids("Household")), _households(graph))
+    return [_graphql(RECOMMENDATIONS, {"household": str(household)}) for household in others]
+
+
+def _households(graph: ArrayGraph) -> np.ndarray:
+    return np.asarray(np.random.default_rng(SEED).choice(np.asarray(graph.ids("Household")), ASKED, replace=False))
+
+
+def _requests(graph: ArrayGraph) -> list[tuple[str, str, list[Request]]]:
+    """Return system, slice and what is asked."""
+    replaced = np.unique(np.asarray(graph.export_edges("isSubstituteFor")["target"].to_pylist()))
+    products = np.random.default_rng(SEED).choice(replaced, ASKED, replace=False)
+    households = _households(graph)
+    rest = [Request("GET", f"/v1/recommendations?household={household}&limit=10") for household in households]
+    return [
+        ("shelfgraph", "product", [_graphql(PRODUCT, {"id": str(product)}) for product in products]),
+        ("shelfgraph", "recommendations", [_graphql(RECOMMENDATIONS, {"household": str(one)}) for one in households]),
+        ("shelfgraph", "recommendations_rest", rest),
+        ("empty_graphql", "", [_graphql(EMPTY_GRAPHQL, {})]),
+        ("empty_rest", "", [EMPTY]),
+    ]
 
 
 def _graphql(query: str, variables: dict[str, str]) -> Request:
     return Request("POST", "/graphql", json.dumps({"query": query, "variables": variables}).encode())
 
 
-def _rows(name: str, connections: int, figures: LoadFigures) -> list[BenchRow]:
-    where = f"{name}:{connections}"
-    return [
-        BenchRow("shelfgraph", "requests_per_second", where, figures.requests_per_second, n=figures.answers),
-        BenchRow("shelfgraph", "p50_ms", where, figures.p50_ms, n=figures.answers),
-        BenchRow("shelfgraph", "p95_ms", where, figures.p95_ms, n=figures.answers),
-        BenchRow("shelfgraph", "p99_ms", where, figures.p99_ms, n=figures.answers),
-        BenchRow("shelfgraph", "errors", where, figures.errors, n=figures.answers),
-    ]
+def _rows(system: str, name: str, figures: LoadFigures) -> list[BenchRow]:
+    values = {
+        "requests_per_second": figures.requests_per_second,
+        "p50_ms": figures.p50_ms,
+        "p95_ms": figures.p95_ms,
+        "p99_ms": figures.p99_ms,
+        "errors": float(figures.errors),
+    }
+    return [BenchRow(system, metric, name, value, n=figures.answers) for metric, value in values.items()]
 
 
 @contextmanager
@@ -127,7 +149,7 @@ def _announced_port(process: "subprocess.Popen[str]") -> int:
 
 BENCH = Bench(
     name="serve",
-    claim="requests per second and latency of product and recommendation answers, one worker",
+    claim="requests per second and latency of product and recommendation answers, one worker, beside empty answers",
     run=run,
     tables=("sales_lines", "products"),
 )

@@ -12,6 +12,7 @@ from bench.catalogue import BENCHES
 from bench.frame import BenchContext, BenchResult, measure
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
 from pipeline.books import code_version
+from pipeline.build import last_full_day
 
 __all__ = ["bench"]
 
@@ -39,15 +40,17 @@ def bench(
 
 
 def _run(name: str, data: str, path: Path | None, as_of: datetime | None, *, quick: bool, as_json: bool) -> BenchResult:
+    day = as_of.date() if as_of else None
+    BENCHES[name].check(data=data, path=path, as_of=day)
     installation = Installation.open()
     context = BenchContext(
         lake=installation.lake,
         home=installation.layout.home,
         quick=quick,
         progress=progress_for(as_json=as_json),
+        as_of=day or last_full_day(installation.lake),
         data=data,
         path=path,
-        as_of=as_of.date() if as_of else None,
     )
     return measure(BENCHES[name], context, code_version())
 
