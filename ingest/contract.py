@@ -59,6 +59,8 @@ class Field:
     key_position: int | None
     reference: str | None
     """`table.column` that must hold the value, None where the column refers to nothing."""
+    pseudonym: bool = False
+    """Whether the column holds a household's pseudonym, never the number that the retailer uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _field(item: Mapping[str, Any]) -> Field:
         required=item.get("required", False),
         key_position=item["primaryKeyPosition"] if item.get("primaryKey") else None,
         reference=_reference(item),
+        pseudonym=item.get("classification") == "pseudonym",
     )
 
 

@@ -1,17 +1,13 @@
-"""Mappings: how one source's files become the columns of the contracts, read from YAML into frozen values."""
+"""Mappings: how one source's files become the columns of the contracts, as frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ingest.conditions import Rule, rule_from_yaml
+from ingest.conditions import Rule
 from ingest.contract import Contract, contract_of
-from ingest.errors import ConfigurationInvalid, FeedUnknown
 
-__all__ = ["Aggregation", "ColumnMapping", "FeedMapping", "FileFormat", "Sighting", "read_mapping"]
+__all__ = ["Aggregation", "ColumnMapping", "FeedMapping", "FileFormat", "Sighting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,9 @@ class FeedMapping:
     format: FileFormat
     columns: tuple[ColumnMapping, ...]
     personal: tuple[str, ...]
-    """Source columns with the retailer's own household numbers: they leave the reader as pseudonyms only."""
+    """Source columns with the retailer's own household numbers: they leave the reader as pseudonyms only. Every column that
+    is read through the transformation `pseudonym` is one, said or not.
+    """
     rules: tuple[Rule, ...]
     key_column: str | None
     """Source column that names the things, where they are also collected from sightings."""
@@ -90,63 +88,3 @@ class FeedMapping:
         """(table, key, column) of all looked-up columns."""
         found = [column.options for column in self.columns if column.transform == "lookup"]
         return tuple((options["table"], options["key"], options["column"]) for options in found)
-
-
-def read_mapping(path: Path) -> FeedMapping:
-    """Read one feed's mapping. Raises: ConfigurationInvalid."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        mapping = _mapping(yaml.safe_load(text), text)
-        _check_columns(mapping)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, FeedUnknown) as error:
-        raise ConfigurationInvalid(f"{path.parent.name}/{path.name}", str(error)) from error
-    return mapping
-
-
-def _mapping(document: Mapping[str, Any], text: str) -> FeedMapping:
-    form = _format(document.get("format", {}))
-    entities = document.get("entities", {})
-    aggregate = document.get("aggregate")
-    return FeedMapping(
-        feed=document["feed"],
-        file=document.get("file"),
-        format=form,
-        columns=tuple(_column(target, entry) for target, entry in document["columns"].items()),
-        personal=tuple(document.get("personal", ())),
-        rules=tuple(rule_from_yaml(entry) for entry in document.get("rules", ())),
-        key_column=entities.get("column"),
-        sightings=tuple(_sighting(entry, form) for entry in entities.get("seen_in", ())),
-        aggregation=Aggregation(tuple(aggregate["sum"]), tuple(aggregate.get("smallest", ()))) if aggregate else None,
-        text=text,
-    )
-
-
-def _column(target: str, entry: Mapping[str, Any]) -> ColumnMapping:
-    options = {name: value for name, value in entry.items() if name not in ("from", "transform")}
-    source = entry.get("from", [])
-    sources = (source,) if isinstance(source, str) else tuple(source)
-    return ColumnMapping(target=target, sources=sources, transform=entry.get("transform", "cast"), options=options)
-
-
-def _format(entry: Mapping[str, Any]) -> FileFormat:
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
-    form = FileFormat(**values)
-    if form.name not in ("csv", "parquet"):
-        raise ValueError(f"'{form.name}' is no file format; there are csv and parquet")
-    return form
-
-
-def _sighting(entry: Mapping[str, Any], form: FileFormat) -> Sighting:
-    own = _format(entry["format"]) if "format" in entry else form
-    return Sighting(entry["file"], own, entry["column"], tuple(entry.get("most_frequent", ())))
-
-
-def _check_columns(mapping: FeedMapping) -> None:
-    fields = {item.name: item for item in mapping.contract.fields}
-    targets = {column.target for column in mapping.columns}
-    if unknown := targets - set(fields):
-        raise ValueError(f"the contract has no column {', '.join(sorted(unknown))}")
-    if missing := {name for name, item in fields.items() if item.required} - targets:
-        raise ValueError(f"nothing fills the required column {', '.join(sorted(missing))}")
-    if mapping.file is None and not mapping.sightings:
-        raise ValueError("neither a file nor sightings are named")

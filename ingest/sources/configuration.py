@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from ingest.errors import ConfigurationInvalid, FeedUnknown, SourceFolderMissing, SourceUnknown
-from ingest.mapping import FeedMapping, read_mapping
+from ingest.mapping import FeedMapping
+from ingest.mapping_checks import check_zone
+from ingest.mapping_files import known_keys, read_mapping
 
 __all__ = ["MAPPING_FOLDER", "SourceConfiguration", "load_source", "shipped_sources"]
 
@@ -69,19 +71,30 @@ def load_source(name_or_path: str | Path, folder: Path | None = None) -> SourceC
 
 def _read(home: Path) -> SourceConfiguration:
     try:
-        document = yaml.safe_load((home / "source.yaml").read_text(encoding="utf-8"))
+        document = known_keys("source", yaml.safe_load((home / "source.yaml").read_text(encoding="utf-8")))
         mappings = [read_mapping(path) for path in sorted(home.glob("*.yaml")) if path.name != "source.yaml"]
-        return SourceConfiguration(
+        source = SourceConfiguration(
             name=document["name"],
             title=document["title"],
             currency=document["currency"],
-            business_zone=document["business_time_zone"],
+            business_zone=check_zone(document["business_time_zone"]),
             simulated=bool(document.get("simulated", False)),
             folder=_location(document.get("location", {})),
             feeds=tuple(mappings),
         )
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+        _check_pseudonyms(source)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationInvalid(f"{home.name}/source.yaml", f"it lacks or misplaces {error}") from error
+    return source
+
+
+def _check_pseudonyms(source: SourceConfiguration) -> None:
+    """Only a generator writes pseudonyms of its own; what a retailer delivers is the household's number. Raises: ValueError."""
+    for mapping in source.feeds:
+        pseudonyms = {item.name for item in mapping.contract.fields if item.pseudonym}
+        for column in mapping.columns:
+            if column.target in pseudonyms and column.transform != "pseudonym" and not source.simulated:
+                raise ValueError(f"`transform: pseudonym` on {column.target} of {mapping.feed}")
 
 
 def _location(entry: Mapping[str, Any]) -> Path | None:
