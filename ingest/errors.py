@@ -7,6 +7,7 @@
 ├── CountsDisagree         rows in are not accepted + quarantined + duplicates: nothing was written
 ├── KeyNeeded              a correction names a household by the retailer's number, and no key was given
 ├── CorrectionUnknown      a correction names a row that is not waiting in the quarantine
+├── CorrectionInvalid      a correction does not say which row it corrects
 └── FileFault              the file as a whole cannot be taken; nothing was written
     ├── FileMissing
     ├── FileEmpty
@@ -27,6 +28,7 @@ __all__ = [
     "ColumnTypeUnusable",
     "ColumnsMissing",
     "ConfigurationInvalid",
+    "CorrectionInvalid",
     "CorrectionUnknown",
     "CountsDisagree",
     "FeedUnknown",
@@ -118,6 +120,18 @@ class CorrectionUnknown(IngestError):
         super().__init__(
             f"No row of feed '{feed}' waits in the quarantine under source offset {shown}.",
             "Correct rows that `quarantine` lists as open, each once, and keep their source_offset column.",
+        )
+
+
+class CorrectionInvalid(IngestError):
+    """A corrected row whose `source_offset` is no row number, or that of another corrected row."""
+
+    def __init__(self, file: Path, row: int, problem: str) -> None:
+        self.file = file
+        self.row = row
+        super().__init__(
+            f"Row {row + 1} of '{file}' {problem}.",
+            "Give each corrected row the source_offset under which `shelfgraph ingest quarantine` lists it. Nothing was changed.",
         )
 
 

@@ -30,10 +30,12 @@ from ingest.books import (
     read_book,
 )
 from ingest.canonical import raw_rows_json
-from ingest.errors import CorrectionUnknown, KeyNeeded
+from ingest.contract import LogicalType
+from ingest.errors import CorrectionInvalid, CorrectionUnknown, KeyNeeded
 from ingest.feeds import feed_rules, load_references, mark_rows, transform_context
 from ingest.ledger import ledger_source, move_in_ledger
 from ingest.mapping import FeedMapping
+from ingest.parse import parse
 from ingest.screening import Screening, about_keys, screen
 from ingest.sources.batches import RawBatch
 from ingest.sources.configuration import SourceConfiguration, load_source
@@ -82,7 +84,7 @@ def replay(
     `corrections` is a file like the feed's own (same format and columns) with a further column `source_offset`, the number
     under which the quarantine holds the row; rows without a correction are judged as they came. A correction may repeat the
     quarantine's pseudonym of a household or give the retailer's own number.
-    Raises: SourceUnknown, CorrectionUnknown, KeyNeeded, FileFault; nothing was changed then.
+    Raises: SourceUnknown, CorrectionUnknown, CorrectionInvalid, KeyNeeded, FileFault; nothing was changed then.
     """
     source = source or load_source(ledger_source(lake, feed))
     mapping = source.feed(feed)
@@ -123,7 +125,7 @@ def _corrected(
     corrected: dict[int, dict[str, str | None]] = {}
     plain = replace(mapping, personal=())
     for batch in read_batches(file, mapping.format, (*mapping.source_columns, CORRECTION_OFFSET)):
-        offsets = [int(offset) for offset in decoded(flat(batch.table.column(CORRECTION_OFFSET))).to_pylist()]
+        offsets = _row_numbers(file, batch, set(corrected))
         cells = batch.table.drop_columns([CORRECTION_OFFSET])
         for offset, text in zip(offsets, raw_rows_json(plain, cells, np.arange(len(offsets)), KeptPseudonyms()), strict=True):
             corrected[offset] = json.loads(text)
@@ -135,6 +137,20 @@ def _corrected(
             if row[name] is not None and row[name] != before.get(name):
                 row[name] = _pseudonym(row[name], key)
     return corrected
+
+
+def _row_numbers(file: Path, batch: RawBatch, taken: set[int]) -> list[int]:
+    """The rows that the corrections of a batch are for. Raises: CorrectionInvalid."""
+    numbers, unreadable = parse(decoded(flat(batch.table.column(CORRECTION_OFFSET))), LogicalType.INTEGER)
+    wrong = unreadable | mask_of(pc.is_null(numbers))
+    if wrong.any():
+        raise CorrectionInvalid(file, int(batch.offsets[np.flatnonzero(wrong)[0]]), "has no whole number as its source_offset")
+    offsets: list[int] = numbers.to_pylist()
+    for place, offset in enumerate(offsets):
+        if offset in taken:
+            raise CorrectionInvalid(file, int(batch.offsets[place]), f"corrects the row {offset} once more")
+        taken.add(offset)
+    return offsets
 
 
 def _pseudonym(value: str | None, key: bytes | None) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 
 from ingest import accept_tables, freshness, ingest_feed, ingest_feeds, load_source, replay, shipped_sources, validate_tables
 from ingest.contract import shipped_contracts
-from ingest.errors import ConfigurationInvalid, CorrectionUnknown, SourceFolderMissing, SourceUnknown
+from ingest.errors import ConfigurationInvalid, CorrectionInvalid, CorrectionUnknown, SourceFolderMissing, SourceUnknown
 from kit.ids import pseudonym
 from lake.delta_lake import DeltaLake
 
@@ -41,7 +41,6 @@ columns: {household_id: {from: card, transform: pseudonym}}
 SALES = """
 feed: sales_lines
 file: till.csv
-personal: [card]
 columns:
   basket_id: {from: receipt}
   product_id: {from: article}
@@ -167,6 +166,26 @@ def test_a_corrected_file_restores_rows(shop, lake, tmp_path):
     before = {name: lake.version(name) for name in lake.names()}
     with pytest.raises(CorrectionUnknown):
         replay("sales_lines", lake, source=shop, run_id="run_3", corrections=corrections, pseudonym_key=KEY)
+    assert {name: lake.version(name) for name in lake.names()} == before
+
+
+@pytest.mark.parametrize(
+    ("offsets", "told"),
+    [
+        (("four", "5"), "Row 1 of"),
+        (("4", ""), "Row 2 of"),
+        (("4", "4.5"), "Row 2 of"),
+        (("4", "4"), "corrects the row 4 once more"),
+    ],
+)
+def test_corrections_that_do_not_say_which_row_change_nothing(shop, lake, tmp_path, offsets, told):
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    corrections = tmp_path / "corrected.csv"
+    lines = [f"r{n},a1,CARD-777002,s1,2024-04-02 10:00:00,4,2.00,0,{offset}\n" for n, offset in enumerate(offsets)]
+    corrections.write_text(TILL[0] + ",source_offset\n" + "".join(lines))
+    before = {name: lake.version(name) for name in lake.names()}
+    with pytest.raises(CorrectionInvalid, match=told):
+        replay("sales_lines", lake, source=shop, run_id="run_2", corrections=corrections, pseudonym_key=KEY)
     assert {name: lake.version(name) for name in lake.names()} == before
 
 
