@@ -2,10 +2,7 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import duckdb
@@ -13,10 +10,10 @@ import pytest
 
 from pipeline.books import code_version
 from tests.full.conftest import Demo
+from tests.web.playground_seen import check_playground
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1500)]
 
-ROLES = {"merchandiser", "recommendation client", "planner", "data steward"}
 KNOWN = "(SELECT product_id FROM products)"
 INDEPENDENT_COUNTS = {
     "Product": "SELECT count(*) FROM products",
@@ -131,29 +128,5 @@ def test_doctor_finds_nothing_missing(demo: Demo) -> None:
 
 @pytest.mark.browser
 def test_every_saved_query_runs_in_the_playground(demo: Demo, project_root: Path, tmp_path: Path) -> None:
-    screenshot = tmp_path / "playground.png"
     with demo.served() as address:
-        with urllib.request.urlopen(f"{address}/playground/examples.json", timeout=30) as answer:
-            examples = json.load(answer)
-        node = Path(sys.executable).with_name("node")
-        script = project_root / "web" / "tests" / "playground.mjs"
-        done = subprocess.run([node, script, address, screenshot], capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen = json.loads(done.stdout)
-    assert seen["foreignRequests"] == []
-    assert seen["consoleErrors"] == []
-    assert {example["role"] for example in examples} == ROLES
-    # the panel groups them by role
-    assert sorted(example["title"] for example in seen["examples"]) == sorted(example["title"] for example in examples)
-    for example in seen["examples"]:
-        assert "errors" not in example["answer"], example
-        assert has_rows(example["answer"]["data"]), example["title"]
-        assert example["shownCharacters"] > 50
-    assert screenshot.stat().st_size > 20_000
-
-
-def has_rows(value: object) -> bool:
-    """Whether an answer holds at least one non-empty list, at any depth."""
-    if isinstance(value, list):
-        return bool(value)
-    return isinstance(value, dict) and any(has_rows(item) for item in value.values())
+        check_playground(address, project_root, tmp_path / "playground.png")
