@@ -27,6 +27,7 @@ from decisions.forecast.explain import ForecastExplainer
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
+from tests.planted_future import plant_future
 from tests.tiny_retailer import AS_OF, build_tiny_lake
 
 from .conftest import (
@@ -208,14 +209,29 @@ def test_bad_requests_are_refused_and_change_nothing(forecaster, request_, error
     assert canonical_bytes(forecaster.forecast(ForecastRequest("p08"))) == before
 
 
-def test_future_sales_change_neither_features_nor_models(fitted, forecast_edges, tmp_path):
+def test_planted_future_facts_change_neither_features_nor_models_nor_forecasts(
+    fitted, forecaster, forecast_graph, forecast_edges, tmp_path
+):
     lake = known_lake(tmp_path / "lake")
+    for name, rows in tiny_tables(tmp_path / "tiny").items():
+        lake.replace(name, rows)
     keys = [(WEEKS + step, product, shop) for step in range(3) for product in range(len(PRODUCTS)) for shop in SHOPS]
     lake.append("sales_lines", line_table(keys, [500.0] * len(keys)))
+    assert len(plant_future(lake, PLAN_DAY)) == 10
     again = fitted_on(lake, forecast_edges, tmp_path / "features", PLAN_DAY)
     assert again.artefact == fitted.artefact
     assert again.features.id == fitted.features.id
     assert again.figures == fitted.figures
+    service = ForecastService(forecast_graph, again.features, again.artefact)
+    for request in EVERY_REQUEST:
+        assert canonical_bytes(service.forecast(request)) == canonical_bytes(forecaster.forecast(request))
+
+
+def tiny_tables(folder):
+    """The tables that the known shop lacks: nothing of them is read, and nothing of them may be."""
+    tiny = build_tiny_lake(folder)
+    names = ("stores", "households", "campaigns", "campaign_households", "coupon_products", "coupon_redemptions")
+    return {name: tiny.arrow(name) for name in names}
 
 
 def test_a_changed_model_is_refused_before_it_is_parsed(forecast_graph, fitted):

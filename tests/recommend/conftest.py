@@ -138,6 +138,11 @@ def lists_for():
 
 
 @pytest.fixture
+def graph_of():
+    return published_graph
+
+
+@pytest.fixture
 def fit_again():
     return fitted
 

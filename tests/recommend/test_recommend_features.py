@@ -1,5 +1,6 @@
 """Features against an oracle written with plain loops, and the wall that hides the future."""
 
+import itertools
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
@@ -8,15 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from decisions.recommend import fit
+from decisions.recommend import RecommendationRequest, RecommendService, fit
 from decisions.recommend.examples import build_examples, origins_before, outcomes
 from decisions.recommend.fitting import read_world, training_baskets
 from decisions.recommend.scoring import list_quality
+from features import publish_features
 from features.recommend_relations import Items, neighbours_of_edges, relation_evidence
 from features.recommend_transform import FEATURES
 from features.repertoire import day_number, history, latest_origins, read_purchases
+from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
-from tests.tiny_retailer import AS_OF, append_lines, build_tiny_lake, future_lines
+from tests.planted_future import NEW, plant_future
+from tests.tiny_retailer import AS_OF, HOUSEHOLDS, append_lines, build_tiny_lake, future_lines, household
 
 
 def content(table):
@@ -153,9 +157,11 @@ def test_promotions_of_products_that_never_sold_are_no_promotions_of_others(tmp_
     assert np.isnan(world.population.promotions(place, np.full(3, day_number(week) + 8))).all()
 
 
-def test_planted_future_facts_change_nothing(tmp_path, recommend_shop, fit_again):
+def test_planted_future_facts_change_nothing(tmp_path, recommend_shop, fit_again, lists_for, graph_of):
     lake = build_tiny_lake(tmp_path / "lake")
     append_lines(lake, future_lines())
+    planted = plant_future(lake, AS_OF)
+    assert len(planted) == 10
     promotions = lake.arrow("promotion_weeks")
     later = promotions.slice(0, 50).set_column(
         promotions.schema.get_field_index("week_start"),
@@ -169,6 +175,19 @@ def test_planted_future_facts_change_nothing(tmp_path, recommend_shop, fit_again
     assert figures == recommend_shop.figures
     assert tables.keys() == recommend_shop.tables.keys()
     assert all(content(tables[name]) == content(recommend_shop.tables[name]) for name in tables)
+    served = {**artefact, "recommend.json": recommend_shop.artefact["recommend.json"]}
+    snapshot = publish_features(tmp_path / "features", AS_OF, {**tables, **lists_for(served, tables)})
+    assert snapshot.id == recommend_shop.snapshot.id
+    later_graph = graph_of(lake, tmp_path / "graph")
+    assert later_graph.position("Product", NEW) is not None
+    service = RecommendService(later_graph, snapshot, served)
+    answered = 0
+    for number, basket in itertools.product(range(0, HOUSEHOLDS, 3), ((), ("pasta", "penne"))):
+        for person in (household(number), None):
+            request = RecommendationRequest(household_id=person, basket=basket, limit=15)
+            assert canonical_bytes(service.recommend(request)) == canonical_bytes(recommend_shop.service.recommend(request))
+            answered += 1
+    assert answered > 100
 
 
 def test_fitting_twice_gives_the_same_bytes_and_another_seed_another_ranker(recommend_shop, fit_again):
@@ -208,8 +227,8 @@ def test_figures_do_not_depend_on_the_basket_to_predict_where_edges_predate_it(r
     world = read_world(recommend_shop.lake, AS_OF, shop_constants.edges())
     purchases, moved = world.purchases, {True: 0, False: 0}
     everything = np.arange(purchases.products.items)
-    for household in range(0, len(purchases.household_start) - 1, 4):
-        last = int(purchases.household_start[household + 1]) - 1
+    for place in range(0, len(purchases.household_start) - 1, 4):
+        last = int(purchases.household_start[place + 1]) - 1
         origins = origins_before(purchases, np.array([last]))
         start, whole = purchases.products.start, purchases.products.item
         first, end = start[last], start[last + 1]

@@ -14,7 +14,10 @@ from decisions.relations.intervals import mean_share, rate_ratio
 from decisions.relations.observed import observe_repertoire
 from decisions.relations.substitutes import OTHER_TYPE, PRIOR_BUYERS, substitutes
 from kit.ids import stable_id
+from tests.planted_future import plant_future
 from tests.relation_worlds import FIRST_DAY, line_rows, shares_by_hand, write_world
+from tests.tiny_retailer import AS_OF as TODAY
+from tests.tiny_retailer import append_lines, build_tiny_lake, future_lines
 
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SMALL = Limits(5, 2, minimum_baskets=5, minimum_households=2, minimum_together=5, minimum_households_together=2)
@@ -184,6 +187,16 @@ def test_deriving_twice_gives_the_same_bytes(world, relations):
     assert {name: bytes_of(table) for name, table in again.items()} == {
         name: bytes_of(table) for name, table in relations.items()
     }
+
+
+def test_what_a_shop_only_knows_later_changes_no_relation(tmp_path):
+    lake, later = build_tiny_lake(tmp_path / "now"), build_tiny_lake(tmp_path / "later")
+    append_lines(later, future_lines())
+    assert len(plant_future(later, TODAY)) == 10
+    now, then = derived(lake, TODAY), derived(later, TODAY)
+    for relation, rows in now.items():
+        assert rows.num_rows > 0
+        assert rows.equals(then[relation]), relation
 
 
 @pytest.mark.parametrize("days_ahead", [1, 30])
