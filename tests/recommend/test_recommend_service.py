@@ -21,6 +21,8 @@ from kg.ports import Direction
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
 SUM_TOLERANCE = 1e-6
+EVIDENCE = ("strength", "low", "high", "unit", "events", "support", "first_observed", "last_observed", "grade", "sources",
+            "assertion_id", "scope", "run_id", "model_version")  # fmt: skip
 
 
 def ask(shop, **fields):
@@ -73,6 +75,43 @@ def test_contributions_sum_to_the_score_less_its_base(recommend_shop, shop_const
         for item in answer.items:
             total = sum(path.contribution for path in item.explanation.paths)
             assert total == pytest.approx(item.score - start, abs=SUM_TOLERANCE)
+
+
+def test_a_relation_is_told_with_the_evidence_of_its_edge(recommend_shop, shop_constants):
+    """Of a household, of a basket and of both: a hop holds what the graph's edge holds, word for word."""
+    told = {"household": 0, "basket": 0, "both": 0}
+    for fields, answer in answers(recommend_shop, shop_constants.cold):
+        person = fields.get("household_id") not in {None, shop_constants.cold}
+        kind = ("both" if person else "basket") if fields.get("basket") else "household"
+        for item in answer.items:
+            for path in item.explanation.paths:
+                hops = [hop for hop in path.hops if hop.relation in {"isBoughtWith", "isComplementTo"}]
+                for hop in hops:
+                    found = recommend_shop.graph.related(hop.relation, [hop.source.id], direction=Direction.OUT, limit=100)
+                    edge = next(e for e in found[hop.source.id] if e.target.id == hop.target.id)
+                    told_fields = {name: getattr(hop.evidence, name) for name in EVIDENCE}
+                    assert told_fields == {name: edge.properties[name] for name in EVIDENCE}
+                    assert item.product_id in {hop.source.id, hop.target.id}
+                    told[kind] += 1
+                if hops and kind == "basket":
+                    assert path.contribution == hops[0].evidence.strength
+    assert min(told.values()) >= 3, told
+
+
+def test_a_baseline_serving_keeps_its_paths_in_the_graph_and_its_sums(recommend_shop):
+    about = {**json.loads(recommend_shop.artefact["recommend.json"]), "system": "decayed_frequency_98"}
+    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, {"recommend.json": json.dumps(about).encode()})
+    checked = 0
+    for number in range(0, HOUSEHOLDS, 5):
+        for basket in ((), ("pasta",)):
+            for item in service.recommend(RecommendationRequest(household(number), basket, limit=12)).items:
+                paths = item.explanation.paths
+                assert sum(path.contribution for path in paths) == pytest.approx(item.score, abs=SUM_TOLERANCE)
+                hops = [hop for path in paths for hop in path.hops]
+                assert hops
+                assert all(exists(recommend_shop.graph, hop) for hop in hops)
+                checked += len(hops)
+    assert checked > 300
 
 
 def test_lists_are_ordered_without_repeats_and_leave_the_basket_and_non_merchandise_out(recommend_shop, shop_constants):
