@@ -1,8 +1,8 @@
 """Which system serves a level, decided on weeks that the tried model has not seen.
 
-The last 8 known weeks are held out: a model trained on targets before them forecasts 1 to 8 weeks from the first
-held-out week on, and 1 to 4 weeks from four weeks later. The system with the lowest WAPE over both serves; the best
-baseline is the reference of every explanation.
+The last 8 known weeks are held out: a model trained on targets before them, with neighbours as known on their eve,
+forecasts 1 to 8 weeks from the first held-out week on, and 1 to 4 weeks from four weeks later. The system with the lowest
+WAPE over both serves; the best baseline is the reference of every explanation.
 """
 
 import math
