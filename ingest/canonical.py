@@ -50,7 +50,7 @@ def raw_line_json(mapping: FeedMapping, lines: Iterable[MalformedLine], pseudony
     """Return malformed lines as JSON.
 
     Where a field of such a line belongs cannot be known. In a feed with household numbers any of them may be one, so all
-    are replaced; such a line can only be restored from a corrected file.
+    are replaced; such a line is found in the file by its source offset and restored by a correction only.
     """
     return [json.dumps({"line": _line(mapping, line, pseudonyms)}, ensure_ascii=False) for line in lines]
 
@@ -66,5 +66,7 @@ def _text(values: pa.Array) -> pa.Array:
     if pa.types.is_floating(values.type):
         return parse_text(values)[0]
     if pa.types.is_timestamp(values.type):
-        return pc.strftime(values.cast(pa.timestamp("us", values.type.tz), safe=False), format="%Y-%m-%d %H:%M:%S")
+        # an aware time keeps its offset: without it, another try would read it as local time
+        form = "%Y-%m-%d %H:%M:%S%z" if values.type.tz else "%Y-%m-%d %H:%M:%S"
+        return pc.strftime(values.cast(pa.timestamp("us", values.type.tz), safe=False), format=form)
     return values.cast(pa.string())

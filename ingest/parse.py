@@ -17,8 +17,9 @@ Parsed: TypeAlias = tuple[pa.Array, Mask]
 
 NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$"
 INTEGER = r"^[+-]?\d{1,18}(\.0+)?$"
-DAY = r"^\d{4}-\d{2}-\d{2}([ T]00:00:00(\.0+)?)?$"
-INSTANT = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:?00)?$"
+OFFSET = r"(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)"
+DAY = rf"^\d{{4}}-\d{{2}}-\d{{2}}([ T]00:00:00(\.0+)?{OFFSET}?)?$"
+INSTANT = rf"^\d{{4}}-\d{{2}}-\d{{2}}[ T]\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,9}})?{OFFSET}?$"
 TRUTHS, FALSEHOODS = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
@@ -48,8 +49,8 @@ def parse_instant(values: pa.Array, zone: str) -> Parsed:
     seconds = _strptime(pc.replace_substring(pc.utf8_slice_codeunits(whole, 0, 19), "T", " "), "%Y-%m-%d %H:%M:%S")
     fraction = _micros(whole)
     local = pc.add(seconds.cast(pa.timestamp("us")), fraction)
-    offset = pc.match_substring_regex(whole, r"(Z|\+00:?00)$")
-    result = pc.if_else(offset, _to_utc(local, "UTC"), _to_utc(local, zone))
+    stated = pc.match_substring_regex(whole, rf"{OFFSET}$")
+    result = pc.if_else(stated, _to_utc(pc.subtract(local, _offsets(whole)), "UTC"), _to_utc(local, zone))
     return result, _lost(text, result)
 
 
@@ -117,6 +118,15 @@ def _micros(text: pa.Array) -> pa.Array:
     digits = pc.struct_field(pc.extract_regex(text, r"\.(?P<fraction>\d{1,9})"), 0)
     padded = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.fill_null(digits, "0"), 6, padding="0"), 0, 6)
     return padded.cast(pa.int64()).cast(pa.duration("us"))
+
+
+def _offsets(text: pa.Array) -> pa.Array:
+    """How far each text's own clock is ahead of UTC; nothing where it says `Z` or no offset."""
+    parts = pc.extract_regex(text, r"(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})$")
+    hours, minutes = (pc.fill_null(pc.struct_field(parts, place).cast(pa.int64()), 0) for place in (1, 2))
+    behind = pc.fill_null(pc.equal(pc.struct_field(parts, 0), "-"), pa.scalar(value=False))
+    seconds = pc.multiply(pc.add(pc.multiply(hours, 3600), pc.multiply(minutes, 60)), pc.if_else(behind, -1, 1))
+    return seconds.cast(pa.duration("s")).cast(pa.duration("us"))
 
 
 def _to_utc(values: pa.Array, zone: str) -> pa.Array:

@@ -1,4 +1,4 @@
-"""A lake in memory, and for every contract a source of small, whole CSV files."""
+"""A lake in memory, for every contract a source of small, whole CSV files, and a corner shop with a mapping of its own."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -8,14 +8,16 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from ingest import load_source
 from ingest.contract import Contract, LogicalType, shipped_contracts
 from ingest.mapping import ColumnMapping, FeedMapping, FileFormat
 from ingest.sources import SourceConfiguration
+from lake.delta_lake import DeltaLake
 from lake.errors import TableMissing
 from lake.ports import TableVersion
 
 KEY = b"a key for tests"
-HOUSEHOLDS = [f"hh_{number:020x}" for number in range(1, 41)]
+PEOPLE = [f"hh_{number:020x}" for number in range(1, 41)]
 
 
 class MemoryLake:
@@ -68,7 +70,7 @@ def whole_row(contract: Contract, number: int) -> dict[str, str]:
 
 def _cell(name: str, kind: LogicalType, number: int) -> str:
     if name == "household_id":
-        return HOUSEHOLDS[number % 40]
+        return PEOPLE[number % 40]
     if kind is LogicalType.BOOLEAN:
         return "true"
     if kind is LogicalType.DATE:
@@ -150,3 +152,84 @@ def make_row():
 @pytest.fixture
 def make_mapping():
     return identity_mapping
+
+
+SOURCE = """
+name: corner_shop
+title: A corner shop
+currency: EUR
+business_time_zone: Europe/Berlin
+"""
+PRODUCTS = """
+feed: products
+file: articles.csv
+columns:
+  product_id: {from: nr}
+  name: {from: [label, size], transform: compose, separator: ', '}
+  department: {from: aisle, null_when: [none]}
+  merchandise: {from: aisle, transform: among, values: [FUEL], negated: true}
+"""
+STORES = """
+feed: stores
+entities: {column: shop, seen_in: [{file: till.csv, column: shop}]}
+columns: {store_id: {from: shop}}
+"""
+HOUSEHOLDS = """
+feed: households
+personal: [card]
+entities: {column: card, seen_in: [{file: till.csv, column: card}]}
+columns: {household_id: {from: card, transform: pseudonym}}
+"""
+SALES = """
+feed: sales_lines
+file: till.csv
+columns:
+  basket_id: {from: receipt}
+  product_id: {from: article}
+  household_id: {from: card, transform: pseudonym}
+  store_id: {from: shop}
+  sold_at: {from: time, transform: instant}
+  business_date: {from: time, transform: local_date}
+  week_start: {from: time, transform: local_week}
+  quantity: {from: units}
+  net_sales: {from: [units, price], transform: product}
+  retail_discount: {from: rebate, transform: absolute}
+  coupon_discount: {transform: constant, value: 0}
+  coupon_match_discount: {transform: constant, value: 0}
+  merchandise: {from: article, transform: lookup, table: products, key: product_id, column: merchandise}
+aggregate:
+  sum: [quantity, net_sales, retail_discount, coupon_discount, coupon_match_discount]
+  smallest: [sold_at, business_date, week_start]
+"""
+TILL = [
+    "receipt,article,card,shop,time,units,price,rebate",
+    "r1,a1,CARD-777001,s1,2024-03-31 23:30:00,2,1.50,-0.25",
+    "r1,a1,CARD-777001,s1,2024-03-31 23:30:00,1,1.50,0",
+    "r2,a2,CARD-777002,s1,2024-04-01 00:30:00,1,9.00,0",
+    "r3,a3,CARD-777002,s1,2024-04-02 09:00:00,1,2.00,0",
+    "r4,a1,CARD-777002,s1,2024-04-02 10:00:00,many,2.00,0",
+    "r5,a1,CARD-777003,s1,2024-04-02",
+]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    home, data = tmp_path / "mapping", tmp_path / "data"
+    home.mkdir()
+    data.mkdir()
+    for name, text in {
+        "source": SOURCE,
+        "products": PRODUCTS,
+        "stores": STORES,
+        "households": HOUSEHOLDS,
+        "sales": SALES,
+    }.items():
+        (home / f"{name}.yaml").write_text(text)
+    (data / "articles.csv").write_text('nr,label,size,aisle\na1,Milk,1 l,DAIRY\na2,"Fuel, ""super""",,FUEL\n')
+    (data / "till.csv").write_text("\n".join(TILL) + "\n")
+    return load_source(home, data)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return DeltaLake(tmp_path / "lake")
