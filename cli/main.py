@@ -1,31 +1,14 @@
 """The command line `shelfgraph`: one file per verb, no logic of its own."""
 
-import typer
+from cli.first_aid import end_with
 
-from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, serve, train
-from kit.logging import configure_logging
+try:
+    from cli.verbs import app
+    from kit.logging import configure_logging
+except (ModuleNotFoundError, OSError) as error:
+    end_with(error)
 
 __all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="shelfgraph",
-    help="A retail knowledge graph that decides, and says what each answer rests on.\n\nStart with `shelfgraph demo`.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("demo")(demo.demo)
-app.add_typer(ingest.app, name="ingest")
-app.add_typer(graph.app, name="graph")
-app.command("train")(train.train)
-app.command("serve")(serve.serve)
-app.command("bench")(bench.bench)
-app.add_typer(audit.app, name="audit")
-app.add_typer(registry.app, name="registry")
-app.add_typer(ontology.app, name="ontology")
-app.add_typer(neo4j.app, name="neo4j")
-app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
