@@ -51,22 +51,23 @@ def open_again_and_append(path, number):
 @pytest.mark.requirement("R-AUD-01")
 def test_tickets_handed_in_while_the_log_closes_are_all_answered(tmp_path):
     rng, answered = random.Random(3), {"kept": 0, "refused": 0}
-    for round_number in range(25):
+    for round_number in range(12):
         path = tmp_path / f"{round_number}.db"
         log, futures, started = SqliteDecisionLog(path), [], threading.Barrier(5)
 
         def hand_in(name, log=log, futures=futures, started=started):
             started.wait(SECONDS)
-            for n in range(200):
-                futures.append(log.submit(entry(name * 1000 + n)))
-                if not log.writable:
+            for n in range(100_000):
+                open_before = log.writable
+                futures.append(log.submit(entry(name * 100_000 + n)))
+                if not open_before:
                     return
 
         threads = [threading.Thread(target=hand_in, args=(name,)) for name in range(4)]
         for thread in threads:
             thread.start()
         started.wait(SECONDS)
-        time.sleep(rng.uniform(0.0, 0.01))
+        time.sleep(rng.uniform(0.0, 0.004))
         log.close()
         for thread in threads:
             thread.join(SECONDS)
@@ -77,7 +78,9 @@ def test_tickets_handed_in_while_the_log_closes_are_all_answered(tmp_path):
         assert SqliteDecisionLog(path, read_only=True).verify().entries == kept
         answered["kept"] += kept
         answered["refused"] += len(outcomes) - kept
-    assert min(answered.values()) >= 25
+    # the last ticket of each of four threads came too late
+    assert answered["refused"] >= 12 * 4
+    assert answered["kept"] > 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
