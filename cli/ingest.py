@@ -29,7 +29,8 @@ def run(
     """Load a source: rows in = accepted + quarantined + duplicates, for every feed. Running it twice changes nothing.
 
     Example: `shelfgraph ingest run completejourney`, or `shelfgraph ingest run online_retail --path FOLDER`.
-    Exit codes: 0 loaded; 1 a file could not be used and nothing of it was changed; 4 with --strict, rows were quarantined.
+    Exit codes: 0 loaded; 1 a file could not be used: its feed is as it was, feeds written before it are named; 4 with
+    --strict, rows were quarantined.
     """
     with failing_clearly():
         report = Installation.open().ingest(source, path, progress_for(as_json=as_json), feed=feed)

@@ -4,6 +4,7 @@
 ├── SourceFolderMissing    the folder that holds the source's files is not there
 ├── FeedUnknown            the source has no such feed
 ├── ReferenceMissing       a table that the feed is looked up in has not been ingested
+├── SourceStopped          a run over all feeds met a fault after it had written some of them
 ├── CountsDisagree         rows in are not accepted + quarantined + duplicates: nothing was written
 ├── KeyNeeded              a correction names a household by the retailer's number, and no key was given
 ├── CorrectionUnknown      a correction names a row that is not waiting in the quarantine
@@ -43,9 +44,13 @@ __all__ = [
     "NothingAccepted",
     "ReferenceMissing",
     "SourceFolderMissing",
+    "SourceStopped",
     "SourceUnknown",
     "WrongEncoding",
 ]
+
+NOTHING_CHANGED = "Nothing was changed."
+"""True of one feed. A run over several says for itself what it wrote before."""
 
 
 class IngestError(ShelfgraphError):
@@ -111,6 +116,21 @@ class CountsDisagree(IngestError):
         )
 
 
+class SourceStopped(IngestError):
+    """A run over all feeds of a source met a fault after it had written some of them. The fault itself is its cause."""
+
+    def __init__(self, source: str, feed: str, written: tuple[str, ...], fault: IngestError) -> None:
+        self.source = source
+        self.feed = feed
+        self.written = written
+        remedy = fault.remedy.removesuffix(NOTHING_CHANGED)
+        super().__init__(
+            f"Source '{source}' stopped at feed '{feed}': {fault.problem}",
+            f"{remedy}Written before it: {', '.join(written)}; '{feed}' and the feeds after it are as they were. "
+            "Mend the fault and run it again: what is written already is passed over.",
+        )
+
+
 class CorrectionUnknown(IngestError):
     """A corrected row belongs to no open quarantine entry."""
 
@@ -150,7 +170,7 @@ class FileFault(IngestError):
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         self.path = path
-        super().__init__(f"'{path}' {problem}", f"{remedy} Nothing was changed.")
+        super().__init__(f"'{path}' {problem}", f"{remedy} {NOTHING_CHANGED}")
 
 
 class FileMissing(FileFault):
