@@ -4,8 +4,8 @@ from ingest.contract import Contract, contract_of, shipped_contracts
 from ingest.errors import FileFault, IngestError
 from ingest.feeds import ingest_feed, ingest_feeds
 from ingest.freshness import Freshness, freshness
-from ingest.replay import ReplayReport, replay
-from ingest.report import FeedReport, IngestReport
+from ingest.replay import replay
+from ingest.report import FeedReport, IngestReport, ReplayReport
 from ingest.sources import SourceConfiguration, load_source, shipped_sources
 from ingest.tables import accept_tables, validate_tables
 

@@ -132,7 +132,8 @@ def file_refusals(lake: Lake, book: str, fresh: pa.Table, origin: RefusalOrigin)
     """Enter the refusals of a whole ingest of one feed.
 
     Entries that are there already stay as they are, only those closed before are opened again; open entries of this feed that
-    the new ingest does not make are superseded by it.
+    the new ingest does not make are superseded by it. What a row was corrected to is kept for the same row in the same place,
+    also when another rule, contract or delivery refuses it now.
     """
     held = read_book(lake, book)
     again = pc.is_in(held["id"], value_set=fresh["id"].combine_chunks())
@@ -141,6 +142,8 @@ def file_refusals(lake: Lake, book: str, fresh: pa.Table, origin: RefusalOrigin)
         mine = pc.and_(pc.equal(held["feed"], origin.feed), pc.equal(held["status"], OPEN))
         held = _restate(held, pc.and_(mine, pc.invert(again)), SUPERSEDED, origin.run_id)
     new = fresh.filter(pc.invert(pc.is_in(fresh["id"], value_set=held["id"].combine_chunks())))
+    if book == QUARANTINE:
+        new = _with_known_corrections(held, new, origin)
     if new.num_rows or book == QUARANTINE or held.num_rows == 0:
         write_book(lake, book, pa.concat_tables([held, new]))
 
@@ -162,6 +165,22 @@ def _restate(held: pa.Table, rows: pa.ChunkedArray, status: str, run_id: str | N
         changed = pc.if_else(rows, pa.scalar(value, pa.string()), held[name])
         held = held.set_column(held.schema.get_field_index(name), name, changed)
     return held
+
+
+def _with_known_corrections(held: pa.Table, new: pa.Table, origin: RefusalOrigin) -> pa.Table:
+    """Give new entries the corrected rows of older ones about the same row of the same feed and source."""
+    corrected = held.filter(
+        pc.and_(
+            pc.and_(pc.equal(held["feed"], origin.feed), pc.equal(held["source"], origin.source)),
+            pc.is_valid(held["corrected_row"]),
+        )
+    )
+    known = {(entry["source_offset"], entry["row"]): entry["corrected_row"] for entry in corrected.to_pylist()}
+    if not known:
+        return new
+    places = zip(new["source_offset"].to_pylist(), new["row"].to_pylist(), strict=True)
+    rows = pa.array([known.get(place) for place in places], pa.string())
+    return new.set_column(new.schema.get_field_index("corrected_row"), "corrected_row", rows)
 
 
 def _entry_id(refusal: Refusal, origin: RefusalOrigin) -> str:

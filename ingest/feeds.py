@@ -8,35 +8,31 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ingest.arrays import flat
 from ingest.books import DUPLICATES, QUARANTINE, SCHEMAS, RefusalOrigin, entries, file_refusals
-from ingest.conditions import References, Rule
-from ingest.contract import Contract, shipped_contracts
+from ingest.contract import shipped_contracts
 from ingest.entities import entity_batches, entity_files
-from ingest.errors import CountsDisagree, NothingAccepted, ReferenceMissing
+from ingest.errors import CountsDisagree, IngestError, NothingAccepted, SourceStopped
 from ingest.ledger import enter_ledger, feed_fingerprint, files_digest, ledger_report
 from ingest.mapping import FeedMapping
-from ingest.report import FeedReport, IngestReport
+from ingest.preparing import feed_rules, load_references, mark_rows, transform_context
+from ingest.replay import restore_corrected
+from ingest.report import FeedReport, IngestReport, with_restored
 from ingest.screening import ReadAgain, Screening, screen
 from ingest.sources.batches import RawBatch
 from ingest.sources.configuration import SourceConfiguration
 from ingest.sources.files import read_batches
 from ingest.spool import Spool
-from ingest.transforms import KeyedPseudonyms, LookupTable, Pseudonyms, TransformContext
+from ingest.transforms import KeyedPseudonyms, Pseudonyms
 from kit.progress import Progress, SilentProgress, Stage
 from lake.ports import Lake, TableVersion
 
 __all__ = [
     "FeedWriter",
-    "feed_rules",
+    "ensure_tables",
     "ingest_feed",
     "ingest_feeds",
-    "load_references",
-    "mark_rows",
     "ordered_feeds",
-    "transform_context",
 ]
 
 IN_MEMORY_ROWS = 2_000_000
@@ -48,13 +44,20 @@ def ingest_feeds(
 ) -> IngestReport:
     """Take in all feeds of a source, those referred to first; feeds the source lacks become empty tables.
 
-    Raises: IngestError. A feed that raises leaves its own table and books as they were; feeds before it are written.
+    Raises: IngestError; SourceStopped when feeds before the one at fault were written. That one and those after it stay as
+    they were.
     """
     ensure_tables(lake)
-    reports = [
-        ingest_feed(source, mapping.feed, lake, pseudonym_key=pseudonym_key, run_id=run_id, progress=progress)
-        for mapping in ordered_feeds(source.feeds)
-    ]
+    reports: list[FeedReport] = []
+    for mapping in ordered_feeds(source.feeds):
+        try:
+            report = ingest_feed(source, mapping.feed, lake, pseudonym_key=pseudonym_key, run_id=run_id, progress=progress)
+        except IngestError as error:
+            written = tuple(report.feed for report in reports if not report.unchanged)
+            if not written:
+                raise
+            raise SourceStopped(source.name, mapping.feed, written, error) from error
+        reports.append(report)
     return IngestReport(source=source.name, run_id=run_id, feeds=tuple(reports))
 
 
@@ -87,6 +90,9 @@ def ingest_feed(
 
     with (progress or SilentProgress()).stage(f"ingest {feed}") as stage:
         report = writer.take(read, files[0].name, files_digest(files), stage)
+    restored = restore_corrected(feed, lake, source, run_id=run_id)
+    if restored is not None:
+        report = with_restored(report, restored, lake.version(feed))
     report = replace(report, seconds=time.perf_counter() - started)
     enter_ledger(lake, report, source.name, fingerprint, run_id)
     return report
@@ -173,22 +179,6 @@ def _check_anything_left(work: Screening, file: Path) -> None:
     raise NothingAccepted(file, len(work.rejected), rule, message)
 
 
-def mark_rows(table: pa.Table, contract: Contract, source: SourceConfiguration) -> pa.Table:
-    """Return rows of a contract's columns as rows of its table: with the marks of their source."""
-    schema = contract.table_schema
-    marks = {
-        "simulated": pa.repeat(pa.scalar(source.simulated), table.num_rows),
-        "source": pa.repeat(pa.scalar(source.name), table.num_rows),
-    }
-    columns = {name: table.column(name) for name in table.column_names} | marks
-    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
-
-
-def feed_rules(mapping: FeedMapping) -> tuple[Rule, ...]:
-    """Return the mapping's own rules and the contract's, in the order in which a row is judged."""
-    return (*mapping.rules, *mapping.contract.rules)
-
-
 def ordered_feeds(mappings: Sequence[FeedMapping]) -> tuple[FeedMapping, ...]:
     """Order feeds so that tables come before the feeds that refer to them or are looked up in them."""
     by_name = {mapping.feed: mapping for mapping in mappings}
@@ -206,30 +196,6 @@ def ensure_tables(lake: Lake) -> None:
             lake.replace(book, schema.empty_table())
 
 
-def load_references(contract: Contract, lake: Lake) -> References:
-    """Return the distinct values of every column that the contract refers to; a missing table holds none."""
-    return {name: _distinct(lake, *name.split(".")) for name in contract.references}
-
-
-def transform_context(source: SourceConfiguration, mapping: FeedMapping, lake: Lake, pseudonyms: Pseudonyms) -> TransformContext:
-    """Load what the mapping looks up. Raises: ReferenceMissing."""
-    lookups = {(table, key, column): _lookup(lake, table, key, column) for table, key, column in mapping.lookups}
-    return TransformContext(business_zone=source.business_zone, pseudonyms=pseudonyms, lookups=lookups)
-
-
 def _needs(mapping: FeedMapping) -> set[str]:
     named = {name.split(".")[0] for name in mapping.contract.references} | {table for table, _, _ in mapping.lookups}
     return named - {mapping.feed}
-
-
-def _distinct(lake: Lake, table: str, column: str) -> pa.Array:
-    if table not in lake.names():
-        return pa.array([], pa.string())
-    return pc.drop_null(flat(lake.to_arrow(lake.table(table).select(column).distinct()).column(column)))
-
-
-def _lookup(lake: Lake, table: str, key: str, column: str) -> LookupTable:
-    if table not in lake.names():
-        raise ReferenceMissing(table)
-    rows = lake.arrow(table, (key, column)).combine_chunks()
-    return LookupTable(keys=flat(rows.column(key)), values=flat(rows.column(column)))

@@ -1,8 +1,9 @@
 """What was ingested from which content, so that the same content is not written twice."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +12,7 @@ from ingest.books import LEDGER, SCHEMAS, read_book, write_book
 from ingest.contract import Contract
 from ingest.errors import FeedUnknown
 from ingest.mapping import FeedMapping
-from ingest.report import FeedReport
+from ingest.report import FeedReport, ReplayReport, with_restored
 from ingest.sources.files import file_digest
 from kit.canonical import digest_of_value
 from kit.ids import pseudonym
@@ -50,7 +51,11 @@ def ledger_report(lake: Lake, feed: str, source: str, fingerprint: str, seconds:
     found = book.filter(pc.and_(pc.equal(book["feed"], feed), pc.equal(book["fingerprint"], fingerprint))).to_pylist()
     if not found or found[0]["source"] != source or feed not in lake.names():
         return None
-    (row,) = found
+    return _report(lake, found[0], seconds)
+
+
+def _report(lake: Lake, row: Mapping[str, Any], seconds: float) -> FeedReport:
+    feed = row["feed"]
     return FeedReport(
         feed=feed,
         contract_version=row["contract_version"],
@@ -78,6 +83,15 @@ def enter_ledger(lake: Lake, report: FeedReport, source: str, fingerprint: str, 
         "source_digest": report.source_digest,
         "contract_version": report.contract_version,
         "run_id": run_id,
+        **_counts(report),
+    }
+    others = book.filter(pc.not_equal(book["feed"], report.feed))
+    lines = pa.concat_tables([others, pa.Table.from_pylist([line], schema=SCHEMAS[LEDGER])])
+    write_book(lake, LEDGER, lines.sort_by("feed"))
+
+
+def _counts(report: FeedReport) -> dict[str, Any]:
+    return {
         "rows_in": report.rows_in,
         "accepted": report.accepted,
         "quarantined": report.quarantined,
@@ -86,19 +100,15 @@ def enter_ledger(lake: Lake, report: FeedReport, source: str, fingerprint: str, 
         "by_rule": json.dumps(dict(report.by_rule), sort_keys=True),
         "flagged": json.dumps(dict(report.flagged), sort_keys=True),
     }
-    others = book.filter(pc.not_equal(book["feed"], report.feed))
-    lines = pa.concat_tables([others, pa.Table.from_pylist([line], schema=SCHEMAS[LEDGER])])
-    write_book(lake, LEDGER, lines.sort_by("feed"))
 
 
-def move_in_ledger(lake: Lake, feed: str, *, accepted: int, duplicates: int) -> None:
+def move_in_ledger(lake: Lake, replayed: ReplayReport) -> None:
     """Move rows of a feed from the quarantined to the accepted and to the duplicates."""
     lines = read_book(lake, LEDGER).to_pylist()
     for line in lines:
-        if line["feed"] == feed:
-            line["accepted"] += accepted
-            line["duplicates"] += duplicates
-            line["quarantined"] -= accepted + duplicates
+        if line["feed"] == replayed.feed:
+            report = with_restored(_report(lake, line, 0.0), replayed, lake.version(replayed.feed))
+            line.update(_counts(report))
     write_book(lake, LEDGER, pa.Table.from_pylist(lines, schema=SCHEMAS[LEDGER]))
 
 

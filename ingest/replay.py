@@ -5,8 +5,9 @@ dies between the two, the row is found in the table on the next replay and its e
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ from ingest.books import (
 from ingest.canonical import raw_rows_json
 from ingest.contract import LogicalType
 from ingest.errors import CorrectionInvalid, CorrectionUnknown, KeyNeeded
-from ingest.feeds import feed_rules, load_references, mark_rows, transform_context
 from ingest.ledger import ledger_source, move_in_ledger
 from ingest.mapping import FeedMapping
 from ingest.parse import parse
+from ingest.preparing import feed_rules, load_references, mark_rows, transform_context
+from ingest.report import ReplayReport
 from ingest.screening import Screening, about_keys, screen
 from ingest.sources.batches import RawBatch
 from ingest.sources.configuration import SourceConfiguration, load_source
@@ -46,25 +48,10 @@ from kit.ids import pseudonym
 from kit.progress import Progress, SilentProgress
 from lake.ports import Lake
 
-__all__ = ["ReplayReport", "replay"]
+__all__ = ["replay", "restore_corrected"]
 
 CORRECTION_OFFSET = "source_offset"
 """Column of a file of corrections: the quarantine's source_offset of the row it corrects."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayReport:
-    """examined = restored + duplicates + remaining."""
-
-    feed: str
-    examined: int
-    restored: int
-    duplicates: int
-    """Rows that turned out to be in the table already."""
-    remaining: int
-    by_rule: dict[str, int]
-    """Rows that stay, by the rule they break now."""
-    table_rows: int
 
 
 def replay(
@@ -92,7 +79,34 @@ def replay(
     rows = _raw_rows(mapping, held)
     if corrections is not None:
         rows |= _corrected(mapping, held, corrections, pseudonym_key)
-    with (progress or SilentProgress()).stage(f"replay {feed}", total=len(held)) as stage, Spool() as spool:
+    report = _judge_again(source, mapping, lake, held, rows, run_id=run_id, progress=progress or SilentProgress())
+    move_in_ledger(lake, report)
+    return report
+
+
+def restore_corrected(feed: str, lake: Lake, source: SourceConfiguration, *, run_id: str) -> ReplayReport | None:
+    """Put the rows right that were corrected before, after their table was made anew from the file; None where there are none.
+
+    The feed's line in the ledger is left to the caller, who is about to write it.
+    """
+    mapping = source.feed(feed)
+    held = {offset: entry for offset, entry in _open_entries(lake, feed, source.name).items() if entry["corrected_row"]}
+    if not held:
+        return None
+    return _judge_again(source, mapping, lake, held, _raw_rows(mapping, held), run_id=run_id, progress=SilentProgress())
+
+
+def _judge_again(
+    source: SourceConfiguration,
+    mapping: FeedMapping,
+    lake: Lake,
+    held: dict[int, dict[str, Any]],
+    rows: dict[int, dict[str, str | None]],
+    *,
+    run_id: str,
+    progress: Progress,
+) -> ReplayReport:
+    with progress.stage(f"replay {mapping.feed}", total=len(held)) as stage, Spool() as spool:
         work = Screening(
             contract=mapping.contract,
             mapping=replace(mapping, aggregation=None, personal=()),
@@ -180,7 +194,9 @@ def _settle(
     fresh = mark_rows(pa.concat_tables([*work.accepted_tables(), _nothing(mapping)]), mapping.contract, source)
     offsets = _spooled_offsets(work)
     fresh, offsets, copies, taken = _against_table(mapping, lake.arrow(feed), fresh, offsets)
+    rows_before = lake.version(feed).rows
     _add_rows(mapping, lake, fresh)
+    table_rows = lake.version(feed).rows
     copies = copies | {refusal.offset for refusal in work.duplicates}
     closed = {held[offset]["id"]: RESTORED for offset in offsets} | {held[offset]["id"]: DUPLICATE for offset in copies}
     corrected = {
@@ -190,7 +206,6 @@ def _settle(
     }
     _file_copies(lake, held, copies)
     close_entries(lake, closed, corrected, run_id)
-    move_in_ledger(lake, feed, accepted=len(offsets), duplicates=len(copies))
     still = work.by_rule() | ({"key.taken": len(taken)} if taken else {})
     return ReplayReport(
         feed=feed,
@@ -199,7 +214,9 @@ def _settle(
         duplicates=len(copies),
         remaining=len(held) - len(offsets) - len(copies),
         by_rule=still,
-        table_rows=lake.version(feed).rows,
+        closed_by_rule=dict(Counter(held[offset]["rule_id"] for offset in (*offsets, *copies))),
+        merged=len(offsets) - (table_rows - rows_before),
+        table_rows=table_rows,
     )
 
 

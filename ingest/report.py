@@ -1,12 +1,13 @@
 """What an ingest did, in numbers that balance."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.errors import CountsDisagree
 from lake.ports import TableVersion
 
-__all__ = ["FeedReport", "IngestReport"]
+__all__ = ["FeedReport", "IngestReport", "ReplayReport", "with_restored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,38 @@ class IngestReport:
     def feed(self, name: str) -> FeedReport:
         """Return one feed's report. Raises: KeyError."""
         return {feed.feed: feed for feed in self.feeds}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """examined = restored + duplicates + remaining."""
+
+    feed: str
+    examined: int
+    restored: int
+    duplicates: int
+    """Rows that turned out to be in the table already."""
+    remaining: int
+    by_rule: dict[str, int]
+    """Rows that stay, by the rule they break now."""
+    closed_by_rule: dict[str, int]
+    """Rows that left, by the rule that had sent them to the quarantine."""
+    merged: int
+    """Restored rows that went into rows of the table."""
+    table_rows: int
+
+
+def with_restored(report: FeedReport, restored: ReplayReport, table: TableVersion) -> FeedReport:
+    """Return the report of an ingest with rows counted where another try has moved them."""
+    by_rule = Counter(report.by_rule)
+    by_rule.subtract(restored.closed_by_rule)
+    by_rule.update({"row.copy": restored.duplicates})
+    return replace(
+        report,
+        accepted=report.accepted + restored.restored,
+        quarantined=report.quarantined - restored.restored - restored.duplicates,
+        duplicates=report.duplicates + restored.duplicates,
+        merged=report.merged + restored.merged,
+        by_rule={rule: count for rule, count in by_rule.items() if count},
+        table=table,
+    )

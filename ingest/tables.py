@@ -10,9 +10,10 @@ import pyarrow as pa
 from ingest.books import Refusal
 from ingest.conditions import References
 from ingest.errors import ColumnsMissing
-from ingest.feeds import FeedWriter, ensure_tables, feed_rules, load_references, ordered_feeds, transform_context
+from ingest.feeds import FeedWriter, ensure_tables, ordered_feeds
 from ingest.ledger import enter_ledger
 from ingest.mapping import FeedMapping
+from ingest.preparing import feed_rules, load_references, transform_context
 from ingest.report import IngestReport
 from ingest.screening import Screening, screen
 from ingest.sources.batches import RawBatch, batches_of_table

@@ -79,6 +79,11 @@ class Shop:
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.exit_code, result.stdout, " ".join(result.stderr.split())
 
+    def replay(self, feed: str, *arguments: str) -> tuple[int, str, str]:
+        result = CliRunner().invoke(app, ["ingest", "replay", "completejourney", feed, *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
+
     def take(self, feed: str, table: pa.Table) -> tuple[int, int, int, int, list[int]]:
         """Rows in, accepted, quarantined, duplicates, and the offsets that wait in the quarantine."""
         file = self.folder / "damaged" / f"{feed}.parquet"
@@ -245,3 +250,57 @@ def test_an_unknown_feed_is_named_with_those_that_exist(shop: Shop) -> None:
     assert code == 1
     assert "The source has no feed 'sales'." in said
     assert all(feed in said for feed in FEEDS)
+
+
+def test_a_run_that_stops_half_way_says_what_was_written(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Coupons are cut off: what is ordered before them is in the lake, they and what follows are not."""
+    delivery, home = tmp_path / "delivery", tmp_path / "home"
+    delivery.mkdir()
+    for name, columns in DELIVERY.values():
+        pq.write_table(pa.table(columns), delivery / f"{name}.parquet")
+    coupons = delivery / "coupons.parquet"
+    coupons.write_bytes(coupons.read_bytes()[:-200])
+    monkeypatch.setenv("SHELFGRAPH_HOME", str(home))
+    monkeypatch.setattr(api.wiring, "load_source", lambda name, path=None: load_source(name, delivery))
+    code, printed, said = shop.run("--json")
+    assert (code, printed) == (1, "")
+    written = ("campaigns", "households", "products", "stores", "campaign_households")
+    assert "Source 'completejourney' stopped at feed 'coupon_products'" in said
+    assert f"Written before it: {', '.join(written)}; 'coupon_products' and the feeds after it are as they were." in said
+    assert "looks cut off" in said
+    assert "Nothing was changed" not in said
+    lake = DeltaLake(home / "lake")
+    assert {feed: lake.version(feed).rows for feed in FEEDS} == {feed: 20 if feed in written else 0 for feed in FEEDS}
+    # the fault is mended: what was written is passed over, what was not is taken
+    pq.write_table(pa.table(DELIVERY["coupon_products"][1]), coupons)
+    code, printed, _ = shop.run("--json")
+    reports = {report["feed"]: report for report in json.loads(printed)["feeds"]}
+    assert code == 0
+    assert {feed for feed, report in reports.items() if report["unchanged"]} == set(written)
+    assert {report["accepted"] for report in reports.values()} == {20}
+
+
+def test_quarantined_rows_are_put_right_by_the_replay_command(shop: Shop, tmp_path: Path) -> None:
+    assert shop.take("sales_lines", with_cells("sales_lines", "quantity", BAD, "three"))[2:] == (3, 0, list(BAD))
+    code, printed, said = shop.replay("sales_lines")
+    assert code == 0
+    assert "sales_lines: 3 examined, 0 restored, 0 duplicates, 3 still in quarantine." in said, printed
+    corrections = tmp_path / "corrections.parquet"
+    right = whole("sales_lines").take(list(BAD[:2])).append_column("source_offset", pa.array(BAD[:2]))
+    pq.write_table(right, corrections)
+    code, printed, _ = shop.replay("sales_lines", "--corrections", str(corrections), "--json")
+    report = json.loads(printed)
+    assert code == 0
+    assert (report["examined"], report["restored"], report["remaining"], report["table_rows"]) == (3, 2, 1, 19)
+    assert (report["by_rule"], report["closed_by_rule"]) == ({"quantity.type": 1}, {"quantity.type": 2})
+    lake = DeltaLake(shop.home / "lake")
+    assert lake.version("sales_lines").rows == 19
+    before = shop.state()
+    code, printed, said = shop.replay("sales_lines", "--corrections", str(corrections))
+    assert (code, printed) == (1, "")
+    assert "No row of feed 'sales_lines' waits in the quarantine under source offset 2, 7." in said
+    code, _, said = shop.replay("sales")
+    assert code == 1
+    assert "'sales'" in said
+    assert shop.state() == before
+    assert shop.take("sales_lines", whole("sales_lines")) == (20, 20, 0, 0, [])

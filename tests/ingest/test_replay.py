@@ -10,7 +10,7 @@ import pytest
 from ingest import ingest_feed, ingest_feeds, load_source, replay
 from ingest.parse import parse_instant
 from lake.delta_lake import DeltaLake
-from tests.ingest.conftest import HOUSEHOLDS, KEY, SALES, SOURCE, STORES
+from tests.ingest.conftest import HOUSEHOLDS, KEY, SALES, SOURCE, STORES, TILL
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", None)
 
@@ -73,3 +73,47 @@ def test_offsets_of_texts_are_read() -> None:
     assert [(moment.hour, moment.minute) for moment in read.to_pylist()] == list(texts.values())
     _, lost = parse_instant(pa.array(["2024-04-01 10:00:00+25:00", "2024-04-01 10:00:00+02", "2024-04-01+02:00"]), "UTC")
     assert lost.all()
+
+
+def test_corrected_rows_outlive_a_change_of_what_they_refer_to(shop, lake, tmp_path: Path) -> None:
+    """r4 was corrected; a new article makes the sales be taken from the file again, where r4 is as wrong as ever."""
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    corrections = tmp_path / "corrected.csv"
+    corrections.write_text(TILL[0] + ",source_offset\nr4,a1,CARD-777002,s1,2024-04-02 10:00:00,4,2.00,0,4\n")
+    replay("sales_lines", lake, source=shop, run_id="run_2", corrections=corrections, pseudonym_key=KEY)
+    corrected = next(row for row in rows(lake, "sales_lines") if row["basket_id"] == "r4")
+
+    (shop.folder / "articles.csv").write_text("nr,label,size,aisle\na1,Milk,1 l,DAIRY\na2,Fuel,,FUEL\na3,Jam,,none\n")
+    report = ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_3").feed("sales_lines")
+    assert (report.rows_in, report.accepted, report.merged, report.quarantined, report.duplicates) == (6, 5, 1, 1, 0)
+    assert report.by_rule == {"line.malformed": 1}
+    sold = {row["basket_id"]: row for row in rows(lake, "sales_lines")}
+    assert sorted(sold) == ["r1", "r2", "r3", "r4"]
+    assert sold["r4"] == corrected
+    (entry,) = [row for row in rows(lake, "quarantine") if row["source_offset"] == 4 and row["feed"] == "sales_lines"]
+    assert (entry["status"], entry["closed_by_run_id"]) == ("restored", "run_3")
+    (line,) = [row for row in rows(lake, "ingest_ledger") if row["feed"] == "sales_lines"]
+    assert (line["accepted"], line["quarantined"], line["by_rule"]) == (5, 1, '{"line.malformed": 1}')
+
+    before = {name: lake.version(name) for name in lake.names()}
+    again = ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_4")
+    assert {name: lake.version(name) for name in lake.names()} == before
+    assert all(feed.unchanged for feed in again.feeds)
+    assert again.feed("sales_lines").accepted == 5
+
+
+def test_a_correction_follows_its_row_into_the_next_delivery(shop, lake, tmp_path: Path) -> None:
+    """The file has grown and its digest is another, but the wrong row stands where it stood."""
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    corrections = tmp_path / "corrected.csv"
+    corrections.write_text(TILL[0] + ",source_offset\nr4,a1,CARD-777002,s1,2024-04-02 10:00:00,4,2.00,0,4\n")
+    replay("sales_lines", lake, source=shop, run_id="run_2", corrections=corrections, pseudonym_key=KEY)
+    more = [*TILL, "r6,a1,CARD-777002,s1,2024-04-03 10:00:00,1,2.00,0"]
+    (shop.folder / "till.csv").write_text("\n".join(more) + "\n")
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_3")
+    assert {row["basket_id"] for row in rows(lake, "sales_lines")} == {"r1", "r2", "r4", "r6"}
+    # a row of that place that says something else is another row, and its correction nobody knows
+    other = [line.replace(",many,", ",several,") for line in more]
+    (shop.folder / "till.csv").write_text("\n".join(other) + "\n")
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_4")
+    assert {row["basket_id"] for row in rows(lake, "sales_lines")} == {"r1", "r2", "r6"}
