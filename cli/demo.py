@@ -121,8 +121,8 @@ def _paths(value: Any) -> Iterator[dict[str, Any]]:
 
 def _print_answer(example: Example, data: dict[str, Any]) -> None:
     console.rule(f"{example.role}: {example.title}")
-    console.print(example.query.strip(), markup=False)
-    console.print(f"variables {json.dumps(dict(example.variables))}", markup=False)
+    console.print(example.query.strip(), markup=False, soft_wrap=True)
+    console.print(f"variables {json.dumps(dict(example.variables))}", markup=False, soft_wrap=True)
     console.print(json.dumps(_shortened(data), indent=1, ensure_ascii=False), markup=False, soft_wrap=True)
 
 
