@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ingest.arrays import Mask, by_value, flat, mask_of
 
-__all__ = ["TESTS", "Condition", "References", "Rule", "Severity", "broken_rows", "rule_from_yaml"]
+__all__ = ["TESTS", "Condition", "References", "Rule", "Severity", "broken_rows", "check_rule", "rule_from_yaml"]
 
 References: TypeAlias = Mapping[str, pa.Array]
 """`table.column` to the values that the column holds."""
@@ -21,6 +21,8 @@ UNREADABLE = "unreadable:"
 """Prefix of the boolean column that marks the cells which could not be read as their type."""
 ROW_COPY = "row:copy"
 KEY_TAKEN = "key:taken"
+DISAGREES = "disagrees:"
+"""Prefix of the boolean column that marks the rows which disagree with the first row of their group."""
 
 
 class Severity(StrEnum):
@@ -53,6 +55,17 @@ class Condition:
             return (MARKER_COLUMNS[self.test],)
         if self.test == "unreadable":
             return (UNREADABLE + self.column,)
+        if self.test == "disagrees_in":
+            return (f"{DISAGREES}{self.column}:{','.join(self.value)}",)
+        return (self.column, str(self.value)) if self.test in TWO_COLUMN_TESTS else (self.column,)
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The feed's own columns that the test speaks of."""
+        if self.test in MARKER_COLUMNS:
+            return ()
+        if self.test == "disagrees_in":
+            return (self.column, *self.value)
         return (self.column, str(self.value)) if self.test in TWO_COLUMN_TESTS else (self.column,)
 
 
@@ -83,6 +96,22 @@ def rule_from_yaml(item: Mapping[str, Any]) -> Rule:
     return Rule(id=item["name"], severity=Severity(item["severity"]), when=conditions, text=" ".join(item["description"].split()))
 
 
+def check_rule(rule: Rule, types: Mapping[str, pa.DataType]) -> None:
+    """Try a rule on one plain row of columns of these types. Raises: ValueError, when it could not be tried on any."""
+    for condition in rule.when:
+        if condition.test == "disagrees_in" and not isinstance(condition.value, tuple):
+            raise ValueError(f"rule '{rule.id}': `disagrees_in` needs a list of columns")
+        if unknown := sorted(set(condition.about) - set(types)):
+            raise ValueError(f"rule '{rule.id}' names the column {', '.join(unknown)}, which the contract does not have")
+    plain = {name: pa.array([PLAIN[kind]], kind) for name, kind in types.items()}
+    marks = {name: pa.array([False]) for name in rule.columns if name not in types}
+    references = {str(condition.value): pa.array([], pa.string()) for condition in rule.when if condition.test == "unknown_in"}
+    try:
+        broken_rows(rule, pa.table({**plain, **marks}), references)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(f"rule '{rule.id}' cannot be tried: {error}") from error
+
+
 def broken_rows(rule: Rule, frame: pa.Table, references: References) -> Mask:
     """Return which rows of `frame` break the rule: a boolean array of its length."""
     broken = np.ones(frame.num_rows, dtype=bool)
@@ -95,7 +124,7 @@ def _holds(condition: Condition, frame: pa.Table, references: References) -> Mas
     arrays = [flat(frame.column(name)) for name in condition.columns]
     if condition.test in TWO_COLUMN_TESTS:
         return mask_of(TWO_COLUMN_TESTS[condition.test](arrays[0], arrays[1]))
-    if condition.test in MARKER_COLUMNS or condition.test == "unreadable":
+    if condition.test in MARKER_COLUMNS or condition.test in ("unreadable", "disagrees_in"):
         return mask_of(arrays[0])
     value = references[str(condition.value)] if condition.test == "unknown_in" else condition.value
     if condition.test in NULL_TESTS:
@@ -158,4 +187,12 @@ TWO_COLUMN_TESTS: dict[str, Callable[[pa.Array, pa.Array], pa.Array]] = {
     "not_day_near": _not_day_near,
 }
 MARKER_COLUMNS = {"copy": ROW_COPY, "taken": KEY_TAKEN}
-TESTS = frozenset({*VALUE_TESTS, *NULL_TESTS, *TWO_COLUMN_TESTS, *MARKER_COLUMNS, "unreadable"})
+TESTS = frozenset({*VALUE_TESTS, *NULL_TESTS, *TWO_COLUMN_TESTS, *MARKER_COLUMNS, "unreadable", "disagrees_in"})
+PLAIN: Mapping[pa.DataType, Any] = {
+    pa.string(): "",
+    pa.float64(): 0.0,
+    pa.int64(): 0,
+    pa.bool_(): False,
+    pa.date32(): date(2000, 1, 1),
+    pa.timestamp("us", "UTC"): datetime(2000, 1, 1, tzinfo=UTC),
+}

@@ -12,7 +12,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import ValidationError
 from yaml import YAMLError
 
-from ingest.conditions import Condition, Rule, Severity, rule_from_yaml
+from ingest.conditions import Condition, Rule, Severity, check_rule, rule_from_yaml
 from ingest.errors import ConfigurationInvalid, FeedUnknown
 
 __all__ = ["CONTRACT_FOLDER", "Contract", "Field", "LogicalType", "contract_of", "read_contract", "shipped_contracts"]
@@ -118,14 +118,18 @@ def read_contract(path: Path) -> Contract:
 
 def _contract(document: Mapping[str, Any]) -> Contract:
     (table,) = document["schema"]
+    fields = tuple(_field(item) for item in table["properties"])
+    rules = _rules(table)
+    for rule in rules:
+        check_rule(rule, {item.name: item.type.arrow for item in fields})
     latency = next(item for item in document["slaProperties"] if item["property"] == "latency")
     return Contract(
         feed=table["name"],
         version=document["version"],
         purpose=document["description"]["purpose"],
         owner=f"{document['team']['name']}: {document['team']['members'][0]['role']}",
-        fields=tuple(_field(item) for item in table["properties"]),
-        rules=_rules(table),
+        fields=fields,
+        rules=rules,
         latency_days=float(latency["value"]),
         freshness_column=latency["element"].split(".")[1] if "element" in latency else None,
     )

@@ -35,8 +35,9 @@ _NARROWEST_CATEGORY = """
     || CASE WHEN category IS NULL THEN '' ELSE coalesce(' > ' || product_type, '') END
 """
 _SALES = "sales_lines WHERE business_date <= (SELECT as_of FROM bounds)"
+# the contract gives a basket one household and one store, so the smallest is the only one
 _BASKETS = f"""
-    SELECT basket_id, any_value(household_id) AS household_id, any_value(store_id) AS store_id, min(sold_at) AS sold_at,
+    SELECT basket_id, min(household_id) AS household_id, min(store_id) AS store_id, min(sold_at) AS sold_at,
            min(business_date) AS business_date, sum(net_sales) AS net_sales
     FROM {_SALES} GROUP BY basket_id
 """

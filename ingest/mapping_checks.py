@@ -2,15 +2,14 @@
 
 import codecs
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.conditions import KEY_TAKEN, ROW_COPY, UNREADABLE, Rule, broken_rows
+from ingest.conditions import Rule, check_rule
 from ingest.contract import Contract, LogicalType, contract_of
 from ingest.mapping import ColumnMapping, FeedMapping, FileFormat
 from ingest.mapping_words import TRANSFORM_WORDS
@@ -32,15 +31,6 @@ GIVES: Mapping[str, tuple[LogicalType, ...]] = {
     "matches": (LogicalType.BOOLEAN,),
 }
 """The types that a transformation can fill; one that is not named fills any."""
-
-PLAIN: Mapping[LogicalType, Any] = {
-    LogicalType.STRING: "",
-    LogicalType.NUMBER: 0.0,
-    LogicalType.INTEGER: 0,
-    LogicalType.BOOLEAN: False,
-    LogicalType.DATE: date(2000, 1, 1),
-    LogicalType.TIMESTAMP: datetime(2000, 1, 1, tzinfo=UTC),
-}
 
 
 def check_mapping(mapping: FeedMapping) -> None:
@@ -185,17 +175,9 @@ def _check_aggregation(mapping: FeedMapping, kinds: Mapping[str, LogicalType]) -
 
 
 def _check_rule(rule: Rule, contract: Contract) -> None:
-    """Try the rule on one plain row: what it names must be there, and what it compares must be comparable."""
-    fields = {item.name: pa.array([PLAIN[item.type]], item.type.arrow) for item in contract.fields}
-    marks = {name: np.zeros(1, dtype=bool) for name in (*(UNREADABLE + name for name in fields), ROW_COPY, KEY_TAKEN)}
-    if unknown := set(rule.columns) - set(fields) - set(marks):
-        raise ValueError(f"rule '{rule.id}' names the column {_listed(unknown)}, which the contract does not have")
     if any(condition.test == "unknown_in" for condition in rule.when):
         raise ValueError(f"rule '{rule.id}': which tables a column must be known in is for the contract to say, not `unknown_in`")
-    try:
-        broken_rows(rule, pa.table({**fields, **{name: pa.array(mark) for name, mark in marks.items()}}), {})
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError) as error:
-        raise ValueError(f"rule '{rule.id}' cannot be tried: {error}") from error
+    check_rule(rule, {item.name: item.type.arrow for item in contract.fields})
 
 
 def _listed(names: Any) -> str:

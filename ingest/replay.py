@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.aggregate import AGGREGATED_OFFSETS, aggregate_rows
+from ingest.agreement import about_groups, mark_disagreements
 from ingest.arrays import decoded, flat, mask_of
 from ingest.books import (
     DUPLICATE,
@@ -31,6 +32,7 @@ from ingest.books import (
     read_book,
 )
 from ingest.canonical import raw_rows_json
+from ingest.conditions import broken_rows
 from ingest.contract import LogicalType
 from ingest.errors import CorrectionInvalid, CorrectionUnknown, KeyNeeded
 from ingest.ledger import ledger_source, move_in_ledger
@@ -193,6 +195,7 @@ def _settle(
     feed = mapping.feed
     fresh = mark_rows(pa.concat_tables([*work.accepted_tables(), _nothing(mapping)]), mapping.contract, source)
     offsets = _spooled_offsets(work)
+    fresh, offsets, astray = _against_groups(mapping, lake, fresh, offsets)
     fresh, offsets, copies, taken = _against_table(mapping, lake.arrow(feed), fresh, offsets)
     rows_before = lake.version(feed).rows
     _add_rows(mapping, lake, fresh)
@@ -206,14 +209,14 @@ def _settle(
     }
     _file_copies(lake, held, copies)
     close_entries(lake, closed, corrected, run_id)
-    still = work.by_rule() | ({"key.taken": len(taken)} if taken else {})
+    still = Counter(work.by_rule()) + Counter(astray) + Counter({"key.taken": len(taken)})
     return ReplayReport(
         feed=feed,
         examined=len(held),
         restored=len(offsets),
         duplicates=len(copies),
         remaining=len(held) - len(offsets) - len(copies),
-        by_rule=still,
+        by_rule=dict(still),
         closed_by_rule=dict(Counter(held[offset]["rule_id"] for offset in (*offsets, *copies))),
         merged=len(offsets) - (table_rows - rows_before),
         table_rows=table_rows,
@@ -228,6 +231,23 @@ def _spooled_offsets(work: Screening) -> list[int]:
     offsets = [flat(table.column(OFFSET)).to_numpy() for table in work.spool.tables()]
     together = np.concatenate([np.empty(0, dtype=np.int64), *offsets])
     return [int(offset) for offset in together[~np.isin(together, work.removed)]]
+
+
+def _against_groups(
+    mapping: FeedMapping, lake: Lake, fresh: pa.Table, offsets: list[int]
+) -> tuple[pa.Table, list[int], list[str]]:
+    """Set apart rows that disagree with the rows of their group in the table; returns the rules that they break."""
+    rules = [rule for rule in feed_rules(mapping) if about_groups(rule)]
+    table = lake.arrow(mapping.feed).cast(fresh.schema)
+    broken: list[str] = []
+    for rule in rules:
+        group = next(condition.column for condition in rule.when if condition.test == "disagrees_in")
+        held = table.filter(pc.is_in(table[group], value_set=fresh[group].combine_chunks()))
+        marked = mark_disagreements(pa.concat_tables([held, fresh]), [rule])
+        astray = broken_rows(rule, marked, {})[held.num_rows :]
+        broken += [rule.id] * int(astray.sum())
+        fresh, offsets = fresh.filter(pa.array(~astray)), np.array(offsets, dtype=np.int64)[~astray].tolist()
+    return fresh, offsets, broken
 
 
 def _against_table(

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.aggregate import AGGREGATED_OFFSETS, aggregate_rows
+from ingest.agreement import about_groups, mark_disagreements, suspect_rows
 from ingest.arrays import decoded, flat
 from ingest.books import Refusal
 from ingest.canonical import canonicalise, raw_line_json, raw_rows_json
@@ -70,12 +71,14 @@ class Screening:
 def screen(read: ReadAgain, work: Screening, stage: Stage) -> None:
     """Judge all rows that `read` yields; afterwards `work` holds what became of each. Raises: FileFault."""
     hashes: list[Hashes] = []
-    row_rules = [rule for rule in work.rules if not about_keys(rule)]
+    row_rules = [rule for rule in work.rules if not about_keys(rule) and not about_groups(rule)]
     for raw in read():
         accepted = _screen_batch(raw, row_rules, work)
         hashes.append(key_hashes(accepted, work.contract.key))
         work.spool.write(accepted)
         stage.advance(raw.rows_in)
+    if _screen_groups(read, work):
+        hashes = [key_hashes(table, work.contract.key) for table in work.spool.tables()]
     if work.mapping.aggregation:
         hashes = [_aggregate(work)]
     _screen_keys(read, repeated(hashes), work)
@@ -116,6 +119,20 @@ def _refusals(raw: RawBatch, rejections: Sequence[Rejection], work: Screening) -
         )
         for rejection, row in zip(rejections, rows, strict=True)
     ]
+
+
+def _screen_groups(read: ReadAgain, work: Screening) -> bool:
+    """Refuse rows that disagree with the first row of their group. Returns whether there were any."""
+    rules = [rule for rule in work.rules if about_groups(rule)]
+    rows = suspect_rows(work.spool.tables, rules) if rules else None
+    if rows is None:
+        return False
+    judgement = judge(mark_disagreements(rows, rules), rules, work.references)
+    offsets = rows.column(OFFSET).to_numpy()
+    lost = {int(offsets[rejection.row]): (rejection, work.rejected) for rejection in judgement.rejected}
+    _refuse_repeats(read, lost, work)
+    work.spool.drop(np.array(sorted(lost), dtype=np.int64))
+    return bool(lost)
 
 
 def _aggregate(work: Screening) -> Hashes:

@@ -6,7 +6,11 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
+
+from ingest.arrays import flat
+from ingest.sources.batches import Offsets
 
 __all__ = ["OFFSET", "Spool"]
 
@@ -52,6 +56,17 @@ class Spool:
         self._close()
         self._path.unlink(missing_ok=True)
         self.rows = 0
+
+    def drop(self, offsets: Offsets) -> None:
+        """Forget the rows with these offsets."""
+        self._close()
+        old = self._path.rename(self._path.with_suffix(".old"))
+        self.rows = 0
+        with pa.ipc.open_stream(str(old)) as reader:
+            for batch in reader:
+                table = pa.Table.from_batches([batch])
+                self.write(table.filter(pa.array(~np.isin(flat(table.column(OFFSET)).to_numpy(), offsets))))
+        old.unlink()
 
     def _close(self) -> None:
         if self._writer is not None:

@@ -19,7 +19,7 @@ from lake.ports import Lake
 __all__ = ["simulate_session_events"]
 
 _BASKETS = """
-    SELECT basket_id, any_value(household_id) AS household_id, any_value(store_id) AS store_id, min(sold_at) AS sold_at,
+    SELECT basket_id, min(household_id) AS household_id, min(store_id) AS store_id, min(sold_at) AS sold_at,
            min(business_date) AS business_date
     FROM sales_lines WHERE merchandise AND quantity > 0 AND product_id IN (SELECT product_id FROM products)
     GROUP BY basket_id ORDER BY basket_id

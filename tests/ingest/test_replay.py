@@ -117,3 +117,28 @@ def test_a_correction_follows_its_row_into_the_next_delivery(shop, lake, tmp_pat
     (shop.folder / "till.csv").write_text("\n".join(other) + "\n")
     ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_4")
     assert {row["basket_id"] for row in rows(lake, "sales_lines")} == {"r1", "r2", "r6"}
+
+
+def test_a_basket_has_one_household_and_one_store(shop, lake, tmp_path: Path) -> None:
+    """The first line tells; a line that says otherwise is refused also when it is tried again."""
+    lines = [TILL[0], *(f"r1,{article},{card},{shop_id},2024-04-02 10:00:00,1,2.00,0" for article, card, shop_id in (
+        ("a1", "CARD-777001", "s1"), ("a2", "CARD-777002", "s1"), ("a2", "CARD-777001", "s2"), ("a2", "CARD-777001", "s1"),
+    ))]  # fmt: skip
+    lines += ["r2,a1,CARD-777002,s2,2024-04-02 11:00:00,1,2.00,0"]
+    (shop.folder / "till.csv").write_text("\n".join(lines) + "\n")
+    report = ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1").feed("sales_lines")
+    assert (report.rows_in, report.accepted, report.quarantined) == (5, 3, 2)
+    assert report.by_rule == {"basket_id.one_visit": 2}
+    assert {row["source_offset"] for row in rows(lake, "quarantine")} == {1, 2}
+    sold = rows(lake, "sales_lines")
+    assert [(row["basket_id"], row["product_id"], row["store_id"]) for row in sold] == [
+        ("r1", "a1", "s1"), ("r1", "a2", "s1"), ("r2", "a1", "s2"),
+    ]  # fmt: skip
+    before = lake.version("sales_lines")
+    again = replay("sales_lines", lake, source=shop, run_id="run_2")
+    assert (again.examined, again.restored, again.by_rule) == (2, 0, {"basket_id.one_visit": 2})
+    assert lake.version("sales_lines") == before
+    corrections = tmp_path / "corrected.csv"
+    corrections.write_text(TILL[0] + ",source_offset\nr3,a2,CARD-777001,s2,2024-04-02 10:00:00,1,2.00,0,2\n")
+    put_right = replay("sales_lines", lake, source=shop, run_id="run_3", corrections=corrections, pseudonym_key=KEY)
+    assert (put_right.restored, put_right.by_rule) == (1, {"basket_id.one_visit": 1})
