@@ -2,8 +2,8 @@
 
 All systems rank the candidates of one event from facts up to its last sale. `shelfgraph` is the function that derives the
 served edges, as of that day; graph closeness is left out of it here, because the graph of that day is not kept
-(`derive_relations` with no engine gives the same). `repertoire_available` is that definition written a second way: without
-product types, and without the evidence that an edge needs.
+(`derive_relations` with no engine gives the same). `repertoire_available` is its simplest part written a second way: no
+product types, no look at the trips on which both were taken, and no evidence that an edge needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -161,7 +161,7 @@ def _notes(events: Sequence[Delisting], figures: Mapping[str, np.ndarray]) -> li
     return [
         f"{len(events)} delistings in {categories} categories; nothing is fitted here, so `folds` is every event once.",
         f"The ranking that is served, here without closeness in the graph ({ours:.3f}), {verdict} {best} ({floors[best]:.3f}).",
-        "`folds` holds every event, `test` those after week 35.",
+        "`folds` holds every event, `test` those after week 35; the ranking's few constants were chosen on the events before.",
         "Raw gain after a delisting is mostly habit and availability: this task does not measure causal substitution.",
     ]
 

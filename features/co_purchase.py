@@ -21,6 +21,7 @@ __all__ = [
     "household_purchases",
     "merchandise_lines",
     "product_support",
+    "recent_trips",
     "supported_lines",
     "trips",
 ]
@@ -108,6 +109,20 @@ def household_purchases(lake: Lake, as_of: date, need: Support) -> ir.Table:
         last_day=aged.business_date.max(),
     )
     return counted.order_by("position", "household_id")
+
+
+def recent_trips(lake: Lake, as_of: date, need: Support) -> ir.Table:
+    """Return the baskets of the last 13 weeks with supported products of known category, one row per product and basket.
+
+    Columns: position, category, basket_id, and buyer_baskets, in how many baskets so far the household took the product.
+    """
+    support = product_support(lake, as_of, need)
+    known = support.filter(support.category.notnull()).select("product_id", "position", "category")
+    lines = merchandise_lines(lake, as_of).inner_join(known, "product_id")
+    once = lines.group_by("household_id", "category", "position", "basket_id").aggregate(day=lines.business_date.min())
+    counted = once.mutate(buyer_baskets=once.count().over(group_by=[once.household_id, once.position]))
+    recent = counted.filter(ibis.literal(as_of).delta(counted.day, unit="day") < LONG_WEEKS * 7)
+    return recent.select("position", "category", "basket_id", "buyer_baskets").order_by("position", "basket_id")
 
 
 def _support_counts(lines: ir.Table) -> ir.Table:

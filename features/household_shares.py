@@ -3,6 +3,9 @@
 A buyer took the product in at least 2 baskets so far. A household gives another product 0.5 ** (days since its latest
 purchase / 28), nothing when that is 13 weeks ago or longer. Columns of the matrices are a household within a category, so
 that no pair crosses a category.
+
+What is taken in place of a product is not taken with it: `HouseholdShares.apart` sets household-level co-consumption against
+co-occurrence in baskets.
 """
 
 from dataclasses import dataclass
@@ -44,7 +47,8 @@ class HouseholdShares:
     `bought` has a one per product and buyer, `given` what each household gives to each product. `baskets`, `first_day` and
     `last_day` belong to the entries of `given`: the household's baskets of the last 13 weeks. `popularity` counts all of
     these baskets, `category_popularity` those of the product's whole category. `availability` is the part of its 13-week
-    rate at which a product still sold in the last 2 weeks: 0 (gone from the shelf) to 1.
+    rate at which a product still sold in the last 2 weeks: 0 (gone from the shelf) to 1. `trips` has a one per product and
+    basket of the last 13 weeks, `buyer_trips` those of the product's buyers; columns are a basket within a category.
     """
 
     bought: sparse.csr_array
@@ -55,6 +59,8 @@ class HouseholdShares:
     popularity: np.ndarray
     category_popularity: np.ndarray
     availability: np.ndarray
+    trips: sparse.csr_array
+    buyer_trips: sparse.csr_array
 
     @property
     def buyers(self) -> np.ndarray:
@@ -66,6 +72,16 @@ class HouseholdShares:
         sums = (self.bought @ self.given.T).tocoo()
         other = sums.row != sums.col
         return sparse.coo_array((sums.data[other], (sums.row[other], sums.col[other])), shape=sums.shape)
+
+    def apart(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return how far buyers of the first product take the second on other trips than the first: 0 (exclusive) to 1.
+
+        It is the share of their baskets with the second, in 13 weeks, that did not hold the first, as if one more had not.
+        """
+        taken = sparse.csr_array((self.baskets.astype(np.int64), self.given.indices, self.given.indptr), shape=self.given.shape)
+        baskets = _at((self.bought.astype(np.int64) @ taken.T).tocsr(), first, second)
+        together = _at((self.buyer_trips @ self.trips.T).tocsr(), first, second)
+        return np.asarray((baskets - together + 1) / (baskets + 1))
 
     def details(self, first: np.ndarray, second: np.ndarray) -> PairDetails:
         """Return the details of pairs that `totals` names."""
@@ -85,11 +101,12 @@ class HouseholdShares:
         return squares, baskets.astype(np.int64), np.bincount(pair, minlength=first.size), first_day, last_day
 
 
-def household_shares(purchases: pa.Table, products: int, as_of: date) -> HouseholdShares:
+def household_shares(purchases: pa.Table, trips: pa.Table, products: int, as_of: date) -> HouseholdShares:
     """Return what households took, as known at the end of `as_of`.
 
     Args:
         purchases: as `features.co_purchase.household_purchases` gives them, with its order.
+        trips: as `features.co_purchase.recent_trips` gives them.
         products: how many positions there are.
         as_of: the day from which purchases are counted back.
     """
@@ -108,17 +125,44 @@ def household_shares(purchases: pa.Table, products: int, as_of: date) -> Househo
     availability = np.minimum(of_late / np.where(usual > 0, usual, 1.0), 1.0)
     whole = np.zeros(products)
     whole[position] = np.bincount(category, recent)[category] if category.size else 0.0
-    return HouseholdShares(bought, given, recent[late], first_day, last_day, popularity, whole, availability)
+    together = _trips(trips, products)
+    return HouseholdShares(bought, given, recent[late], first_day, last_day, popularity, whole, availability, *together)
+
+
+def _trips(trips: pa.Table, products: int) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Return in which baskets each product was, and in which of its buyers' ones."""
+    basket, category = (
+        pc.dictionary_encode(trips[name].combine_chunks()).indices.to_numpy().astype(np.int64)
+        for name in ("basket_id", "category")
+    )
+    column = np.unique(category * (basket.max(initial=0) + 1) + basket, return_inverse=True)[1]
+    position, ones = trips["position"].to_numpy(), np.ones(trips.num_rows, dtype=np.int64)
+    often = trips["buyer_baskets"].to_numpy() >= BASKETS_OF_A_BUYER
+    shape = (products, int(column.max(initial=-1)) + 1)
+    return _rows(ones, position, column, shape), _rows(ones[often], position[often], column[often], shape)
+
+
+def _at(matrix: sparse.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Return the entries at (row, column), 0 where there is none."""
+    matrix.sort_indices()
+    width = np.int64(matrix.shape[1])
+    keys = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
+    if keys.size == 0:
+        return np.zeros(row.size, dtype=matrix.dtype)
+    wanted = row * width + column
+    place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+    return np.where(keys[place] == wanted, matrix.data[place], 0)
 
 
 def _places(purchases: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the position, the number of the household within the category, and the category of each row."""
-    household, category = (
-        pc.dictionary_encode(purchases[name].combine_chunks()).indices.to_numpy().astype(np.int64)
-        for name in ("household_id", "category")
-    )
+    household, category = (_codes(purchases[name]) for name in ("household_id", "category"))
     cell = np.unique(category * (household.max(initial=0) + 1) + household, return_inverse=True)[1]
     return purchases["position"].to_numpy(), np.asarray(cell), category
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(pc.dictionary_encode(column.combine_chunks()).indices.to_numpy().astype(np.int64))
 
 
 def _rows(data: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:

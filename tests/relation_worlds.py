@@ -102,3 +102,13 @@ def shares_by_hand(
         )
         for pair, found in met.items()
     }
+
+
+def apart_by_hand(trips: list[Trip], missing: str, taken: str, last: int) -> float:
+    """Walk through the buyers of `missing`: the part of their late trips with `taken` that did not hold it, one more assumed."""
+    known = [trip for trip in trips if trip[0] <= last]
+    times = defaultdict(int)
+    for _, household, products in known:
+        times[household] += missing in products
+    late = [products for day, household, products in known if day > last - 91 and times[household] >= 2 and taken in products]
+    return (sum(missing not in products for products in late) + 1) / (len(late) + 1)

@@ -20,7 +20,7 @@ from lake.ports import Lake
 
 __all__ = ["MODEL_VERSION", "Limits", "derive_relations", "substitute_ranking"]
 
-MODEL_VERSION = "relations-2"
+MODEL_VERSION = "relations-3"
 
 
 class _Said(TypedDict):
@@ -40,12 +40,15 @@ SAID: Mapping[str, _Said] = {
 class Limits:
     """How much evidence a relation needs, and how many edges a product keeps.
 
-    Products need `seen_baskets` and `seen_households` to be looked at, and `minimum_baskets` and `minimum_households` to have
-    pairs: shares of households are drawn to popularity and bear thinner products than ratios of counts do.
+    Products need `seen_baskets` and `seen_households` to be looked at, `replaced_baskets` and `replaced_households` to have
+    substitutes, and `minimum_baskets` and `minimum_households` to have pairs: shares of households are drawn to popularity
+    and bear thinner products than ratios of counts do.
     """
 
-    seen_baskets: int = 8
-    seen_households: int = 4
+    seen_baskets: int = 3
+    seen_households: int = 2
+    replaced_baskets: int = 8
+    replaced_households: int = 4
     minimum_baskets: int = 20
     minimum_households: int = 10
     minimum_together: int = 8
@@ -53,6 +56,11 @@ class Limits:
     bought_with_per_product: int = 12
     substitutes_per_product: int = 12
     complements_per_product: int = 12
+
+    @property
+    def replaced(self) -> tuple[int, int]:
+        """What a product needs to have substitutes."""
+        return self.replaced_baskets, self.replaced_households
 
     def support(self, categories: tuple[str, ...] | None = None) -> Support:
         """Return what a product needs to be looked at."""
@@ -101,7 +109,9 @@ def _candidates(observed: Observed, closeness: Closeness, limits: Limits) -> dic
     met_near = closeness.of(met["first"].to_numpy(), met["second"].to_numpy())
     return {
         "isBoughtWith": bought_with.bought_with(observed, met, per_product=limits.bought_with_per_product),
-        "isSubstituteFor": substitutes.substitutes(observed.repertoire, closeness, per_product=limits.substitutes_per_product),
+        "isSubstituteFor": substitutes.substitutes(
+            observed.repertoire, closeness, per_product=limits.substitutes_per_product, least=limits.replaced
+        ),
         "isComplementTo": complements.complements(observed, met, met_near, per_product=limits.complements_per_product),
     }
 
@@ -128,7 +138,7 @@ def substitute_ranking(lake: Lake, *, as_of: date, categories: tuple[str, ...], 
     allowed = limits or Limits()
     repertoire = observe_repertoire(lake, as_of, allowed.support(categories))
     nothing = no_closeness(repertoire.products.num_rows)
-    ranked = substitutes.substitutes(repertoire, nothing, per_product=allowed.substitutes_per_product)
+    ranked = substitutes.substitutes(repertoire, nothing, per_product=allowed.substitutes_per_product, least=allowed.replaced)
     ids = repertoire.products["product_id"].combine_chunks()
     ends = ids.take(pa.array(ranked.source)), ids.take(pa.array(ranked.target))
     return pa.table([*ends, pa.array(ranked.estimate.value)], names=["source", "target", "strength"])

@@ -13,6 +13,7 @@ from features.co_purchase import (
     Support,
     household_purchases,
     product_support,
+    recent_trips,
     supported_lines,
     trips,
 )
@@ -33,6 +34,12 @@ class Repertoire:
     def type_codes(self) -> np.ndarray:
         """The product type of each product as a number, -1 where unknown."""
         return _codes(self.products["product_type"])
+
+    def supported(self, baskets: int, households: int) -> np.ndarray:
+        """Return which products have at least so many baskets and households."""
+        return np.asarray(
+            (self.products["baskets"].to_numpy() >= baskets) & (self.products["households"].to_numpy() >= households)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +103,8 @@ def observe_repertoire(lake: Lake, as_of: date, need: Support) -> Repertoire:
     """Read what substitutes need from the lake. Nothing dated after `as_of` is counted. Raises: TableMissing."""
     products = lake.to_arrow(product_support(lake, as_of, need))
     purchases = lake.to_arrow(household_purchases(lake, as_of, need))
-    return Repertoire(products, household_shares(purchases, products.num_rows, as_of))
+    on_trips = lake.to_arrow(recent_trips(lake, as_of, need))
+    return Repertoire(products, household_shares(purchases, on_trips, products.num_rows, as_of))
 
 
 def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_array:

@@ -12,7 +12,8 @@ __all__ = ["UNIT", "substitutes"]
 
 UNIT = "repertoire_share"
 """What a buyer of the missing product gives to the replacement: 1 for a purchase today, half for one 4 weeks ago; in the
-mean over buyers, times the part of its usual rate at which the replacement still sells, three quarters for another type."""
+mean over buyers, times the part of its usual rate at which the replacement still sells, times the part of the buyers' baskets
+with it that did not hold the missing product, three quarters for another type."""
 
 OTHER_TYPE = 0.75
 """A replacement of another product type than the missing one, or of none known, counts three quarters."""
@@ -21,7 +22,7 @@ PRIOR_BUYERS = 5.0
 LARGEST_PRIOR = 0.5
 
 
-def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: int) -> Candidates:
+def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: int, least: tuple[int, int]) -> Candidates:
     """Return the strongest replacements (source) of each product (target), by the share its buyers give them.
 
     Candidates are products of the category that a buyer of the target took in the last 13 weeks and that sold in the last 2;
@@ -31,28 +32,28 @@ def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: in
     graph weighs that popularity by 1 to 2: it orders replacements of products with few buyers, and can hardly move the
     others.
 
-    But for types this is the simple baseline that no richer score of ours has beaten where it was measured (`bench
-    switching`): most of what former buyers take next is what they took before, of what is on the shelf. The served edges stay
-    a little below that baseline there, since each needs a buyer's purchase and products with enough sales. Types cost hardly
-    anything, and keep apart what a household has beside the target from what it takes in place of it. The strength is no
-    diversion ratio: nobody was kept from buying the target. The interval is that of the mean over households; it leaves
-    out doubt about the prior and about availability.
+    On `bench switching` the trips and the types each add to what the shares and the shelf foresee. The strength is no
+    diversion ratio: nobody was kept from buying the target. The interval is that of the mean over households; it leaves out
+    doubt about the prior, about availability and about trips.
 
     Args:
         repertoire: the facts.
         closeness: how alike products are in the graph.
         per_product: how many replacements a product keeps.
+        least: baskets and households that a product needs for replacements to be named; replacements may have fewer.
     """
     shares = repertoire.shares
     totals = shares.totals()
-    missing, taken = totals.row.astype(np.int64), totals.col.astype(np.int64)
-    weight = shares.availability[taken] * _alike(repertoire.type_codes, missing, taken)
+    asked = np.flatnonzero(repertoire.supported(*least)[totals.row])
+    missing, taken, total = totals.row[asked].astype(np.int64), totals.col[asked].astype(np.int64), totals.data[asked]
+    alike = _alike(repertoire.type_codes, missing, taken)
+    weight = shares.availability[taken] * alike * shares.apart(missing, taken)
     prior = _prior(shares, missing, taken, closeness)
-    strength = (totals.data + prior) / (shares.buyers[missing] + PRIOR_BUYERS) * weight
+    strength = (total + prior) / (shares.buyers[missing] + PRIOR_BUYERS) * weight
     kept = np.flatnonzero(best_of_target(taken, missing, strength, per_product) & (strength > 0))
     missing, taken = missing[kept], taken[kept]
     seen = shares.details(missing, taken)
-    given = totals.data[kept] + prior[kept], seen.squares + prior[kept], shares.buyers[missing] + PRIOR_BUYERS
+    given = total[kept] + prior[kept], seen.squares + prior[kept], shares.buyers[missing] + PRIOR_BUYERS
     estimate = mean_share(*given).times(weight[kept])
     return Candidates(taken, missing, estimate, seen.baskets, seen.households, seen.first_day, seen.last_day)
 

@@ -12,11 +12,12 @@ from features.co_purchase import (
     Support,
     household_purchases,
     product_support,
+    recent_trips,
     supported_lines,
     trips,
 )
 from features.household_shares import household_shares
-from tests.relation_worlds import FIRST_DAY, line_rows, pairs_by_hand, shares_by_hand, write_world
+from tests.relation_worlds import FIRST_DAY, apart_by_hand, line_rows, pairs_by_hand, shares_by_hand, write_world
 
 ANY = Support(baskets=1, households=1)
 CATALOGUE = {f"p{n}": (f"c{n % 3}" if n < 11 else None, f"t{n}") for n in range(12)}
@@ -63,13 +64,18 @@ def test_pairs_equal_counting_by_hand(tmp_path, seed):
     assert len(found) > 30
 
 
+def shares_of(lake, as_of, products):
+    purchases, late = (lake.to_arrow(read(lake, as_of, ANY)) for read in (household_purchases, recent_trips))
+    return household_shares(purchases, late, products, as_of)
+
+
 @pytest.mark.parametrize("last", [59, 110])
 def test_shares_equal_walking_through_each_household(tmp_path, last):
     planned = random_trips(4)
     lake = write_world(tmp_path, line_rows(planned), CATALOGUE)
     as_of = FIRST_DAY + timedelta(days=last)
     ids = lake.to_arrow(product_support(lake, as_of, ANY))["product_id"].to_pylist()
-    shares = household_shares(lake.to_arrow(household_purchases(lake, as_of, ANY)), len(ids), as_of)
+    shares = shares_of(lake, as_of, len(ids))
     totals = shares.totals()
     seen = shares.details(totals.row, totals.col)
     days = ([date(1970, 1, 1) + timedelta(days=int(day)) for day in column] for column in (seen.first_day, seen.last_day))
@@ -80,6 +86,9 @@ def test_shares_equal_walking_through_each_household(tmp_path, last):
     assert found.keys() == expected.keys()
     assert all(found[pair][2:] == expected[pair][2:] for pair in found)
     np.testing.assert_allclose([found[pair][:2] for pair in found], [expected[pair][:2] for pair in found])
+    apart = shares.apart(totals.row.astype(np.int64), totals.col.astype(np.int64))
+    np.testing.assert_allclose(apart, [apart_by_hand(planned, *pair, last) for pair in pairs])
+    assert len(set(apart.tolist())) > 5
     assert len(found) > 20
 
 
@@ -88,13 +97,11 @@ def test_popularity_and_availability_end_with_the_day(tmp_path):
     fading = [(day, "g", ("b",)) for day in (*range(10, 84), 90)]
     lake = write_world(tmp_path, line_rows(weekly + fading), {"a": ("c", "t"), "b": ("c", "t")})
     as_of = FIRST_DAY + timedelta(days=98)
-    shares = household_shares(lake.to_arrow(household_purchases(lake, as_of, ANY)), 2, as_of)
+    shares = shares_of(lake, as_of, 2)
     assert shares.popularity.tolist() == [13, 75]
     assert shares.category_popularity.tolist() == [88, 88]
     assert shares.availability.tolist() == [1.0, pytest.approx((1 / 2) / (75 / 13))]
-    gone = household_shares(
-        lake.to_arrow(household_purchases(lake, as_of + timedelta(days=20), ANY)), 2, as_of + timedelta(days=20)
-    )
+    gone = shares_of(lake, as_of + timedelta(days=20), 2)
     assert gone.availability.tolist() == [0.0, 0.0]
 
 

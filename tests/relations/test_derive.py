@@ -1,5 +1,6 @@
 """Relations of worlds whose truth is planted, and what may never change them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,12 +16,12 @@ from decisions.relations.observed import observe_repertoire
 from decisions.relations.substitutes import OTHER_TYPE, PRIOR_BUYERS, substitutes
 from kit.ids import stable_id
 from tests.planted_future import plant_future
-from tests.relation_worlds import FIRST_DAY, line_rows, shares_by_hand, write_world
+from tests.relation_worlds import FIRST_DAY, apart_by_hand, line_rows, shares_by_hand, write_world
 from tests.tiny_retailer import AS_OF as TODAY
 from tests.tiny_retailer import append_lines, build_tiny_lake, future_lines
 
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SMALL = Limits(5, 2, minimum_baskets=5, minimum_households=2, minimum_together=5, minimum_households_together=2)
+SMALL = Limits(5, 2, 5, 2, minimum_baskets=5, minimum_households=2, minimum_together=5, minimum_households_together=2)
 CATALOGUE = {
     "cola_a": ("DRINKS", "COLA"),
     "cola_b": ("DRINKS", "COLA"),
@@ -103,10 +104,32 @@ def test_a_substitutes_strength_is_the_buyers_share_drawn_to_popularity(relation
     variance = ((squares + prior) / households - mean**2) / households
     size = mean * (1 - mean) / variance
     found = edge(relations["isSubstituteFor"], "cola_b", "cola_a")
-    assert found["strength"] == pytest.approx(mean * available, rel=1e-8)
-    assert found["low"] == pytest.approx(stats.beta.ppf(0.05, mean * size, (1 - mean) * size) * available, rel=1e-8)
-    assert found["high"] == pytest.approx(stats.beta.ppf(0.95, mean * size, (1 - mean) * size) * available, rel=1e-8)
+    weight = available * apart_by_hand(planted_trips(), "cola_a", "cola_b", LAST_DAY)
+    assert found["strength"] == pytest.approx(mean * weight, rel=1e-8)
+    assert found["low"] == pytest.approx(stats.beta.ppf(0.05, mean * size, (1 - mean) * size) * weight, rel=1e-8)
+    assert found["high"] == pytest.approx(stats.beta.ppf(0.95, mean * size, (1 - mean) * size) * weight, rel=1e-8)
     assert found["unit"] == "repertoire_share"
+
+
+def test_what_lies_in_the_same_basket_replaces_less(tmp_path, relations):
+    with_cola_b = [
+        (day, name, (*set(products) | {"cola_b"},) if "cola_a" in products else products)
+        for day, name, products in planted_trips()
+    ]
+    together = derived(write_world(tmp_path, line_rows(with_cola_b), CATALOGUE))["isSubstituteFor"]
+    assert apart_by_hand(with_cola_b, "cola_a", "cola_b", LAST_DAY) < 0.6
+    assert apart_by_hand(planted_trips(), "cola_a", "cola_b", LAST_DAY) == 1.0
+    assert edge(together, "cola_b", "cola_a")["strength"] < edge(relations["isSubstituteFor"], "cola_b", "cola_a")["strength"]
+    # trips without cola_a are as they were
+    assert edge(together, "lemonade", "cola_a") is not None
+
+
+def test_replacements_may_be_rarer_than_what_they_replace(world):
+    none = derived(world, limits=replace(SMALL, replaced_baskets=30))["isSubstituteFor"]
+    sold = {name: sum(name in products for _, _, products in planted_trips()) for name in ("cola_a", "cola_b", "lemonade")}
+    assert set(none["target"].to_pylist()) == {name for name, baskets in sold.items() if baskets >= 30}
+    assert "lemonade" in none["source"].to_pylist()
+    assert sold["lemonade"] < 30
 
 
 def test_another_type_counts_less(tmp_path, relations):
@@ -125,7 +148,7 @@ def test_closeness_orders_what_few_buyers_leave_open(world):
     plain, moved = (
         {
             (found.target[at], found.source[at]): found.estimate.value[at]
-            for found in [substitutes(repertoire, closeness, per_product=9)]
+            for found in [substitutes(repertoire, closeness, per_product=9, least=SMALL.replaced)]
             for at in range(found.source.size)
         }
         for closeness in (no_closeness(len(position)), near)
