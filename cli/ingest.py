@@ -7,7 +7,7 @@ import typer
 
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
-from ingest import IngestReport, contract_of, freshness, shipped_sources
+from ingest import FeedReport, IngestReport, contract_of, freshness, shipped_sources
 from pipeline.build import last_full_day
 
 __all__ = ["app", "show_report"]
@@ -124,11 +124,20 @@ def contract(feed: Annotated[str, typer.Argument(help="A feed, such as sales_lin
 
 
 def show_report(report: IngestReport) -> None:
-    """Print one line per feed and the sum."""
+    """Print one line per feed, and one per rule that rows broke, kept rows included."""
     rows = [
         (f.feed, f.rows_in, f.accepted, f.quarantined, f.duplicates, "unchanged" if f.unchanged else "written", f.seconds)
         for f in report.feeds
     ]
     show_table(f"Ingest of {report.source}", ("feed", "rows in", "accepted", "quarantined", "duplicates", "table", "s"), rows)
+    rules = [(f.feed, rule, count, fate) for f in report.feeds for fate, rule, count in _by_rule(f)]
+    if rules:
+        show_table("Rows that broke a rule", ("feed", "rule", "rows", "what became of them"), rules)
     if report.quarantined:
         console.print(f"{report.quarantined:,} rows in quarantine: `shelfgraph ingest quarantine` shows why.")
+
+
+def _by_rule(feed: FeedReport) -> list[tuple[str, str, int]]:
+    """(what became of the rows, rule, rows): first the rules that refused rows, then those that only counted them."""
+    refused = [("refused", rule, count) for rule, count in sorted(feed.by_rule.items())]
+    return refused + [("kept and counted", rule, count) for rule, count in sorted(feed.flagged.items())]

@@ -28,6 +28,29 @@ EXPECTED = {
     "coupon_products": "SELECT count(*) FROM (SELECT DISTINCT * FROM coupons SEMI JOIN products USING (product_id))",
     "coupon_redemptions": "SELECT count(*) FROM coupon_redemptions",
 }
+FLAGGED = {
+    ("sales_lines", "week.partial"): """
+        SELECT count(*) FROM transactions SEMI JOIN products USING (product_id) WHERE week IN (1, 53)
+    """,
+    ("sales_lines", "quantity.zero"): """
+        SELECT count(*) FROM transactions SEMI JOIN products USING (product_id) WHERE quantity = 0
+    """,
+    ("sales_lines", "quantity.measure"): """
+        SELECT count(*) FROM transactions JOIN products USING (product_id)
+        WHERE quantity > 100 AND department IN ('FUEL', 'COUPON', 'MISCELLANEOUS')
+    """,
+    ("products", "names.missing"): "SELECT count(*) FROM products WHERE product_category IS NULL AND product_type IS NULL",
+}
+"""Rows that are kept in spite of a rule, counted by plain SQL."""
+BASKETS_OF_SEVERAL = """
+    SELECT count(*) FROM (
+        SELECT basket_id FROM transactions GROUP BY 1 HAVING count(DISTINCT household_id) > 1 OR count(DISTINCT store_id) > 1
+    )
+"""
+LONG_STORE_NUMBERS = """
+    SELECT count(*) FROM (SELECT store_id FROM transactions UNION SELECT store_id FROM promotions)
+    WHERE length(store_id::VARCHAR) = 5
+"""
 SUMS = "SELECT sum(sales_value), sum(quantity) FROM transactions SEMI JOIN products USING (product_id)"
 
 
@@ -50,6 +73,12 @@ def test_the_demo_data_is_all_there(tmp_path, files):
         "sales_lines": {"product_id.reference": 4836},
         "coupon_products": {"product_id.reference": 16, "row.copy": 4872},
     }
+    flagged = {(feed.feed, rule): count for feed in report.feeds for rule, count in feed.flagged.items()}
+    assert flagged == {rule: files.execute(query).fetchone()[0] for rule, query in FLAGGED.items()}
+    assert all(flagged.values())
+    assert files.execute(BASKETS_OF_SEVERAL).fetchone()[0] == 0
+    long_numbers = [store for store in lake.arrow("stores").column("store_id").to_pylist() if len(store) == 5]
+    assert len(long_numbers) == files.execute(LONG_STORE_NUMBERS).fetchone()[0] > 0
     sales_value, quantity = files.execute(SUMS).fetchone()
     table = lake.arrow("sales_lines", ("net_sales", "quantity")).to_pydict()
     assert sum(table["net_sales"]) == pytest.approx(float(sales_value), rel=1e-9)

@@ -245,6 +245,25 @@ def test_strict_tells_of_quarantined_rows_by_the_exit_code(shop: Shop) -> None:
     assert shop.take("campaigns", whole("campaigns"))[:3] == (20, 20, 0)
 
 
+def test_rows_kept_in_spite_of_a_rule_are_shown(shop: Shop) -> None:
+    """A line of quantity 0 is kept and counted, and so is one of the year's first, partial week."""
+    table = with_cells("sales_lines", "quantity", (0, 1), "0")
+    weeks = pa.array([1] * 3 + [10] * 17)
+    times = pa.array([1_483_228_800_000_000_000] * 3 + [DAY] * 17, pa.timestamp("ns"))
+    for name, values in (("week", weeks), ("transaction_timestamp", times)):
+        table = table.set_column(table.column_names.index(name), name, values)
+    file = shop.folder / "damaged" / "flagged.parquet"
+    pq.write_table(table, file)
+    code, printed, _ = shop.run("--feed", "sales_lines", "--path", str(file))
+    assert code == 0
+    shown = [line.split("│")[1:-1] for line in printed.splitlines() if "kept and counted" in line]
+    assert [tuple(cell.strip() for cell in line) for line in shown] == [
+        ("sales_lines", "quantity.zero", "2", "kept and counted"),
+        ("sales_lines", "week.partial", "3", "kept and counted"),
+    ]
+    assert shop.take("sales_lines", whole("sales_lines")) == (20, 20, 0, 0, [])
+
+
 def test_an_unknown_feed_is_named_with_those_that_exist(shop: Shop) -> None:
     code, _, said = shop.run("--feed", "sales")
     assert code == 1

@@ -34,6 +34,15 @@ def test_a_source_is_read_by_its_mapping_alone(shop, lake):
     assert all(lake.arrow(contract.feed).schema.names == contract.table_schema.names for contract in shipped_contracts())
 
 
+def test_store_numbers_of_any_length_are_numbers_of_stores(shop, lake):
+    stores = ("7", "31782", "00042", "1234567890")
+    lines = [f"r{n},a1,CARD-777001,{store},2024-04-02 10:00:00,1,2.00,0" for n, store in enumerate(stores)]
+    (shop.folder / "till.csv").write_text("\n".join([TILL[0], *lines]) + "\n")
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    assert {row["store_id"] for row in _rows(lake, "stores")} == set(stores)
+    assert [row["store_id"] for row in _rows(lake, "sales_lines")] == list(stores)
+
+
 def test_no_household_number_leaves_the_reader(shop, lake):
     ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
     everything = json.dumps([_rows(lake, name) for name in lake.names()], default=str)
