@@ -80,7 +80,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         rows.append(BenchRow("shelfgraph", "peak_rss_mb", "", resident_mb(pid)))
     return rows, [
         f"{CONNECTIONS[0]} connections at once; `:1` is one connection, and so is `recommendations_cold`.",
-        f"{ASKED} products and households in turn, so most were answered before; `recommendations_cold`: {len(cold)} others, once.",
+        f"{ASKED} products and households in turn: most were answered before; `recommendations_cold`: {len(cold)} others, once.",
         "The load runs on the same cores as the server; errors are answers that are no success.",
     ]
 
