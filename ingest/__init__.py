@@ -4,6 +4,7 @@ from ingest.contract import Contract, contract_of, shipped_contracts
 from ingest.errors import FileFault, IngestError
 from ingest.feeds import ingest_feed, ingest_feeds
 from ingest.freshness import Freshness, freshness
+from ingest.home import Retailer, held_retailer
 from ingest.replay import replay
 from ingest.report import FeedReport, IngestReport, ReplayReport
 from ingest.sources import SourceConfiguration, load_source, shipped_sources
@@ -17,10 +18,12 @@ __all__ = [
     "IngestError",
     "IngestReport",
     "ReplayReport",
+    "Retailer",
     "SourceConfiguration",
     "accept_tables",
     "contract_of",
     "freshness",
+    "held_retailer",
     "ingest_feed",
     "ingest_feeds",
     "load_source",

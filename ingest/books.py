@@ -1,4 +1,5 @@
-"""The lake tables of what was not accepted (`quarantine`, `duplicates`) and of what was ingested (`ingest_ledger`).
+"""The lake tables of what was not accepted (`quarantine`, `duplicates`), of what was ingested (`ingest_ledger`) and of whose
+facts they are (`sources`).
 
 A row is entered once: its id depends on the file's content, its place, the rule and the row. Rows are never deleted;
 `status` says what became of them.
@@ -20,6 +21,7 @@ __all__ = [
     "LEDGER",
     "OPEN",
     "QUARANTINE",
+    "SOURCES",
     "Refusal",
     "RefusalOrigin",
     "entries",
@@ -28,7 +30,7 @@ __all__ = [
     "write_book",
 ]
 
-QUARANTINE, DUPLICATES, LEDGER = "quarantine", "duplicates", "ingest_ledger"
+QUARANTINE, DUPLICATES, LEDGER, SOURCES = "quarantine", "duplicates", "ingest_ledger", "sources"
 OPEN, RESTORED, SUPERSEDED, DUPLICATE = "open", "restored", "superseded", "duplicate"
 
 _REFUSED = [
@@ -65,6 +67,15 @@ SCHEMAS = {
             ("merged", pa.int64()),
             ("by_rule", pa.string()),
             ("flagged", pa.string()),
+        ]
+    ),
+    SOURCES: pa.schema(
+        [
+            ("name", pa.string()),
+            ("title", pa.string()),
+            ("currency", pa.string()),
+            ("business_time_zone", pa.string()),
+            ("assumptions", pa.string()),
         ]
     ),
 }

@@ -2,6 +2,7 @@
 ├── ConfigurationInvalid   a contract or mapping file does not say what it must
 ├── SourceUnknown          no source of that name is shipped, and no such file exists
 ├── SourceFolderMissing    the folder that holds the source's files is not there
+├── OtherSourceHeld        the home holds the facts of another retailer
 ├── FeedUnknown            the source has no such feed
 ├── ReferenceMissing       a table that the feed is looked up in has not been ingested
 ├── SourceStopped          a run over all feeds met a fault after it had written some of them
@@ -42,6 +43,7 @@ __all__ = [
     "KeyNeeded",
     "NotDeclaredFormat",
     "NothingAccepted",
+    "OtherSourceHeld",
     "ReferenceMissing",
     "SourceFolderMissing",
     "SourceStopped",
@@ -84,6 +86,18 @@ class SourceFolderMissing(IngestError):
         self.folder = folder
         problem = f"Source '{source}' has no folder of files." if folder is None else f"The folder '{folder}' does not exist."
         super().__init__(problem, "Give the folder that holds the source's files, or install the package that brings them.")
+
+
+class OtherSourceHeld(IngestError):
+    """Facts of two retailers must not be mixed in one lake."""
+
+    def __init__(self, held: str, source: str) -> None:
+        self.held = held
+        self.source = source
+        super().__init__(
+            f"This home holds the facts of source '{held}'; '{source}' is another.",
+            f"Give it a home of its own: SHELFGRAPH_HOME=.shelfgraph-{source}. Nothing was changed.",
+        )
 
 
 class FeedUnknown(IngestError):

@@ -13,6 +13,7 @@ from ingest.books import DUPLICATES, QUARANTINE, SCHEMAS, RefusalOrigin, entries
 from ingest.contract import shipped_contracts
 from ingest.entities import entity_batches, entity_files
 from ingest.errors import CountsDisagree, IngestError, NothingAccepted, SourceStopped
+from ingest.home import enter_source, refuse_other_source
 from ingest.ledger import enter_ledger, feed_fingerprint, files_digest, ledger_report
 from ingest.mapping import FeedMapping
 from ingest.preparing import feed_rules, load_references, mark_rows, transform_context
@@ -47,6 +48,7 @@ def ingest_feeds(
     Raises: IngestError; SourceStopped when feeds before the one at fault were written. That one and those after it stay as
     they were.
     """
+    refuse_other_source(lake, source)
     ensure_tables(lake)
     reports: list[FeedReport] = []
     for mapping in ordered_feeds(source.feeds):
@@ -75,12 +77,14 @@ def ingest_feed(
 
     Raises: IngestError; nothing was written then.
     """
+    refuse_other_source(lake, source)
     mapping, started = source.feed(feed), time.perf_counter()
     files = entity_files(source, mapping, file)
     writer = FeedWriter(source, mapping, lake, KeyedPseudonyms(pseudonym_key), run_id)
     fingerprint = feed_fingerprint(mapping, mapping.contract, files_digest(files), pseudonym_key, lake)
     known = ledger_report(lake, feed, source.name, fingerprint, time.perf_counter() - started)
     if known is not None:
+        enter_source(lake, source)
         return known
 
     def read() -> Iterator[RawBatch]:
@@ -95,6 +99,7 @@ def ingest_feed(
         report = with_restored(report, restored, lake.version(feed))
     report = replace(report, seconds=time.perf_counter() - started)
     enter_ledger(lake, report, source.name, fingerprint, run_id)
+    enter_source(lake, source)
     return report
 
 

@@ -40,9 +40,9 @@ TRANSFORM_WORDS: Mapping[str, TransformWords] = MappingProxyType(
 
 KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "source": frozenset(
-            {"name", "title", "location", "currency", "business_time_zone", "simulated"},
-        ),
+        "source": frozenset({"name", "title", "location", "currency", "business_time_zone", "simulated", "simulation"}),
+        "location": frozenset({"package", "folder", "path"}),
+        "simulation": frozenset({"fresh_departments", "margins", "default_margin"}),
         "feed": frozenset({"feed", "file", "format", "personal", "entities", "columns", "aggregate", "rules"}),
         "format": frozenset({"name", "delimiter", "encoding", "empty", "final_newline"}),
         "entities": frozenset({"column", "seen_in"}),

@@ -17,15 +17,13 @@ from ingest.preparing import feed_rules, load_references, transform_context
 from ingest.report import IngestReport
 from ingest.screening import Screening, screen
 from ingest.sources.batches import RawBatch, batches_of_table
-from ingest.sources.configuration import SourceConfiguration, load_source
+from ingest.sources.configuration import SIMULATED, SourceConfiguration, load_source
 from ingest.spool import Spool
 from ingest.transforms import KeptPseudonyms
 from kit.progress import Progress, SilentProgress
 from lake.ports import Lake
 
 __all__ = ["accept_tables", "validate_tables"]
-
-SIMULATED = "simulated"
 
 
 def validate_tables(

@@ -2,11 +2,21 @@
 
 from pathlib import Path
 
-from ingest import IngestReport, ReplayReport, SourceConfiguration, accept_tables, ingest_feed, ingest_feeds, replay
+from ingest import (
+    IngestReport,
+    ReplayReport,
+    SourceConfiguration,
+    accept_tables,
+    held_retailer,
+    ingest_feed,
+    ingest_feeds,
+    replay,
+)
 from ingest.simulate import simulate_feeds
 from kit.progress import Progress
 from lake import Lake
 from pipeline.books import Books, RunNotes, kept_run
+from pipeline.errors import NothingIngested
 
 __all__ = ["ingest_one_feed", "ingest_source", "replay_feed", "simulate_missing_feeds"]
 
@@ -40,11 +50,18 @@ def ingest_one_feed(
 
 
 def simulate_missing_feeds(lake: Lake, books: Books, *, seed: int, progress: Progress) -> IngestReport:
-    """Make the feeds that the demo data lacks, marked as simulated, and pass them through the same contracts."""
-    inputs = {"sales_lines": lake.version("sales_lines").digest}
-    with kept_run(books, "simulate", parameters={"seed": seed}, inputs=inputs) as notes:
+    """Make the feeds that the source lacks, marked as simulated, and pass them through the same contracts.
+
+    The retailer's time zone and what is assumed of it are those that its source declared. Raises: NothingIngested.
+    """
+    retailer = held_retailer(lake)
+    if retailer is None:
+        raise NothingIngested
+    parameters = {"seed": seed, "time_zone": retailer.business_zone, "assumptions": retailer.assumptions.as_yaml()}
+    inputs = {name: lake.version(name).digest for name in ("products", "sales_lines")}
+    with kept_run(books, "simulate", parameters=parameters, inputs=inputs) as notes:
         with progress.stage("Simulating stock, lead times, costs and sessions"):
-            tables = simulate_feeds(lake, seed=seed)
+            tables = simulate_feeds(lake, time_zone=retailer.business_zone, assumptions=retailer.assumptions, seed=seed)
         report = accept_tables(tables, lake, run_id=notes.run_id, progress=progress)
         _note(notes, report)
     return report

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from ingest.simulate.assumptions import Assumptions
 from ingest.simulate.draws import Draws
 from ingest.simulate.lead_times import simulate_lead_times
 from ingest.simulate.purchase_costs import simulate_purchase_costs
@@ -12,10 +13,13 @@ from lake.ports import Lake
 __all__ = ["SIMULATED_TABLES", "SOURCE", "simulate_feeds"]
 
 SIMULATED_TABLES = ("lead_times", "purchase_costs", "stock_levels", "session_events")
-SOURCE = "simulator"
+SOURCE = "simulated"
+"""The name of the source that these feeds are taken in by."""
 
 
-def simulate_feeds(lake: Lake, seed: int = 20170101, time_zone: str = "America/New_York") -> dict[str, pa.Table]:
+def simulate_feeds(
+    lake: Lake, *, time_zone: str, assumptions: Assumptions | None = None, seed: int = 20170101
+) -> dict[str, pa.Table]:
     """Return the simulated feeds by table name, each with the columns of its contract.
 
     The lake needs `products` and `sales_lines`. The same lake content and seed give the same rows in the same order. A row that
@@ -23,16 +27,18 @@ def simulate_feeds(lake: Lake, seed: int = 20170101, time_zone: str = "America/N
 
     Args:
         lake: where the real demand is read.
-        seed: another seed is another world.
         time_zone: the retailer's; it tells which business day an instant belongs to.
+        assumptions: what no feed says of the retailer; None takes the plain ones.
+        seed: another seed is another world.
 
     Raises: LakeError when a table is missing.
     """
     draws = Draws(seed)
-    lead_times = simulate_lead_times(lake, draws)
+    assumptions = assumptions or Assumptions()
+    lead_times = simulate_lead_times(lake, draws, assumptions)
     feeds = {
         "lead_times": lead_times,
-        "purchase_costs": simulate_purchase_costs(lake, draws),
+        "purchase_costs": simulate_purchase_costs(lake, draws, assumptions),
         "stock_levels": simulate_stock_levels(lake, draws, lead_times),
         "session_events": simulate_session_events(lake, draws, time_zone),
     }

@@ -3,15 +3,14 @@
 import numpy as np
 import pyarrow as pa
 
+from ingest.simulate.assumptions import Assumptions
 from ingest.simulate.draws import Draws, keys_of
 from lake.ports import Lake
 
 __all__ = ["simulate_lead_times"]
 
 _FRESH_SHARES = """
-    SELECT supplier_id, avg((
-        coalesce(department, '') IN ('PRODUCE', 'MEAT', 'SEAFOOD', 'DELI', 'PASTRY', 'SALAD BAR', 'FLORAL')
-    )::INTEGER) AS fresh
+    SELECT supplier_id, avg(list_contains($fresh::VARCHAR[], coalesce(department, ''))::INTEGER) AS fresh
     FROM products WHERE supplier_id IS NOT NULL GROUP BY supplier_id ORDER BY supplier_id
 """
 _FRESH_DAYS = (1.0, 2.0)
@@ -20,9 +19,9 @@ _OTHER_DAYS = (3.0, 14.0)
 _REVIEW_DAYS = np.array([7.0, 7.0, 14.0])
 
 
-def simulate_lead_times(lake: Lake, draws: Draws) -> pa.Table:
+def simulate_lead_times(lake: Lake, draws: Draws, assumptions: Assumptions) -> pa.Table:
     """Return one row per supplier: mean and deviation of its lead time, and the days between two orders."""
-    suppliers = lake.sql(_FRESH_SHARES)
+    suppliers = lake.sql(_FRESH_SHARES, {"fresh": list(assumptions.fresh_departments)})
     keys = keys_of(suppliers.column("supplier_id"))
     fresh = np.asarray(suppliers.column("fresh")) >= 0.5
     shortest, spread = (np.where(fresh, a, b) for a, b in zip(_FRESH_DAYS, _OTHER_DAYS, strict=True))

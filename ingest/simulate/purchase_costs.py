@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.simulate.assumptions import Assumptions
 from ingest.simulate.draws import Draws, Floats, keys_of
 from lake.ports import Lake
 
@@ -33,32 +34,15 @@ _PRICES = """
 Sums are of whole ten-thousandths of the currency and whole thousandths of units, so that they do not depend on the order of rows.
 """
 
-_MARGINS = {
-    "GROCERY": 0.24,
-    "DRUG GM": 0.32,
-    "PRODUCE": 0.36,
-    "MEAT": 0.27,
-    "MEAT-PCKGD": 0.27,
-    "DELI": 0.42,
-    "PASTRY": 0.45,
-    "NUTRITION": 0.33,
-    "SEAFOOD": 0.30,
-    "SEAFOOD-PCKGD": 0.30,
-    "SALAD BAR": 0.48,
-    "FLORAL": 0.47,
-    "COSMETICS": 0.38,
-    "SPIRITS": 0.22,
-}
-"""Assumed gross margins as shares of the price; other departments have the default."""
-_DEFAULT_MARGIN = 0.30
 _NOTABLE_CHANGE = 0.02
 """A quarter whose price moved less than this keeps the cost it had."""
 
 
-def simulate_purchase_costs(lake: Lake, draws: Draws) -> pa.Table:
+def simulate_purchase_costs(lake: Lake, draws: Draws, assumptions: Assumptions) -> pa.Table:
     """Return the unit cost of every sold product from its first day on, and again from each quarter that changed it."""
     prices = lake.sql(_PRICES)
-    margin = _margins(prices.column("department")) + 0.1 * (draws.uniform("margin", keys_of(prices.column("product_id"))) - 0.5)
+    moved = 0.1 * (draws.uniform("margin", keys_of(prices.column("product_id"))) - 0.5)
+    margin = _margins(prices.column("department"), assumptions) + moved
     cost = np.round(np.asarray(prices.column("price"), dtype=np.float64) * (1 - margin), 4)
     before = np.asarray(prices.column("price_before").to_numpy(), dtype=np.float64)
     change = np.abs(np.asarray(prices.column("price"), dtype=np.float64) / before - 1)
@@ -66,7 +50,7 @@ def simulate_purchase_costs(lake: Lake, draws: Draws) -> pa.Table:
     return rows.filter(pa.array(np.isnan(before) | (change > _NOTABLE_CHANGE)))
 
 
-def _margins(departments: pa.ChunkedArray) -> Floats:
-    places = pc.index_in(departments, value_set=pa.array(list(_MARGINS)))
-    known = np.array([*_MARGINS.values(), _DEFAULT_MARGIN])
-    return np.asarray(known[np.asarray(pc.fill_null(places, len(_MARGINS)))])
+def _margins(departments: pa.ChunkedArray, assumptions: Assumptions) -> Floats:
+    places = pc.index_in(departments, value_set=pa.array(list(assumptions.margins), pa.string()))
+    known = np.array([*assumptions.margins.values(), assumptions.default_margin])
+    return np.asarray(known[np.asarray(pc.fill_null(places, len(assumptions.margins)))])

@@ -1,7 +1,7 @@
 """Configurations of sources: a folder with `source.yaml` and one mapping file per feed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from ingest.errors import ConfigurationInvalid, FeedUnknown, SourceFolderMissing
 from ingest.mapping import FeedMapping
 from ingest.mapping_checks import check_zone
 from ingest.mapping_files import known_keys, read_mapping
+from ingest.simulate.assumptions import Assumptions
 
-__all__ = ["MAPPING_FOLDER", "SourceConfiguration", "load_source", "shipped_sources"]
+__all__ = ["MAPPING_FOLDER", "SIMULATED", "SourceConfiguration", "load_source", "shipped_sources"]
 
 MAPPING_FOLDER = Path(__file__).parent.parent / "mapping"
+SIMULATED = "simulated"
+"""The shipped source of feeds that a generator makes for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class SourceConfiguration:
     folder: Path | None
     """Where the files lie; None until it is given."""
     feeds: tuple[FeedMapping, ...]
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    """What the generator of missing feeds assumes of the retailer."""
 
     def feed(self, name: str) -> FeedMapping:
         """Return one feed's mapping. Raises: FeedUnknown."""
@@ -79,8 +84,9 @@ def _read(home: Path) -> SourceConfiguration:
             currency=document["currency"],
             business_zone=check_zone(document["business_time_zone"]),
             simulated=bool(document.get("simulated", False)),
-            folder=_location(document.get("location", {})),
+            folder=_location(known_keys("location", document.get("location", {}))),
             feeds=tuple(mappings),
+            assumptions=Assumptions.from_yaml(known_keys("simulation", document.get("simulation", {}))),
         )
         _check_pseudonyms(source)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ingest.simulate import SIMULATED_TABLES, simulate_feeds
+from ingest.simulate import SIMULATED_TABLES, Assumptions, simulate_feeds
 from lake.delta_lake import DeltaLake
 
 ZONE = ZoneInfo("America/New_York")
@@ -31,6 +31,13 @@ TYPES = (
     | dict.fromkeys(("week_start", "valid_from", "business_date"), pa.date32())
     | {"happened_at": pa.timestamp("us", "UTC"), "simulated": pa.bool_()}
 )
+
+
+ASSUMED = Assumptions(("PRODUCE",), {"GROCERY": 0.24, "PRODUCE": 0.36})
+
+
+def simulated(lake: DeltaLake, seed: int = 20170101) -> dict[str, pa.Table]:
+    return simulate_feeds(lake, time_zone=ZONE.key, assumptions=ASSUMED, seed=seed)
 
 
 def _products() -> pa.Table:
@@ -94,7 +101,7 @@ def world(tmp_path_factory, sales) -> DeltaLake:
 
 @pytest.fixture(scope="module")
 def feeds(world) -> dict[str, pa.Table]:
-    return simulate_feeds(world)
+    return simulated(world)
 
 
 def test_columns_are_those_of_the_page_and_every_row_is_marked(feeds, project_root):
@@ -107,7 +114,7 @@ def test_columns_are_those_of_the_page_and_every_row_is_marked(feeds, project_ro
         assert {field.name: field.type for field in rows.schema} == {column: TYPES[column] for column in rows.column_names}
         assert rows.num_rows > 0
         assert pc.all(rows.column("simulated")).as_py()
-        assert pc.unique(rows.column("source")).to_pylist() == ["simulator"]
+        assert pc.unique(rows.column("source")).to_pylist() == ["simulated"]
 
 
 def test_keys_are_unique_and_values_in_range(feeds):
@@ -140,17 +147,17 @@ def test_what_is_no_merchandise_or_was_never_sold_is_in_no_feed(feeds):
 
 def test_the_same_lake_and_seed_give_the_same_rows_in_the_same_order(world, feeds, sales, tmp_path):
     shuffled = sales.take(pa.array(np.random.default_rng(1).permutation(sales.num_rows)))
-    again = simulate_feeds(_lake(tmp_path / "shuffled", shuffled))
+    again = simulated(_lake(tmp_path / "shuffled", shuffled))
     for name in SIMULATED_TABLES:
         assert again[name].equals(feeds[name]), name
-    other = simulate_feeds(world, seed=2)
+    other = simulated(world, seed=2)
     assert not any(other[name].equals(feeds[name]) for name in SIMULATED_TABLES)
 
 
 @pytest.mark.parametrize("weeks", [6, 17, 29])
 def test_later_sales_change_no_earlier_row(feeds, sales, tmp_path, weeks):
     last = FIRST + timedelta(days=weeks * 7 - 1)
-    before = simulate_feeds(_lake(tmp_path, sales.filter(pc.less_equal(sales.column("business_date"), pa.scalar(last)))))
+    before = simulated(_lake(tmp_path, sales.filter(pc.less_equal(sales.column("business_date"), pa.scalar(last)))))
     assert before["lead_times"].equals(feeds["lead_times"])
     for name, clock in (("stock_levels", "week_start"), ("purchase_costs", "valid_from"), ("session_events", "business_date")):
         known = feeds[name].filter(pc.less_equal(feeds[name].column(clock), pa.scalar(last)))
@@ -167,7 +174,7 @@ def test_planted_future_sales_of_new_products_change_no_earlier_row(feeds, sales
         planted = planted.set_column(place, name, pa.repeat(pa.scalar(value, planted.schema.field(name).type), planted.num_rows))
     moved = pa.array([datetime(day.year, day.month, day.day, 20, tzinfo=UTC)] * 500, pa.timestamp("us", "UTC"))
     planted = planted.set_column(4, "sold_at", moved).set_column(0, "basket_id", pa.array([f"future{i}" for i in range(500)]))
-    after = simulate_feeds(_lake(tmp_path, pa.concat_tables([sales, planted])))
+    after = simulated(_lake(tmp_path, pa.concat_tables([sales, planted])))
     last = FIRST + timedelta(days=WEEKS * 7 - 1)
     for name, clock in (("stock_levels", "week_start"), ("session_events", "business_date")):
         assert after[name].filter(pc.less_equal(after[name].column(clock), pa.scalar(last))).equals(feeds[name]), name
@@ -246,7 +253,7 @@ def test_costs_follow_prices_by_quarter(feeds):
 
 
 def test_a_lake_without_sales_gives_empty_feeds(sales, tmp_path):
-    feeds = simulate_feeds(_lake(tmp_path, sales.slice(0, 0)))
+    feeds = simulated(_lake(tmp_path, sales.slice(0, 0)))
     assert {name: rows.num_rows for name, rows in feeds.items()} == {
         "lead_times": 5,
         "purchase_costs": 0,
