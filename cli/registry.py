@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.wiring import Installation
-from cli.terminal import failing_clearly, show_json, show_table
+from cli.terminal import console, failing_clearly, show_json, show_table
 
 __all__ = ["app"]
 
@@ -41,3 +41,36 @@ def release() -> None:
     """Print the release that is served: graph, features, models, policy. Example: `shelfgraph registry release`."""
     with failing_clearly():
         show_json(Installation.open().books.releases.current())
+
+
+@app.command()
+def releases(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the current one first.")] = 20, as_json: AsJson = False
+) -> None:
+    """List releases, the current one first. Example: `shelfgraph registry releases`."""
+    with failing_clearly():
+        found = Installation.open().books.releases.latest(limit=limit)
+    if as_json:
+        show_json(found)
+        return
+    rows = [(one.id, one.as_of, one.graph_version, one.created_at.isoformat(timespec="seconds")) for one in found]
+    show_table("Releases", ("id", "as of", "graph", "made"), rows)
+
+
+@app.command()
+def publish(
+    release_id: Annotated[str, typer.Argument(help="Id of a release that was served before.")], as_json: AsJson = False
+) -> None:
+    """Serve an earlier release again, after looking whether all of it is still there and whole. A running server goes on with
+    its own until it is started again.
+
+    Example: `shelfgraph registry publish release_…`.
+    """
+    with failing_clearly():
+        installation = Installation.open()
+        services = installation.services_of(release_id)
+        installation.books.releases.publish(services.release)
+    if as_json:
+        show_json(services.release)
+        return
+    console.print(f"Current release: {release_id}, as of {services.release.as_of}. Start `shelfgraph serve` anew to serve it.")

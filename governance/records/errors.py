@@ -103,7 +103,7 @@ class ReleaseUnknown(RecordsError):
     def __init__(self, release_id: str) -> None:
         self.release_id = release_id
         super().__init__(
-            f"No release '{release_id[:80]}' was published.", "See the current one with `shelfgraph registry release`."
+            f"No release '{release_id[:80]}' was published.", "`shelfgraph registry releases` lists those there are."
         )
 
 

@@ -134,7 +134,7 @@ class ReleaseBook(Protocol):
     """Releases are only ever added; one of them is current."""
 
     def publish(self, release: Release) -> None:
-        """Add a release and make it the current one, atomically."""
+        """Add a release and make it the current one, atomically. One that was published before becomes current again."""
         ...
 
     def current(self) -> Release:
@@ -143,6 +143,10 @@ class ReleaseBook(Protocol):
 
     def get(self, release_id: str) -> Release:
         """Return a release. Raises: ReleaseUnknown."""
+        ...
+
+    def latest(self, *, limit: int = 20) -> tuple[Release, ...]:
+        """Return releases, the current one first, then by when they were last published."""
         ...
 
 

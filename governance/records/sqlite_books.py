@@ -49,6 +49,11 @@ CURRENT_RELEASE = """
 SELECT content FROM release JOIN publication ON release.id = publication.release_id ORDER BY publication.position DESC LIMIT 1
 """
 
+LATEST_RELEASES = """
+SELECT content FROM release JOIN publication ON release.id = publication.release_id
+GROUP BY release.id ORDER BY max(publication.position) DESC LIMIT ?
+"""
+
 
 class _Book:
     """One connection in autocommit, shared between threads under a lock."""
@@ -149,6 +154,9 @@ class SqliteReleaseBook(_Book):
         if not found:
             raise ReleaseUnknown(release_id)
         return _release_of(found[0][0])
+
+    def latest(self, *, limit: int = 20) -> tuple[Release, ...]:
+        return tuple(_release_of(row[0]) for row in self._all(LATEST_RELEASES, limit))
 
 
 def _text(value: object) -> str:

@@ -69,8 +69,12 @@ def test_the_last_published_release_is_current_and_survives_reopening(tmp_path):
     book.publish(second)
     assert book.current() == second
     assert book.get("rel_1") == RELEASE
+    assert book.latest() == (second, RELEASE)
     book.publish(RELEASE)
-    assert SqliteReleaseBook(tmp_path / "books.db").current() == RELEASE
+    again = SqliteReleaseBook(tmp_path / "books.db")
+    assert again.current() == RELEASE
+    assert again.latest() == (RELEASE, second)
+    assert again.latest(limit=1) == (RELEASE,)
 
 
 def test_a_release_id_is_never_used_for_something_else(tmp_path):
