@@ -4,11 +4,32 @@ from kg.neo4j_store.cypher import GENERATION_PROPERTY, Statement, quoted
 from kg.visibility import RETRACTED
 from ontology.schema_types import NodeType, RelationDefinition, RelationKind
 
-__all__ = ["PUBLISHED_GENERATION", "internal_ids", "project_household_products", "project_relation"]
+__all__ = [
+    "DROP_PROJECTION",
+    "END_WORK_ON_PROJECTION",
+    "LIST_PROJECTIONS",
+    "PUBLISHED_GENERATION",
+    "internal_ids",
+    "project_household_products",
+    "project_relation",
+]
 
 PUBLISHED_GENERATION = Statement(
     "MATCH (turn:`_ShelfgraphTurn` {relation: $relation}) RETURN coalesce(turn.generation, 0) AS generation"
 )
+
+DROP_PROJECTION = Statement("CALL gds.graph.drop($name, false) YIELD graphName RETURN graphName")
+LIST_PROJECTIONS = Statement(
+    "CALL gds.graph.list() YIELD graphName, nodeCount, relationshipCount, creationTime WHERE graphName STARTS WITH $prefix "
+    "RETURN graphName, nodeCount, relationshipCount, "
+    "duration.inSeconds(creationTime, datetime()).milliseconds / 1000.0 AS age ORDER BY age DESC"
+)
+END_WORK_ON_PROJECTION = Statement(
+    "SHOW TRANSACTIONS YIELD transactionId AS running, parameters AS given, currentQuery AS text "
+    "WHERE any(name IN keys(given) WHERE given[name] = $projection) AND NOT text STARTS WITH 'SHOW TRANSACTIONS' "
+    "TERMINATE TRANSACTIONS running YIELD transactionId AS ended RETURN ended"
+)
+"""End every transaction that works on a projection: those that name it among their parameters."""
 
 
 def internal_ids(node_type: NodeType) -> Statement:

@@ -1,13 +1,20 @@
 """Graph Data Science on the real server against the sparse matrices, on the same world."""
 
+import time
 from collections import defaultdict
 from contextlib import closing
 
 import numpy as np
 import pytest
+from neo4j import GraphDatabase
 from scipy.stats import spearmanr
 
-from kg.algorithms import GdsAlgorithms, HouseholdProducts, PortableAlgorithms, RelationGraph
+from kg.algorithms import GdsAlgorithms, HouseholdProducts, PortableAlgorithms, RelationGraph, watchdog
+from kg.algorithms.watchdog import Limit
+from kg.errors import GraphTimeout
+from kg.neo4j_store import Neo4jSettings
+from kg.neo4j_store.border import translated
+from kg.neo4j_store.cypher import Statement
 from ontology.schema import load_schema
 from tests.algorithms.small_world import DAY, LATER, planted_retailer, table_graph
 
@@ -90,8 +97,9 @@ def test_components_are_equal(both):
 
 def test_projections_left_behind_are_named_with_their_age_and_dropped(both):
     gds, _ = both
-    gds._gds.run_cypher("UNWIND [[0, 1]] AS e RETURN gds.graph.project('shelfgraph-left', e[0], e[1]) AS projected")
-    gds._gds.run_cypher("UNWIND [[0, 1]] AS e RETURN gds.graph.project('another-product', e[0], e[1]) AS projected")
+    project = "UNWIND [[0, 1]] AS e RETURN gds.graph.project($name, e[0], e[1]) AS projected"
+    for name in ("shelfgraph-left", "another-product"):
+        gds._driver.execute_query(project, {"name": name})
     try:
         (left,) = gds.projections()
         assert (left.name, left.nodes, left.edges) == ("shelfgraph-left", 2, 1)
@@ -99,9 +107,60 @@ def test_projections_left_behind_are_named_with_their_age_and_dropped(both):
         assert gds.drop_leftovers() == ()
         assert [one.name for one in gds.drop_leftovers(older_than_seconds=-1)] == ["shelfgraph-left"]
         assert gds.projections() == ()
-        assert gds._gds.graph.exists("another-product")
+        names, _, _ = gds._driver.execute_query("CALL gds.graph.list() YIELD graphName RETURN graphName")
+        assert [record["graphName"] for record in names] == ["another-product"]
     finally:
-        gds._gds.graph.drop("another-product", fail_if_missing=False)
+        gds._driver.execute_query("CALL gds.graph.drop('another-product', false)")
+
+
+@pytest.fixture
+def impatient(both, neo4j_server):
+    limits = Neo4jSettings(bulk_timeout_seconds=1.0)
+    address = (neo4j_server.uri, neo4j_server.user, neo4j_server.password)
+    with closing(GdsAlgorithms(*address, load_schema(), settings=limits)) as gds:
+        yield gds
+
+
+def rank_slowly(gds):
+    """Some ten seconds of rounds: what is passed on shrinks by a ten-millionth each."""
+    return gds.page_rank(RelationGraph("similarTo"), damping=0.999_999_9, maximum_iterations=200_000)
+
+
+def running_on(server) -> list[str]:
+    with GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver:
+        records, _, _ = driver.execute_query("SHOW TRANSACTIONS YIELD currentQuery AS text RETURN text")
+    return [record["text"] for record in records if "pageRank" in record["text"]]
+
+
+def test_an_algorithm_that_takes_too_long_is_ended_on_the_server(both, impatient, neo4j_server):
+    began = time.monotonic()
+    with pytest.raises(GraphTimeout, match="'graph algorithm' did not finish within 1 seconds") as caught:
+        rank_slowly(impatient)
+    assert 0.9 < time.monotonic() - began < 1 + watchdog.GRACE_SECONDS
+    # the server itself says so: nothing had to be cut
+    assert "terminated" in str(caught.value.__cause__)
+    assert running_on(neo4j_server) == []
+    assert impatient.projections() == ()
+    # nothing of it is left behind: the next call has its own time
+    assert impatient.page_rank(RelationGraph("similarTo")).equals(both[0].page_rank(RelationGraph("similarTo")))
+
+
+def test_one_that_does_not_end_when_it_is_told_to_is_cut_off(both, impatient, monkeypatch):
+    monkeypatch.setattr(watchdog, "GRACE_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(GraphTimeout):
+        rank_slowly(impatient)
+    # an algorithm looks every ten seconds whether it is to end
+    assert 0.9 < time.monotonic() - began < 8
+    assert impatient.page_rank(RelationGraph("similarTo")).equals(both[0].page_rank(RelationGraph("similarTo")))
+
+
+def test_a_statement_of_our_own_carries_its_limit_to_the_server(impatient):
+    slow = Statement("UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b % 7)")
+    with pytest.raises(GraphTimeout), translated("slow", 0.5):
+        impatient._rows(slow, {}, Limit("slow", 0.5))
+    with pytest.raises(GraphTimeout, match="'late' did not finish"):
+        impatient._rows(slow, {}, Limit("late", 0.0))
 
 
 def _by_pair(rows) -> dict[tuple[str, str], float]:
