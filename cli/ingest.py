@@ -21,14 +21,15 @@ Source = Annotated[str, typer.Argument(help=f"A shipped source ({', '.join(shipp
 @app.command()
 def run(
     source: Source,
-    path: Annotated[Path | None, typer.Option(help="Folder of the source's files; with --feed, the feed's file.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Folder of the source's files, or the file itself where it is one.")] = None,
     feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when a row was quarantined.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load a source: rows in = accepted + quarantined + duplicates, for every feed. Running it twice changes nothing.
 
-    Example: `shelfgraph ingest run completejourney`, or `shelfgraph ingest run online_retail --path FOLDER`.
+    Example: `shelfgraph ingest run completejourney`, or `shelfgraph ingest run online_retail --path FILE_OR_FOLDER`.
+    One feed from one file: `--feed products --path FILE`.
     Exit codes: 0 loaded; 1 a file could not be used: its feed is as it was, feeds written before it are named; 4 with
     --strict, rows were quarantined.
     """

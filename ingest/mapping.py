@@ -84,6 +84,12 @@ class FeedMapping:
         return tuple(dict.fromkeys([*read, *self.personal]))
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that the feed is read from: its own, and those in which its things are seen."""
+        named = [*([self.file] if self.file else []), *(sighting.file for sighting in self.sightings)]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def lookups(self) -> tuple[tuple[str, str, str], ...]:
         """(table, key, column) of all looked-up columns."""
         found = [column.options for column in self.columns if column.transform == "lookup"]

@@ -41,7 +41,8 @@ def ingest_one_feed(
     pseudonym_key: bytes,
     progress: Progress,
 ) -> IngestReport:
-    """Load one feed, from another file than the source names where one is given."""
+    """Load one feed, from another file than the source names, or from another folder, where one is given."""
+    source, file = source.feed_at(feed, file) if file is not None else (source, None)
     with kept_run(books, "ingest", parameters={"source": source.name, "feed": feed}, inputs={}) as notes:
         loaded = ingest_feed(source, feed, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress, file=file)
         report = IngestReport(source.name, notes.run_id, (loaded,))

@@ -35,6 +35,8 @@ class SourceConfiguration:
     feeds: tuple[FeedMapping, ...]
     assumptions: Assumptions = field(default_factory=Assumptions)
     """What the generator of missing feeds assumes of the retailer."""
+    only_file: Path | None = None
+    """The file that all feeds are read from, where it was given itself."""
 
     def feed(self, name: str) -> FeedMapping:
         """Return one feed's mapping. Raises: FeedUnknown."""
@@ -43,12 +45,39 @@ class SourceConfiguration:
                 return mapping
         raise FeedUnknown(name, tuple(mapping.feed for mapping in self.feeds))
 
-    def at(self, folder: Path) -> "SourceConfiguration":
-        """Return the same source with its files in `folder`."""
-        return replace(self, folder=folder)
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files that the source's feeds are read from, sorted."""
+        return tuple(sorted({name for mapping in self.feeds for name in mapping.files}))
+
+    def at(self, path: Path) -> "SourceConfiguration":
+        """Return the same source with its files in the folder `path`, or with `path` as the one file that it is read from.
+
+        Raises: SourceFolderMissing when one file is given for a source of several.
+        """
+        if not path.is_file():
+            return replace(self, folder=path, only_file=None)
+        if len(self.files) > 1:
+            raise SourceFolderMissing(self.name, path, self.files)
+        return replace(self, folder=None, only_file=path)
+
+    def feed_at(self, feed: str, path: Path) -> tuple["SourceConfiguration", Path | None]:
+        """Return the source with the files of one feed at `path`, and the file that stands in for the feed's own, if it is one.
+
+        A file stands in for the feed's own; where the source has no folder, for the one file that the feed is read from.
+        Raises: FeedUnknown, SourceFolderMissing.
+        """
+        if path.is_dir():
+            return self.at(path), None
+        if self.folder is not None:
+            return self, path
+        mapping = self.feed(feed)
+        return replace(self, feeds=(mapping,)).at(path), None
 
     def path(self, file: str) -> Path:
         """Return the path of one of the source's files. Raises: SourceFolderMissing."""
+        if self.only_file is not None:
+            return self.only_file
         if self.folder is None or not self.folder.is_dir():
             raise SourceFolderMissing(self.name, self.folder)
         return self.folder / file
@@ -62,8 +91,9 @@ def shipped_sources() -> tuple[str, ...]:
 def load_source(name_or_path: str | Path, folder: Path | None = None) -> SourceConfiguration:
     """Return a shipped source by name, or one described in a folder of the user's own.
 
-    `folder` says where the data files lie; without it the source's own location counts, if it has one.
-    Raises: SourceUnknown, ConfigurationInvalid.
+    `folder` says where the data files lie, or is the one file of a source that has one; without it the source's own location
+    counts, if it has one.
+    Raises: SourceUnknown, ConfigurationInvalid, SourceFolderMissing.
     """
     home = MAPPING_FOLDER / str(name_or_path)
     if str(name_or_path) not in shipped_sources():

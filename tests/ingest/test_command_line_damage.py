@@ -218,7 +218,7 @@ def unusable_files(feed: str, folder: Path) -> list[tuple[str, Path, str]]:
     for kind, (damaged, _) in files.items():
         (folder / f"{kind}.parquet").write_bytes(damaged)
     said = [(kind, folder / f"{kind}.parquet", words) for kind, (_, words) in {**tables, **files}.items()]
-    return [*said, ("absent", folder / "absent.parquet", "does not exist"), ("folder", folder, "is a folder, not a file")]
+    return [*said, ("absent", folder / "absent.parquet", "does not exist"), ("folder", folder, "does not exist")]
 
 
 @pytest.mark.parametrize("feed", FEEDS)
