@@ -69,11 +69,13 @@ def kept_run(books: Books, kind: str, *, parameters: Mapping[str, Any], inputs: 
 
 
 def code_version() -> str:
-    """Return the commit this code was checked out at, with `+changes` when files differ; `unversioned` outside a checkout."""
+    """Return the commit this code was checked out at, with `+changes` when files differ; `unversioned` outside a checkout
+    and where git does not answer in time.
+    """
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
         return f"{commit}+changes" if _git("status", "--porcelain", "--untracked-files=no") else commit
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return "unversioned"
 
 

@@ -1,12 +1,15 @@
 """PipelineError
 ├── NothingIngested   there are no facts to build from
 ├── NotBuilt          a step needs what an earlier step has not made yet
-└── CountMismatch     the graph does not hold what the facts say
+├── CountMismatch     the graph does not hold what the facts say
+└── KeyDamaged        a key of the vault is shorter than it was made
 """
+
+from pathlib import Path
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["CountMismatch", "NotBuilt", "NothingIngested", "PipelineError"]
+__all__ = ["CountMismatch", "KeyDamaged", "NotBuilt", "NothingIngested", "PipelineError"]
 
 
 class PipelineError(ShelfgraphError):
@@ -38,4 +41,16 @@ class CountMismatch(PipelineError):
         super().__init__(
             f"The graph holds {found:,} of '{term}', the facts give {expected:,}.",
             "Nothing was published. Clear the store (`shelfgraph graph build --fresh`) and build again.",
+        )
+
+
+class KeyDamaged(PipelineError):
+    """A key of the vault is shorter than it was made."""
+
+    def __init__(self, path: Path, found: int) -> None:
+        self.path = path
+        self.found = found
+        super().__init__(
+            f"The key in {path} has {found} characters: it was cut off.",
+            "Restore it from a copy. Where nothing was made with it yet (an empty lake), delete the file and a new one is made.",
         )
