@@ -1,7 +1,7 @@
 """Where concrete parts meet their ports: one installation, opened from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -100,19 +100,16 @@ class Installation:
         return replay_feed(self.lake, self.books, load_source(source), feed, corrections, pseudonym_key=key, progress=progress)
 
     @contextmanager
-    def graph_of_record(self) -> Iterator["OpenedGraph"]:
-        """Open the graph of record with its algorithms: embedded, a Neo4j whose address is set, or the local one, started
-        when it is down.
+    def graph_of_record(self, progress: Progress | None = None) -> Iterator["OpenedGraph"]:
+        """Open the graph of record with its algorithms: embedded, a Neo4j whose address is set, or the local one, installed and
+        started, before the eyes of `progress`, when it is down.
         """
-        opened = self._neo4j() if self.settings.store == "neo4j" else self._embedded()
-        try:
-            yield opened
-        finally:
-            opened.store.close()
+        with ExitStack() as parts:
+            yield self._neo4j(progress, parts) if self.settings.store == "neo4j" else self._embedded(parts)
 
     def build(self, progress: Progress, *, fresh: bool = False) -> BuiltGraph:
         """Load the facts into the store, derive relations and publish the snapshot."""
-        with self.graph_of_record() as opened:
+        with self.graph_of_record(progress) as opened:
             if fresh:
                 opened.store.clear()
             return build_graph(
@@ -178,18 +175,19 @@ class Installation:
         settings = self.settings
         return start(self.layout.neo4j, heap=settings.neo4j_heap, pagecache=settings.neo4j_pagecache, progress=progress)
 
-    def _embedded(self) -> "OpenedGraph":
+    def _embedded(self, parts: ExitStack) -> "OpenedGraph":
         settings, schema = self.settings, load_schema()
         limits = EmbeddedSettings(threads=settings.threads, read_timeout_seconds=settings.query_timeout_seconds)
-        store = open_embedded(self.layout.embedded_graph, schema, settings=limits)
+        store = parts.enter_context(closing(open_embedded(self.layout.embedded_graph, schema, settings=limits)))
         return OpenedGraph(store, PortableAlgorithms(store, schema))
 
-    def _neo4j(self) -> "OpenedGraph":
+    def _neo4j(self, progress: Progress | None, parts: ExitStack) -> "OpenedGraph":
         settings, schema = self.settings, load_schema()
         limits = Neo4jSettings(read_timeout_seconds=settings.query_timeout_seconds)
         if settings.neo4j_uri and settings.neo4j_password:  # the settings refuse the one without the other
             address = (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
         else:
-            running = self.start_neo4j()
+            running = self.start_neo4j(progress)
             address = (running.uri, running.user, running.password)
-        return OpenedGraph(open_neo4j(*address, schema, settings=limits), GdsAlgorithms(*address, schema, settings=limits))
+        store = parts.enter_context(closing(open_neo4j(*address, schema, settings=limits)))
+        return OpenedGraph(store, parts.enter_context(closing(GdsAlgorithms(*address, schema, settings=limits))))

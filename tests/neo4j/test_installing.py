@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kg.neo4j_store.server import GDS_VERSION, NEO4J_VERSION, InstallFailed
-from kg.neo4j_store.server.installing import DRAFT_PREFIX, install, installed
+from kg.neo4j_store.server.installing import DRAFT_PREFIX, check_installed, install, installed
 from kg.neo4j_store.server.jar_lock import LockedJar, lock_digest, locked_jars, parse_lock
 
 
@@ -106,3 +106,23 @@ def test_whoever_is_second_takes_the_first_one_s_work(tmp_path: Path) -> None:
     found = install(cache=tmp_path, jars=JARS, fetch=slow)
     assert (found.libraries / "two-1.jar").read_bytes() == b"second"
     assert [path for path in tmp_path.iterdir() if path != found.folder] == []
+
+
+@pytest.mark.parametrize("name", ["lib/two-1.jar", "plugins/proc-1.jar"])
+def test_a_jar_that_was_changed_in_the_cache_is_found_before_the_server_starts(tmp_path: Path, name: str) -> None:
+    found = install(cache=tmp_path, jars=JARS, fetch=fetch_from(CONTENT))
+    (found.folder / name).write_bytes(b"tampered")
+    with pytest.raises(InstallFailed, match=r"its SHA-256 is .* delete that folder"):
+        install(cache=tmp_path, jars=JARS, fetch=fetch_from(CONTENT))
+
+
+def test_a_jar_that_is_missing_or_strange_in_the_cache_is_found(tmp_path: Path) -> None:
+    found = install(cache=tmp_path, jars=JARS, fetch=fetch_from(CONTENT))
+    (found.plugins / "stranger-1.jar").write_bytes(b"x")
+    with pytest.raises(InstallFailed, match=r"plugins/stranger-1\.jar"):
+        check_installed(found, JARS)
+    (found.plugins / "stranger-1.jar").unlink()
+    check_installed(found, JARS)
+    (found.libraries / "one-1.jar").unlink()
+    with pytest.raises(InstallFailed, match=r"lib/one-1\.jar"):
+        check_installed(found, JARS)

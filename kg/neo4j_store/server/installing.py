@@ -21,7 +21,7 @@ from kg.neo4j_store.server.jar_lock import LockedJar, lock_digest, locked_jars
 from kg.neo4j_store.server.processes import is_alive
 from kit.progress import Progress, SilentProgress
 
-__all__ = ["Installation", "default_cache", "install", "installed"]
+__all__ = ["Installation", "check_installed", "default_cache", "install", "installed"]
 
 ATTEMPTS = 3
 WORKERS = 8
@@ -55,9 +55,25 @@ def default_cache() -> Path:
 
 
 def installed(cache: Path | None = None) -> Installation | None:
-    """Return the installation of the current lock, or None where it was not installed yet."""
+    """Return the installation of the current lock, or None where it was not installed yet. `check_installed` looks inside."""
     folder = _target(cache or default_cache())
     return Installation(folder) if folder.is_dir() else None
+
+
+def check_installed(installation: Installation, jars: tuple[LockedJar, ...] | None = None) -> None:
+    """Hold every jar of an installation to its locked SHA-256: 130 MB, in about a second.
+
+    Raises:
+        InstallFailed: a jar is missing, changed or not of the lock; nothing was changed.
+    """
+    expected = {f"{jar.folder}/{jar.file_name}": jar for jar in jars or locked_jars()}
+    found = {str(path.relative_to(installation.folder)) for path in installation.folder.glob("*/*")}
+    if strange := sorted(expected.keys() ^ found):
+        raise InstallFailed(strange[0], f"{installation.folder} lacks it or should not have it; delete that folder")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        digests = pool.map(lambda name: _sha256(installation.folder / name), expected)
+        for jar, digest in zip(expected.values(), digests, strict=True):
+            _hold_to_lock(jar, digest, f" in {installation.folder}; delete that folder")
 
 
 def install(
@@ -67,7 +83,7 @@ def install(
     jars: tuple[LockedJar, ...] | None = None,
     fetch: Fetch | None = None,
 ) -> Installation:
-    """Return the installation of the current lock, assembling it where it is missing.
+    """Return the installation of the current lock, assembling it where it is missing; one that is there is checked jar by jar.
 
     Args:
         progress: who watches; one step a jar.
@@ -80,6 +96,7 @@ def install(
     """
     root = cache or default_cache()
     if found := installed(root):
+        check_installed(found, jars)
         return found
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
@@ -120,10 +137,18 @@ def _gather(draft: Path, jars: tuple[LockedJar, ...], fetch: Fetch, progress: Pr
 
 def _place(jar: LockedJar, fetch: Fetch, downloads: Path, folder: Path) -> None:
     file = _fetch_with_retries(jar, fetch, downloads)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest != jar.sha256:
-        raise InstallFailed(jar.coordinate, f"its SHA-256 is {digest} and not the locked {jar.sha256}")
+    _hold_to_lock(jar, _sha256(file))
     file.replace(folder / jar.file_name)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _hold_to_lock(jar: LockedJar, digest: str, where: str = "") -> None:
+    if digest != jar.sha256:
+        raise InstallFailed(jar.coordinate, f"its SHA-256 is {digest} and not the locked {jar.sha256}{where}")
 
 
 def _fetch_with_retries(jar: LockedJar, fetch: Fetch, downloads: Path) -> Path:

@@ -1,5 +1,6 @@
 """Starting, finding and stopping a local server. One home folder holds one server's data, logs, settings and pid file."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -7,6 +8,8 @@ import shlex
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -54,7 +57,7 @@ def start(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> RunningServer:
-    """Start the server of `home` and wait until it is healthy; where it runs already, return it.
+    """Start the server of `home` and wait until it is healthy; where it runs already, return it. Who comes second waits for it.
 
     Args:
         home: folder of this server alone; made where it is missing.
@@ -70,13 +73,14 @@ def start(
         InstallFailed, StartFailed, UnhealthyServer, WrongPassword.
     """
     watcher = progress or SilentProgress()
-    if running := status(home):
-        return running
-    installation = install(watcher, cache=cache)
-    options = ServerOptions(bolt_port or _free_port(), heap, pagecache, jvm_options)
-    chosen = _prepare(home.resolve(), installation, options, password)
-    with watcher.stage("Starting Neo4j"):
-        return _launch(home.resolve(), installation, options, chosen)
+    with _one_at_a_time(home):
+        if running := status(home):
+            return running
+        installation = install(watcher, cache=cache)
+        options = ServerOptions(bolt_port or _free_port(), heap, pagecache, jvm_options)
+        chosen = _prepare(home.resolve(), installation, options, password)
+        with watcher.stage("Starting Neo4j"):
+            return _launch(home.resolve(), installation, options, chosen)
 
 
 def status(home: Path) -> RunningServer | None:
@@ -94,6 +98,15 @@ def stop(home: Path) -> bool:
     ended = running is not None and end_process(running.pid, running.started, patience_seconds=STOP_SECONDS)
     _pid_file(home).unlink(missing_ok=True)
     return ended
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    """Hold back other callers, of this process and of others. The system takes the lock back from one that dies."""
+    (home / "run").mkdir(parents=True, exist_ok=True)
+    with (home / "run" / "LOCK").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _pid_file(home: Path) -> Path:
