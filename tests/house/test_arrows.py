@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 
 PLANTED = {
-    "upwards": ("kit/planted.py", "import decisions.envelope\n"),
-    "sideways": ("features/planted.py", "import ingest\n"),
-    "between decision rooms": ("decisions/recommend/planted.py", "import decisions.forecast.contract\n"),
-    "store to store": ("kg/embedded_store/planted.py", "import kg.neo4j_store\n"),
-    "driver outside kg": ("api/planted.py", "import neo4j\n"),
-    "rdf outside ontology": ("ingest/planted.py", "import rdflib\n"),
-    "web below api": ("decisions/planted.py", "import fastapi\n"),
-    "torch in serving": ("api/planted.py", "import torch\n"),
-    "a decision room outside the contract": ("decisions/astrology/__init__.py", "\n"),
+    "upwards": ("arrows", "kit/planted.py", "import decisions.envelope\n"),
+    "sideways": ("arrows", "features/planted.py", "import ingest\n"),
+    "between decision rooms": ("decisions", "decisions/recommend/planted.py", "import decisions.forecast.contract\n"),
+    "a decision room outside the contract": ("decisions", "decisions/astrology/__init__.py", "\n"),
+    "a part of governance outside the contract": ("governance", "governance/rituals/__init__.py", "import api.app\n"),
+    "policy looks at records": ("governance", "governance/policy/planted.py", "import governance.records\n"),
+    "store to store": ("stores", "kg/embedded_store/planted.py", "import kg.neo4j_store\n"),
+    "driver outside kg": ("graph-drivers", "api/planted.py", "import neo4j\n"),
+    "rdf outside ontology": ("rdf", "ingest/planted.py", "import rdflib\n"),
+    "web below api": ("web", "decisions/planted.py", "import fastapi\n"),
+    "delta tables outside lake": ("delta", "ingest/planted.py", "import deltalake\n"),
+    "the query engine in features": ("delta", "features/planted.py", "import duckdb\n"),
+    "the query engine in a benchmark": ("delta", "bench/planted.py", "from duckdb import connect\n"),
+    "torch in serving": ("torch", "api/planted.py", "import torch\n"),
 }
+"""By fault: the contract that must break, and where what is planted."""
 
 
 def rooms_of(root: Path) -> set[str]:
@@ -69,15 +75,21 @@ def test_the_contract_holds(house: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_every_contract_has_been_seen_to_fail(project_root: Path) -> None:
+    sections = contract_of(project_root).sections()
+    contracts = {name.removeprefix("importlinter:contract:") for name in sections if ":contract:" in name}
+    assert contracts == {contract for contract, _, _ in PLANTED.values()}
+
+
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_import_is_found(house: Path, fault: str) -> None:
-    name, content = PLANTED[fault]
+    contract, name, content = PLANTED[fault]
     planted = house / name
     planted.parent.mkdir(exist_ok=True)
     planted.write_text(content)
     result = lint(house)
     assert result.returncode == 1, f"{fault}: {result.stdout}"
-    assert "BROKEN" in result.stdout
+    assert f"{contract_of(house)[f'importlinter:contract:{contract}']['name']} BROKEN" in result.stdout
 
 
 def test_front_doors_name_what_they_show(project_root: Path) -> None:
