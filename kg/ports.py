@@ -42,6 +42,7 @@ __all__ = [
 MAXIMUM_HOPS = 4
 MAXIMUM_IDS = 10_000
 MAXIMUM_ROWS = 10_000
+ATOMIC_ROWS = 10_000
 
 PropertyValue: TypeAlias = str | int | float | bool | date | datetime | tuple[str, ...] | None
 
@@ -168,7 +169,12 @@ class GraphWriter(Protocol):
     """Idempotent batch writes. Each call is checked against the schema before anything is written (`kg.batches`).
 
     A property column that is given replaces what is stored, a null removes it; a column that is not given leaves stored
-    values as they are. Nothing of a batch is visible before all of it is.
+    values as they are.
+
+    What a reader sees of a write under way: of an upsert of at most `ATOMIC_ROWS` (10,000) rows nothing or all. A store may merge
+    a larger one in portions of so many rows, each seen as a whole; a writer that dies leaves whole portions behind, and the same
+    call again completes them to the same graph. A set of derived edges is replaced at once, whatever its size.
+    A call that raises has changed nothing, but for the portions of a larger upsert that were merged before.
     """
 
     def upsert_nodes(self, label: str, rows: pa.Table) -> WriteCount:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kg.ports import ATOMIC_ROWS
+
 __all__ = ["Neo4jSettings"]
 
 
@@ -24,7 +26,8 @@ class Neo4jSettings:
     """The same for a batch: parallel writers may have to give way to each other several times."""
     pool_size: int = 50
     liveness_seconds: float = 30.0
-    batch_rows: int = 10_000
+    batch_rows: int = ATOMIC_ROWS
+    """Rows of one transaction. Fewer than the port's `ATOMIC_ROWS` are for tests: readers then see smaller portions."""
     writers: int = 2
     """Sessions that write batches of one call side by side."""
     always_merge: bool = False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.conformance.counting import store_of
 
-EXPECTED = {"snapshot": 52, "embedded": 85, "neo4j": 83}
+EXPECTED = {"snapshot": 56, "embedded": 100, "neo4j": 98}
 
 
 def test_every_store_has_its_cases(project_root: Path) -> None:

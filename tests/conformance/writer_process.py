@@ -1,6 +1,6 @@
 """A writer in a process of its own, for the tests that kill it. Prints a line after each committed call.
 
-Arguments: `load` or `replace`, then how to open the store: `embedded FOLDER` or `neo4j URI USER PASSWORD`.
+Arguments: `load`, `replace`, `whole` or `share NAME`, then how to open the store: `embedded FOLDER` or `neo4j URI USER PASSWORD`.
 """
 
 import sys
@@ -9,10 +9,12 @@ from pathlib import Path
 from kg.embedded_store import open_embedded
 from kg.neo4j_store import open_neo4j
 from kg.ports import GraphStore
+from tests.conformance.large_world import write_whole
 from tests.conformance.world import DERIVED, SCHEMA, edge_row, edge_table, node_row, node_table
 
 BATCH = 500
 PRODUCTS = 40
+SHARED_BATCHES = 6
 
 
 def opened(kind: str, *address: str) -> GraphStore:
@@ -40,6 +42,23 @@ def replace(store: GraphStore) -> None:
         say(turn)
 
 
+def whole(store: GraphStore) -> None:
+    """Write batches above the size of one transaction."""
+    write_whole(store, say)
+
+
+def share(store: GraphStore) -> None:
+    """Write rows that every other such process writes too, and some of its own; say how many were new."""
+    own = sys.argv.pop(2)
+    new = 0
+    for batch in range(SHARED_BATCHES):
+        ids = [f"{owner}-{batch}-{number}" for owner in ("shared", own) for number in range(BATCH)]
+        new += store.upsert_nodes("Product", node_table("Product", [node_row("Product", one) for one in ids])).created
+        pairs = edge_table("isVariantOf", [edge_row("isVariantOf", one, ids[0]) for one in ids[1:BATCH]])
+        new += store.upsert_edges("isVariantOf", pairs).created
+    say(new)
+
+
 def derived_set(turn: int):
     width = 20 + turn % 2 * 10
     rows = [
@@ -56,4 +75,5 @@ def say(number: int) -> None:
 
 
 if __name__ == "__main__":
-    {"load": load, "replace": replace}[sys.argv[1]](opened(*sys.argv[2:]))
+    task = {"load": load, "replace": replace, "whole": whole, "share": share}[sys.argv[1]]
+    task(opened(*sys.argv[3 if task is share else 2 :]))
