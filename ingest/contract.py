@@ -61,6 +61,8 @@ class Field:
     """`table.column` that must hold the value, None where the column refers to nothing."""
     pseudonym: bool = False
     """Whether the column holds a household's pseudonym, never the number that the retailer uses."""
+    term: str | None = None
+    """IRI of the ontology's term that the column means; None where the ontology has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,17 @@ def _field(item: Mapping[str, Any]) -> Field:
         key_position=item["primaryKeyPosition"] if item.get("primaryKey") else None,
         reference=_reference(item),
         pseudonym=item.get("classification") == "pseudonym",
+        term=_term(item),
     )
 
 
 def _reference(item: Mapping[str, Any]) -> str | None:
     return str(item["relationships"][0]["to"]) if item.get("relationships") else None
+
+
+def _term(item: Mapping[str, Any]) -> str | None:
+    meant = [entry["url"] for entry in item.get("authoritativeDefinitions", ()) if entry["type"] == "businessDefinition"]
+    return str(meant[0]) if meant else None
 
 
 def _rules(table: Mapping[str, Any]) -> tuple[Rule, ...]:
