@@ -5,6 +5,7 @@ from ingest.errors import FileFault, IngestError
 from ingest.feeds import ingest_feed, ingest_feeds
 from ingest.freshness import Freshness, freshness
 from ingest.home import Retailer, held_retailer
+from ingest.inputs import source_inputs
 from ingest.replay import replay
 from ingest.report import FeedReport, IngestReport, ReplayReport
 from ingest.sources import SourceConfiguration, load_source, shipped_sources
@@ -30,5 +31,6 @@ __all__ = [
     "replay",
     "shipped_contracts",
     "shipped_sources",
+    "source_inputs",
     "validate_tables",
 ]

@@ -11,8 +11,11 @@ from ingest import (
     ingest_feed,
     ingest_feeds,
     replay,
+    source_inputs,
 )
 from ingest.simulate import simulate_feeds
+from ingest.sources import file_digest
+from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 from pipeline.books import Books, RunNotes, kept_run
@@ -25,7 +28,8 @@ def ingest_source(
     lake: Lake, books: Books, source: SourceConfiguration, *, pseudonym_key: bytes, progress: Progress
 ) -> IngestReport:
     """Load every feed of a source. Running it twice changes nothing."""
-    with kept_run(books, "ingest", parameters={"source": source.name}, inputs={}) as notes:
+    inputs = source_inputs(source, source.feeds)
+    with kept_run(books, "ingest", parameters={"source": source.name}, inputs=inputs) as notes:
         report = ingest_feeds(source, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress)
         _note(notes, report)
     return report
@@ -43,7 +47,8 @@ def ingest_one_feed(
 ) -> IngestReport:
     """Load one feed, from another file than the source names, or from another folder, where one is given."""
     source, file = source.feed_at(feed, file) if file is not None else (source, None)
-    with kept_run(books, "ingest", parameters={"source": source.name, "feed": feed}, inputs={}) as notes:
+    inputs = source_inputs(source, [source.feed(feed)], file)
+    with kept_run(books, "ingest", parameters={"source": source.name, "feed": feed}, inputs=inputs) as notes:
         loaded = ingest_feed(source, feed, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress, file=file)
         report = IngestReport(source.name, notes.run_id, (loaded,))
         _note(notes, report)
@@ -79,7 +84,14 @@ def replay_feed(
     progress: Progress,
 ) -> ReplayReport:
     """Give the quarantined rows of a feed another try against today's contract, references and corrections."""
-    inputs = {"quarantine": lake.version("quarantine").digest}
+    mapping = source.feed(feed)
+    inputs = {
+        "quarantine": lake.version("quarantine").digest,
+        f"contract:{feed}": mapping.contract.version,
+        f"mapping:{feed}": digest_of_bytes(mapping.text.encode()),
+    }
+    if corrections is not None and corrections.is_file():
+        inputs[f"file:{corrections.name}"] = file_digest(corrections)
     with kept_run(books, "replay", parameters={"source": source.name, "feed": feed}, inputs=inputs) as notes:
         report = replay(
             feed,

@@ -1,6 +1,7 @@
 """Whose facts a home holds: one retailer's, and what is made for it follows what its source declares."""
 
 import ast
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from ingest import held_retailer, ingest_feed, ingest_feeds, load_source
-from ingest.errors import ConfigurationInvalid, OtherSourceHeld
+from ingest import contract_of, held_retailer, ingest_feed, ingest_feeds, load_source
+from ingest.errors import ConfigurationInvalid, FileMissing, OtherSourceHeld
 from ingest.sources.configuration import MAPPING_FOLDER
 from kit.progress import SilentProgress
 from pipeline.books import open_books
 from pipeline.errors import NothingIngested
-from pipeline.feeds import ingest_source, simulate_missing_feeds
+from pipeline.feeds import ingest_one_feed, ingest_source, simulate_missing_feeds
 from pipeline.layout import HomeLayout
 from tests.ingest.conftest import KEY, SOURCE, TILL
 
@@ -88,3 +89,31 @@ def test_no_code_knows_a_department_of_the_demo_data(project_root: Path) -> None
             assert not any(f"'{department}'" in word for word in words for department in departments), path
             checked += 1
     assert checked > 60
+
+
+def test_a_run_says_what_it_was_made_from(shop, lake, tmp_path: Path) -> None:
+    books = open_books(HomeLayout(tmp_path / "home"))
+    report = ingest_source(lake, books, shop, pseudonym_key=KEY, progress=SilentProgress())
+    inputs = books.runs.get(report.run_id).inputs
+    files = {f"file:{name}": (shop.folder / name).read_bytes() for name in ("articles.csv", "till.csv")}
+    assert {name: text for name, text in inputs.items() if name.startswith("file:")} == {
+        name: f"{hashlib.sha256(content).hexdigest()} ({len(content)} bytes)" for name, content in files.items()
+    }
+    feeds = ("households", "products", "sales_lines", "stores")
+    assert {name: inputs[f"contract:{name}"] for name in feeds} == {name: contract_of(name).version for name in feeds}
+    assert len(inputs) == 2 + 2 * len(feeds)
+
+    # another mapping and another file are other inputs; what did not change is told as before
+    (tmp_path / "mapping" / "products.yaml").write_text((tmp_path / "mapping" / "products.yaml").read_text() + "# changed\n")
+    other = shop.folder / "more.csv"
+    other.write_text("nr,label,size,aisle\na1,Milk,1 l,DAIRY\n")
+    changed = load_source(tmp_path / "mapping", shop.folder)
+    one = ingest_one_feed(lake, books, changed, "products", other, pseudonym_key=KEY, progress=SilentProgress())
+    again = books.runs.get(one.run_id).inputs
+    assert set(again) == {"file:more.csv", "contract:products", "mapping:products"}
+    assert again["mapping:products"] != inputs["mapping:products"]
+
+    with pytest.raises(FileMissing):
+        ingest_one_feed(lake, books, changed, "products", tmp_path / "gone.csv", pseudonym_key=KEY, progress=SilentProgress())
+    (failed,) = [run for run in books.runs.latest() if run.status == "failed"]
+    assert failed.inputs["file:gone.csv"] == "missing"
