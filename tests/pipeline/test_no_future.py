@@ -1,8 +1,10 @@
 """Facts dated after `as of` change nothing: not the graph, not the features, not a forecast, not a recommendation.
 
-What the retailer plans is no such fact: promotion weeks to come are read as the plan (`decisions.forecast`).
+What the retailer plans is no such fact: promotion weeks to come are read as the plan (`decisions.forecast`), so forecasts may
+change with them, and nothing else does.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,46 +15,92 @@ from decisions.forecast import ForecastRequest
 from decisions.recommend import RecommendationRequest
 from decisions.relations import RelatedRequest
 from kit.canonical import canonical_bytes
-from kit.progress import SilentProgress
+from lake.delta_lake import DeltaLake
 from pipeline import build as build_module
-from tests.pipeline.conftest import Shop, settings_for
-from tests.tiny_retailer import AS_OF, append_lines, build_tiny_lake, future_lines, household
+from tests.pipeline.conftest import Shop, build_shop, settings_for
+from tests.pipeline.planting import NEW_HOUSEHOLD, NEW_PRODUCT, list_newcomers, plant_later_facts, plant_later_promotions
+from tests.tiny_retailer import AS_OF, household
 
-PRODUCTS = ("soap", "yoghurt", "cola_a", "milk")
+PRODUCTS = ("soap", "yoghurt", "cola_a", "milk", "lemonade")
+RELATIONS = ("isBoughtWith", "isSubstituteFor", "isComplementTo")
 STABLE = ("assertion_id", "strength", "low", "high", "events", "support", "first_observed", "last_observed", "scope", "grade")
+HOUSEHOLDS = (*(household(number) for number in range(20)), NEW_HOUSEHOLD)
+
+Plant = Callable[[DeltaLake], None]
 
 
-def build_with_future(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Build as of the same day on a lake that also holds what happens later."""
-    installation = Installation.open(settings_for(home, "embedded", request))
-    lake = build_tiny_lake(installation.layout.lake)
-    append_lines(lake, future_lines())
-    assert build_module.last_full_day(installation.lake) > AS_OF
-    monkeypatch.setattr("api.wiring.last_full_day", lambda _: AS_OF)
-    built = installation.build(SilentProgress())
-    installation.train(SilentProgress())
-    return Shop(installation, installation.services_of(), built.version.digest)
+def built_today(home: Path, request: pytest.FixtureRequest, *plants: Plant) -> Shop:
+    """Build as of the same day on a lake that also holds what is planted."""
+
+    def prepare(installation: Installation) -> None:
+        for plant in (list_newcomers, *plants):
+            plant(DeltaLake(installation.layout.lake, threads=1))
+
+    return build_shop(home, settings_for(home, "embedded", request), prepare)
 
 
-def test_planted_future_facts_change_nothing(
-    embedded_shop: Shop, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later = build_with_future(tmp_path, request, monkeypatch)
-    now, then = embedded_shop.services, later.services
+@pytest.fixture(scope="module")
+def as_of_today() -> object:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("api.wiring.last_full_day", lambda _: AS_OF)
+        yield
 
-    assert dict(now.graph.counts()) == dict(then.graph.counts())
-    for relation in ("isBoughtWith", "isSubstituteFor", "isComplementTo"):
-        left, right = (graph.export_edges(relation).select(["source", "target", *STABLE]) for graph in (now.graph, then.graph))
+
+@pytest.fixture(scope="module")
+def now(as_of_today: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return built_today(tmp_path_factory.mktemp("now"), request)
+
+
+@pytest.fixture(scope="module")
+def with_facts(as_of_today: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return built_today(tmp_path_factory.mktemp("facts"), request, plant_later_facts)
+
+
+@pytest.fixture(scope="module")
+def with_plan(as_of_today: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return built_today(tmp_path_factory.mktemp("plan"), request, plant_later_facts, plant_later_promotions)
+
+
+def test_what_is_planted_lies_in_the_lake(now: Shop, with_facts: Shop, with_plan: Shop) -> None:
+    assert build_module.last_full_day(now.installation.lake) == AS_OF < build_module.last_full_day(with_facts.installation.lake)
+    rows = {name: now.installation.lake.version(name).rows for name in now.installation.lake.names()}
+    more = {name for name in rows if with_plan.installation.lake.version(name).rows > rows[name]}
+    assert more == {
+        "sales_lines", "campaigns", "campaign_households", "coupon_products", "coupon_redemptions", "session_events",
+        "promotion_weeks",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", ["with_facts", "with_plan"])
+def test_the_graph_is_the_same(now: Shop, planted: str, request: pytest.FixtureRequest) -> None:
+    then: Shop = request.getfixturevalue(planted)
+    assert then.digest == now.digest
+    assert dict(then.services.graph.counts()) == dict(now.services.graph.counts())
+    assert now.services.graph.nodes("Product", [NEW_PRODUCT])[NEW_PRODUCT].properties.get("first_sold") is None
+    for relation in RELATIONS:
+        left, right = (shop.services.graph.export_edges(relation).select(["source", "target", *STABLE]) for shop in (now, then))
         assert left.equals(right), relation
-    assert now.release.feature_snapshot == then.release.feature_snapshot
-    assert dict(now.release.models) == dict(then.release.models)
+        assert left.num_rows > 0
+
+
+@pytest.mark.parametrize("planted", ["with_facts", "with_plan"])
+def test_relations_and_recommendations_are_the_same(now: Shop, planted: str, request: pytest.FixtureRequest) -> None:
+    then: Shop = request.getfixturevalue(planted)
+    assert then.services.release.models["recommend"] == now.services.release.models["recommend"]
+    for product in PRODUCTS:
+        for relation in RELATIONS:
+            assert related(now.services, product, relation) == related(then.services, product, relation)
+    for one in HOUSEHOLDS:
+        asked = RecommendationRequest(one)
+        assert canonical_bytes(scores(now.services, asked)) == canonical_bytes(scores(then.services, asked))
+
+
+def test_features_models_and_forecasts_are_the_same(now: Shop, with_facts: Shop) -> None:
+    assert with_facts.services.release.feature_snapshot == now.services.release.feature_snapshot
+    assert dict(with_facts.services.release.models) == dict(now.services.release.models)
     for product in PRODUCTS:
         wanted = ForecastRequest(product)
-        assert canonical_bytes(figures(now, wanted)) == canonical_bytes(figures(then, wanted))
-        assert neighbours(now, product) == neighbours(then, product)
-    for number in range(20):
-        asked = RecommendationRequest(household(number))
-        assert canonical_bytes(scores(now, asked)) == canonical_bytes(scores(then, asked))
+        assert canonical_bytes(figures(now.services, wanted)) == canonical_bytes(figures(with_facts.services, wanted))
 
 
 def figures(services: Services, request: ForecastRequest) -> object:
@@ -62,8 +110,9 @@ def figures(services: Services, request: ForecastRequest) -> object:
     return answer.system, answer.points, answer.history, answer.explanation.text, contributions
 
 
-def neighbours(services: Services, product: str) -> list[str]:
-    return [item.product_id for item in services.relations.related(RelatedRequest(product, "isBoughtWith")).items]
+def related(services: Services, product: str, relation: str) -> list[tuple[str, float]]:
+    answer = services.relations.related(RelatedRequest(product, relation))
+    return [(item.product_id, item.evidence.strength) for item in answer.items]
 
 
 def scores(services: Services, request: RecommendationRequest) -> list[tuple[str, float]]:
