@@ -7,7 +7,7 @@ import typer
 
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
-from ingest import FeedReport, IngestReport, contract_of, freshness, shipped_sources
+from ingest import FeedReport, Freshness, IngestReport, contract_of, freshness, shipped_sources
 from pipeline.build import last_full_day
 
 __all__ = ["app", "show_report"]
@@ -109,8 +109,7 @@ def status(as_json: AsJson = False) -> None:
         show_json(found)
         return
     rows = [
-        (item.table, item.rows, str(item.newest or ""), "simulated" if item.simulated else "", "late" if item.late else "")
-        for item in found
+        (item.table, item.rows, str(item.newest or ""), "simulated" if item.simulated else "", _freshness(item)) for item in found
     ]
     show_table("Feeds", ("table", "rows", "newest", "", "freshness"), rows)
 
@@ -142,3 +141,11 @@ def _by_rule(feed: FeedReport) -> list[tuple[str, str, int]]:
     """(what became of the rows, rule, rows): first the rules that refused rows, then those that only counted them."""
     refused = [("refused", rule, count) for rule, count in sorted(feed.by_rule.items())]
     return refused + [("kept and counted", rule, count) for rule, count in sorted(feed.flagged.items())]
+
+
+def _freshness(table: Freshness) -> str:
+    if table.latency_days is None:
+        return "standing facts: no day, nothing promised"
+    if table.newest is None:
+        return "late: no fact yet"
+    return f"late: older than {table.latency_days:g} days" if table.late else f"within {table.latency_days:g} days"

@@ -75,8 +75,12 @@ class Contract:
     owner: str
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...]
-    latency_days: float
+    latency_days: float | None
+    """How old the newest fact may be before the feed counts as late; None for standing facts (what is sold, where, to whom): they
+    bear no day, so nobody could tell from the rows that a delivery is missing, and nothing is promised.
+    """
     freshness_column: str | None
+    """The column with the day that `latency_days` is counted from."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -124,7 +128,7 @@ def _contract(document: Mapping[str, Any]) -> Contract:
     rules = _rules(table)
     for rule in rules:
         check_rule(rule, {item.name: item.type.arrow for item in fields})
-    latency = next(item for item in document["slaProperties"] if item["property"] == "latency")
+    latency_days, freshness_column = _latency(document, {item.name: item.type for item in fields})
     return Contract(
         feed=table["name"],
         version=document["version"],
@@ -132,9 +136,20 @@ def _contract(document: Mapping[str, Any]) -> Contract:
         owner=f"{document['team']['name']}: {document['team']['members'][0]['role']}",
         fields=fields,
         rules=rules,
-        latency_days=float(latency["value"]),
-        freshness_column=latency["element"].split(".")[1] if "element" in latency else None,
+        latency_days=latency_days,
+        freshness_column=freshness_column,
     )
+
+
+def _latency(document: Mapping[str, Any], types: Mapping[str, LogicalType]) -> tuple[float | None, str | None]:
+    promised = [item for item in document.get("slaProperties", ()) if item["property"] == "latency"]
+    if not promised:
+        return None, None
+    (latency,) = promised
+    column = latency["element"].split(".")[1] if "element" in latency else None
+    if column is None or types.get(column) is not LogicalType.DATE or latency["unit"] != "d":
+        raise ValueError("a latency needs a date column as its element, and days as its unit: else no feed could ever be late")
+    return float(latency["value"]), column
 
 
 def _field(item: Mapping[str, Any]) -> Field:

@@ -21,6 +21,8 @@ class Freshness:
     simulated: bool
     """Whether any row was made by a generator."""
     sources: tuple[str, ...]
+    latency_days: float | None
+    """What the contract allows; None where it promises nothing, because its facts bear no day."""
     late: bool
     """Whether the newest fact is older than the contract allows."""
 
@@ -39,12 +41,20 @@ def _freshness(lake: Lake, contract: Contract, as_of: date) -> Freshness:
     summary = lake.to_arrow(table.aggregate(rows=table.count(), newest=newest, simulated=table["simulated"].any())).to_pylist()[0]
     sources: pa.Table = lake.to_arrow(table.select("source").distinct().order_by("source"))
     day = summary["newest"] if column is not None else None
-    span = timedelta(days=contract.latency_days + (6 if column == "week_start" else 0))
     return Freshness(
         table=contract.feed,
         rows=summary["rows"],
         newest=day,
         simulated=bool(summary["simulated"]),
         sources=tuple(sources.column("source").to_pylist()),
-        late=column is not None and (day is None or day + span < as_of),
+        latency_days=contract.latency_days,
+        late=_late(contract, day, as_of),
     )
+
+
+def _late(contract: Contract, newest: date | None, as_of: date) -> bool:
+    if contract.latency_days is None:
+        return False
+    # a week is named by its Monday and told when it is over
+    span = timedelta(days=contract.latency_days + (6 if contract.freshness_column == "week_start" else 0))
+    return newest is None or newest + span < as_of

@@ -90,10 +90,11 @@ def test_every_column_means_a_term_of_the_ontology():
 
 
 def test_a_contract_that_is_wrong_is_refused(tmp_path):
-    text = FILES[0].read_text()
+    text = (CONTRACT_FOLDER / "sales_lines.odcs.yaml").read_text()
     wrong = [
         text.replace("test: copy", "test: guess"),
-        text.replace("slaProperties", "slaproperties"),
+        text.replace("  element: sales_lines.business_date\n", ""),
+        text.replace("element: sales_lines.business_date", "element: sales_lines.sold_at"),
         text.replace("column: row", "column: colour").replace("test: copy", "test: missing"),
         text + "\n  :\n- x",
     ]

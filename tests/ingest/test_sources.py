@@ -1,13 +1,14 @@
 """A tiny retailer of its own: mapping by YAML alone, pseudonyms, sightings, merging, and rows restored from the quarantine."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from ingest import accept_tables, freshness, ingest_feed, ingest_feeds, load_source, replay, shipped_sources, validate_tables
 from ingest.contract import shipped_contracts
 from ingest.errors import ConfigurationInvalid, CorrectionInvalid, CorrectionUnknown, SourceFolderMissing, SourceUnknown
+from ingest.feeds import ensure_tables, ordered_feeds
 from kit.ids import pseudonym
 from tests.ingest.conftest import KEY, TILL
 
@@ -142,6 +143,25 @@ def test_freshness_hides_the_future(shop, lake):
     assert newest["products"] == (None, False)
     late = {item.table: item.late for item in freshness(lake, date(2024, 4, 10))}
     assert late["sales_lines"]
+
+
+def test_every_promise_of_freshness_can_be_broken(world):
+    ensure_tables(world.lake)
+    for mapping in ordered_feeds(world.source.feeds):
+        ingest_feed(world.source, mapping.feed, world.lake, pseudonym_key=KEY, run_id="run_1")
+    promises = {contract.feed: contract for contract in shipped_contracts() if contract.latency_days is not None}
+    assert sorted(promises) == ["coupon_redemptions", "promotion_weeks", "purchase_costs", "sales_lines", "session_events",
+                                "stock_levels"]  # fmt: skip
+    for feed, contract in promises.items():
+        column = contract.freshness_column
+        newest = max(world.lake.arrow(feed).column(column).to_pylist())
+        allowed = timedelta(days=contract.latency_days + (6 if column == "week_start" else 0))
+        for day, late in ((newest, False), (newest + allowed, False), (newest + allowed + timedelta(days=1), True)):
+            found = {item.table: item for item in freshness(world.lake, day)}[feed]
+            assert (found.newest, found.late, found.latency_days) == (newest, late, contract.latency_days), feed
+    standing = [item for item in freshness(world.lake, date(2199, 1, 1)) if item.table not in promises]
+    assert len(standing) == 7
+    assert not any(item.late or item.latency_days or item.newest for item in standing)
 
 
 def test_sources_that_are_shipped():
