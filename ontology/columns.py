@@ -100,8 +100,15 @@ def _compared(function: Callable[[Any, Any], pa.Array], bound: Any) -> Check:
     return lambda column: column.mask(pc.invert(function(column.values, pa.scalar(bound))))
 
 
-def _one_of(values: tuple[str, ...]) -> Check:
-    return lambda column: column.mask(pc.invert(pc.is_in(column.values, value_set=pa.array(values, column.values.type))))
+def _one_of(values: tuple[Any, ...]) -> Check:
+    return lambda column: column.mask(pc.invert(_among(column.values, pa.array(values))))
+
+
+def _among(values: pa.Array, listed: pa.Array) -> pa.Array:
+    if _datatype(values.type) != _datatype(listed.type):
+        # a text is not the number that it spells
+        return pa.array(np.zeros(len(values), dtype=bool))
+    return pc.is_in(values, value_set=listed.cast(values.type))
 
 
 def _pattern(pattern: str) -> Check:

@@ -9,6 +9,7 @@ so that no constraint is ever written and not checked.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -111,7 +112,7 @@ def _parameter(shapes: Graph, vocabulary: Vocabulary, constraint: str, value: No
     if constraint == "datatype":
         return str(value).rpartition("#")[2]
     if constraint == "in":
-        return tuple(str(item) for item in Collection(shapes, value))
+        return _listed(shapes, value, term)
     if constraint in _PAIRED and pair_check_for(constraint):
         return _column(vocabulary, value, term)
     if constraint == "class":
@@ -121,8 +122,20 @@ def _parameter(shapes: Graph, vocabulary: Vocabulary, constraint: str, value: No
     return value.toPython()
 
 
+def _listed(shapes: Graph, value: Node, term: str) -> tuple[Any, ...]:
+    """The values of a closed list as columns hold them, all of one type."""
+    items = list(Collection(shapes, value))
+    if not items or not all(isinstance(item, Literal) for item in items):
+        raise InvalidShape(term, "sh:in needs a list of literals.")
+    values = tuple(item.toPython() for item in items if isinstance(item, Literal))
+    kinds = {type(item) for item in values}
+    if len(kinds) > 1 or not kinds <= {str, int, float, bool, date}:
+        raise InvalidShape(term, "the values of sh:in must all be texts, whole numbers, numbers, truths or days.")
+    return values
+
+
 def _in_words(constraint: str, parameter: Any) -> str:
-    shown = ", ".join(parameter) if isinstance(parameter, tuple) else str(parameter)
+    shown = ", ".join(map(str, parameter)) if isinstance(parameter, tuple) else str(parameter)
     return _WORDS[constraint].format(shown)
 
 

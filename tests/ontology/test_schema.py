@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from rdflib import Graph
+from rdflib.namespace import PROV
 
 from ontology import PropertyKind, RelationKind, RelationType, load_schema
 from ontology.errors import InvalidVocabulary, OntologyError
 from ontology.generate_terms import generated_terms, main
-from ontology.vocabulary import DEFAULT_FOLDER
+from ontology.vocabulary import DEFAULT_FOLDER, SG, load_vocabulary
 
 
 @pytest.fixture
@@ -43,6 +44,17 @@ def test_every_node_has_a_display_name_and_every_term_a_gloss():
         assert all(item.gloss.endswith(".") and item.iri.startswith("https://shelfgraph.dev/ns#") for item in term.properties)
 
 
+def test_no_class_is_a_thing_and_a_happening_at_once():
+    """PROV-O declares prov:Entity and prov:Activity disjoint."""
+    vocabulary = load_vocabulary()
+    above = {term: set(vocabulary.lineage(term)) for term in vocabulary.terms(SG.nodeLabel)}
+    things = {str(term).rpartition("#")[2] for term, found in above.items() if PROV.Entity in found or PROV.Collection in found}
+    happenings = {str(term).rpartition("#")[2] for term, found in above.items() if PROV.Activity in found}
+    assert happenings == {"Session"}
+    assert len(things) == 12
+    assert not things & happenings
+
+
 def test_keys_ends_and_kinds_of_known_terms():
     schema = load_schema()
     redeemed = schema.relations["redeemed"]
@@ -66,8 +78,6 @@ def test_the_digest_is_of_the_content_not_of_its_layout(folder):
         file.unlink()
     (folder / "all.ttl").write_text("# laid out otherwise\n" + merged.serialize(format="turtle"), encoding="utf-8")
     load_schema.cache_clear()
-    from ontology.vocabulary import load_vocabulary
-
     load_vocabulary.cache_clear()
     assert load_schema(folder) == before
     assert before.digest == load_schema().digest
@@ -119,7 +129,7 @@ FAULTS = {
     "a name twice": ("classes.ttl", 'sg:nodeLabel "Need"', 'sg:nodeLabel "Coupon"', "two terms have this name"),
     "a blank node": (
         "classes.ttl",
-        "rdfs:subClassOf sg:Entity, skos:Concept ;",
+        "rdfs:subClassOf sg:Entity, prov:Entity, skos:Concept ;",
         "rdfs:subClassOf [ a skos:Concept ] ;",
         "needs an IRI",
     ),

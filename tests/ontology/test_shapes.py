@@ -1,5 +1,6 @@
 """The shape files are whole: they pass SHACL's own check, agree with the schema, and hold nothing that does not run."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,6 +74,9 @@ NOT_COMPILED = {
     "a target that is no term": ("sh:targetClass sg:Brand", "sh:targetClass sg:Brant", "neither a label nor a relation"),
     "a path that is no property": ("sh:path sg:displayName", "sh:path sg:displayname", "no property of the vocabulary"),
     "a path of two steps": ("sh:path sg:displayName", "sh:path ( sg:ofBrand sg:displayName )", "needs one IRI"),
+    "a list of terms": ("sh:maxLength 500", "sh:in ( sg:levels sg:grades )", "needs a list of literals"),
+    "an empty list": ("sh:maxLength 500", "sh:in ()", "needs a list of literals"),
+    "a list of two kinds": ("sh:maxLength 500", 'sh:in ( 1 "one" )', "must all be"),
     "a pair with no property": ("sh:maxLength 500", "sh:lessThan sg:nothing", "no property of the vocabulary"),
 }
 
@@ -92,6 +96,28 @@ def test_a_new_constraint_needs_no_code(tmp_path):
         ("Brand.id/pattern", "brands begin with a capital", [1])
     ]
     assert validate_nodes("Brand", rows).conforms
+
+
+def test_a_closed_list_may_hold_whole_numbers(tmp_path):
+    text = (SHAPES_FOLDER / "promotion.ttl").read_text(encoding="utf-8")
+    old = "sh:path sg:promotedStores ; sh:datatype xsd:integer ; sh:minCount 1 ; sh:maxCount 1 ; sh:minInclusive 1"
+    assert text.count(old) == 1
+    (tmp_path / "promotion.ttl").write_text(text.replace(old, "sh:path sg:promotedStores ; sh:in ( 1 5 )"), encoding="utf-8")
+    day = date(2024, 1, 1)
+    rows = pa.table(
+        {"id": [f"{name}:mailer:2024-01-01" for name in "abc"], "display_name": list("ABC"),
+         "mechanic": ["mailer"] * 3, "valid_from": [day] * 3,
+         "valid_to": [day + timedelta(days=7)] * 3, "stores": [5, 2, 1], "coverage": [1.0] * 3}
+    )  # fmt: skip
+    report = validate_nodes("Promotion", rows, shapes=tmp_path)
+    found = [(finding.rule, finding.rows.tolist()) for finding in report.findings]
+    assert found == [("Promotion.stores/in", [1])]
+    by_reference = validate_by_reference("Promotion", rows, shapes=tmp_path)
+    assert [(finding.rule, finding.rows.tolist()) for finding in by_reference.findings] == found
+    assert "1, 5" in report.findings[0].message
+    # a text is not the number that it spells
+    texts = rows.set_column(rows.column_names.index("stores"), "stores", pa.array(["5", "2", "1"]))
+    assert [finding.rows.tolist() for finding in validate_nodes("Promotion", texts, shapes=tmp_path).findings] == [[0, 1, 2]]
 
 
 def test_an_empty_shapes_graph_has_no_rules():
