@@ -68,8 +68,8 @@ def _sighted(source: SourceConfiguration, sighting: Sighting) -> dict[str, dict[
     described: dict[str, dict[str, str]] = {thing: {} for thing in things}
     for name, counts in words.items():
         # the most frequent word, the first in order of words where two are equally frequent
-        for (thing, word), _ in sorted(counts.items(), key=lambda item: (item[1], [-ord(letter) for letter in item[0][1]])):
-            described[thing][name] = word
+        for (thing, word), _ in sorted(counts.items(), key=lambda item: (-item[1], item[0][1])):
+            described[thing].setdefault(name, word)
     return described
 
 

@@ -20,7 +20,7 @@ from lake.ports import Lake
 
 __all__ = ["enter_ledger", "feed_fingerprint", "files_digest", "ledger_report", "ledger_source", "move_in_ledger"]
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised when the code makes other rows from the same content."""
 
 

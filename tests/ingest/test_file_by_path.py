@@ -79,6 +79,16 @@ def test_customers_given_as_floating_numbers_are_the_numbers_people_write(file: 
     assert not any("17850" in row for row in refused)
 
 
+def test_of_equally_frequent_descriptions_the_first_in_order_of_words_counts(file: Path, tmp_path: Path) -> None:
+    """One word begins another here: the shorter comes first, wherever it stands in the file."""
+    described = [("22423", "CAKESTAND BLUE"), ("22423", "CAKESTAND"), ("85123A", "HEART"), ("85123A", "HEART RED"), ("POST", "Z")]
+    codes, words = (list(column) for column in zip(*described, strict=True))
+    pq.write_table(pa.table(INVOICES | {"StockCode": codes, "Description": words}), file)
+    assert run("online_retail", "--feed", "products", "--path", str(file))[0] == 0
+    rows = DeltaLake(tmp_path / "home" / "lake").arrow("products").to_pylist()
+    assert {row["product_id"]: row["name"] for row in rows} == {"22423": "CAKESTAND", "85123A": "HEART", "POST": "Z"}
+
+
 def test_a_path_that_will_not_do_is_told(file: Path, tmp_path: Path) -> None:
     code, _, said = run("online_retail")
     assert code == 1
