@@ -1,12 +1,17 @@
 """The container files, as far as they can be checked without an engine: form, sources, commands, settings, secrets.
 
-What is not run here: building the image, starting the containers.
+What is not run here: building the image, starting the containers. The shell steps of the service's stage are run, though, in a
+clean virtual environment and over a copy of exactly the files that the image holds.
 """
 
 import ast
+import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -161,3 +166,97 @@ def test_the_shell_steps_of_the_image_are_sound_shell(instructions, tmp_path: Pa
     for step in steps:
         found = subprocess.run(["/bin/sh", "-n", "-c", step], capture_output=True, text=True, check=False)
         assert found.returncode == 0, found.stderr
+
+
+@dataclass(frozen=True)
+class ServiceStage:
+    """The image's service stage, built in folders: its working folder, its programs, its environment."""
+
+    folder: Path
+    programs: Path
+    environment: dict[str, str]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600, check=False
+        )
+
+
+def steps_of_the_service(instructions) -> list[tuple[str, str]]:
+    start = instructions.index(("FROM", "python:3.11-slim AS service"))
+    return instructions[start + 1 :]
+
+
+def copy_sources(project_root: Path, folder: Path, words: list[str]) -> None:
+    """Do what COPY does: a file keeps its name in a folder, a folder's content goes into the named one."""
+    *sources, target = words
+    for source in sources:
+        origin = project_root / source
+        if origin.is_dir():
+            # what .dockerignore keeps out
+            shutil.copytree(origin, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (folder / target).mkdir(parents=True, exist_ok=True)
+            shutil.copy(origin, folder / target)
+
+
+@pytest.fixture(scope="module")
+def service(instructions, project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> ServiceStage:
+    """The stage's copies and its steps for packages and launcher, in order; not those for the system's users and packages."""
+    root = tmp_path_factory.mktemp("image")
+    folder, programs, python = root / "srv", root / "bin", root / "python"
+    folder.mkdir()
+    programs.mkdir()
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, python], check=True)
+    path = os.pathsep.join([str(programs), str(python / "bin"), "/usr/bin", "/bin"])
+    kept = {name: os.environ[name] for name in os.environ if name.startswith(("UV_", "PIP_", "SSL_", "HTTP", "http", "NO_PROXY"))}
+    home = {"HOME": str(Path.home()), "VIRTUAL_ENV": str(python), "PATH": path, "SHELFGRAPH_HOME": str(root / "home")}
+    stage = ServiceStage(folder, programs, {**kept, **home, "PYTHONPATH": str(folder)})
+    done: list[str] = []
+    for name, value in steps_of_the_service(instructions):
+        words = shlex.split(value)
+        if name == "COPY" and not words[0].startswith("--from"):
+            copy_sources(project_root, folder, words)
+        if name == "RUN" and ("pip install" in value or "/usr/local/bin" in value):
+            # uv reads the same files and hashes, and has the packages of this checkout at hand
+            step = value.replace("pip install --no-cache-dir", f"{uv} pip install --quiet")
+            result = stage.run("/bin/sh", "-e", "-c", step.replace("/usr/local/bin", str(programs)))
+            assert result.returncode == 0, result.stderr[-3000:]
+            done.append(value)
+    assert len(done) == 2
+    return stage
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_the_service_is_imported_from_what_the_image_holds(service: ServiceStage) -> None:
+    found = service.run("python", "-c", "import api.app; print(api.app.__file__)")
+    assert found.returncode == 0, found.stderr[-3000:]
+    assert found.stdout.strip() == str(service.folder / "api" / "app.py")
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_the_launcher_of_the_image_shows_every_command(service: ServiceStage) -> None:
+    said = service.run("shelfgraph", "--help")
+    assert said.returncode == 0, said.stderr[-3000:]
+    for command in ("serve", "ingest", "graph", "train", "neo4j", "doctor"):
+        assert command in said.stdout
+    assert service.run("shelfgraph", "graph", "--help").returncode == 0
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_only_locked_packages_of_the_service_are_in_the_image(service: ServiceStage, project_root: Path) -> None:
+    listed = service.run(str(Path(sys.executable).with_name("uv")), "pip", "list", "--format", "freeze")
+    installed = {line.partition("==")[0].lower() for line in listed.stdout.splitlines()}
+    locked = {
+        line.partition("==")[0].lower()
+        for name in ("bootstrap", "run")
+        for line in (project_root / "requirements" / f"{name}.txt").read_text().splitlines()
+        if "==" in line
+    }
+    assert installed
+    assert installed <= locked
+    assert "pytest" not in installed
