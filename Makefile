@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 WEB_STAMP := web/dist/.built
 
-.PHONY: help demo test unit full lint types arrows format web lock bench docs-figures clean doctor
+.PHONY: help demo test unit full lint types arrows format web requirements lock bench docs-figures clean doctor
 
 help: ## show this help
 	@echo "Shelfgraph needs Python 3.11, make and a network for packages; everything else installs itself."
@@ -71,6 +71,9 @@ bench: $(STAMP) ## every benchmark on the demo data, results into bench/results 
 
 docs-figures: $(STAMP) ## write the README's figures from bench/results
 	$(BIN)/python -m bench.readme
+
+requirements: $(STAMP) ## which promises of reliability and security are named by which tests
+	$(BIN)/python -m tests.requirements
 
 doctor: $(STAMP) ## what is missing on this machine and how to get it
 	$(BIN)/shelfgraph doctor
