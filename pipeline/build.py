@@ -32,6 +32,8 @@ class BuiltGraph:
     version: GraphVersion
     load: GraphLoadReport
     edges: Mapping[str, pa.Table]
+    rejected_edges: Mapping[str, int]
+    """Derived edges that broke a shape and were left out, by relation."""
     run_id: str
 
 
@@ -87,7 +89,7 @@ def build_graph(
         notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})
         notes.figures.update({f"rejected_{relation}": float(count) for relation, count in sound.rejected.items()})
         notes.outputs["graph"] = version.digest
-    return BuiltGraph(version, load, edges, notes.run_id)
+    return BuiltGraph(version, load, edges, sound.rejected, notes.run_id)
 
 
 def _check_counts(store: GraphStore, written_by_term: Mapping[str, int]) -> None:

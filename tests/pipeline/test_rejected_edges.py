@@ -45,6 +45,7 @@ def test_a_product_that_breaks_a_shape_takes_its_derived_edges_with_it(installat
     assert {row["rule"].rpartition("/")[2] for row in kept} == {"class"}
     assert all("cola_b" in (json.loads(row["row"])["source"], json.loads(row["row"])["target"]) for row in kept)
     assert {"isSubstituteFor"} <= {row["term"] for row in kept}
+    assert sum(built.rejected_edges.values()) == len(kept)
     run = installation.books.runs.get(built.run_id)
     assert sum(run.figures[f"rejected_{relation}"] for relation in DERIVED) == len(kept)
 
