@@ -70,9 +70,9 @@ def product_support(lake: Lake, as_of: date, need: Support) -> ir.Table:
     """Return the products with enough support, one row each, sorted by product_id.
 
     Columns: position (int64, from 0), product_id, baskets, households (counts), units, net_sales (sums), first_sold,
-    last_sold (dates), and from the product's record: category, product_type, brand, size (null where unknown).
+    last_sold (dates), and from the product's record: name, category, product_type, brand, size (null where unknown).
     """
-    products = lake.table("products").select("product_id", "category", "product_type", "brand", "size")
+    products = _described_products(lake)
     lines = merchandise_lines(lake, as_of)
     if need.categories is not None:
         products = products.filter(products.category.isin(need.categories))
@@ -83,6 +83,18 @@ def product_support(lake: Lake, as_of: date, need: Support) -> ir.Table:
     return described.mutate(position=ibis.row_number().over(order_by=described.product_id)).order_by("position")
 
 
+def _described_products(lake: Lake) -> ir.Table:
+    products = lake.table("products")
+    name = products.name if "name" in products.columns else ibis.null("string")
+    return products.select("product_id", "category", "product_type", "brand", "size", name=name)
+
+
+def _comparable(support: ir.Table) -> ir.Table:
+    """Return the products that can be compared within a category; those of none, but with a name, share the category ''."""
+    known = support.filter(support.category.notnull() | support.name.notnull())
+    return known.select("product_id", "position", category=known.category.fill_null(""))
+
+
 def supported_lines(lake: Lake, as_of: date, need: Support) -> ir.Table:
     """Return which supported product (position) is in which basket (basket_id), each pair once."""
     positions = product_support(lake, as_of, need).select("product_id", "position")
@@ -90,15 +102,13 @@ def supported_lines(lake: Lake, as_of: date, need: Support) -> ir.Table:
 
 
 def household_purchases(lake: Lake, as_of: date, need: Support) -> ir.Table:
-    """Return what each household bought of the supported products of known category: one row per household and product.
+    """Return what each household bought of the supported products of known category or name: one row per household and product.
 
     Columns: household_id, category, position; baskets (so far), recent_baskets and short_baskets (of the last 13 and 2 weeks);
     first_recent (the first day of those 13 weeks, null without one) and last_day (of all). Windows end with `as_of` and are
     half-open: (as_of - weeks, as_of]. Sorted by position and household.
     """
-    support = product_support(lake, as_of, need)
-    known = support.filter(support.category.notnull()).select("product_id", "position", "category")
-    lines = merchandise_lines(lake, as_of).inner_join(known, "product_id")
+    lines = merchandise_lines(lake, as_of).inner_join(_comparable(product_support(lake, as_of, need)), "product_id")
     aged = lines.mutate(age_days=ibis.literal(as_of).delta(lines.business_date, unit="day"))
     recent = aged.age_days < LONG_WEEKS * 7
     counted = aged.group_by("household_id", "category", "position").aggregate(
@@ -112,13 +122,11 @@ def household_purchases(lake: Lake, as_of: date, need: Support) -> ir.Table:
 
 
 def recent_trips(lake: Lake, as_of: date, need: Support) -> ir.Table:
-    """Return the baskets of the last 13 weeks with supported products of known category, one row per product and basket.
+    """Return the baskets of the last 13 weeks with supported products of known category or name, one row per product and basket.
 
     Columns: position, category, basket_id, and buyer_baskets, in how many baskets so far the household took the product.
     """
-    support = product_support(lake, as_of, need)
-    known = support.filter(support.category.notnull()).select("product_id", "position", "category")
-    lines = merchandise_lines(lake, as_of).inner_join(known, "product_id")
+    lines = merchandise_lines(lake, as_of).inner_join(_comparable(product_support(lake, as_of, need)), "product_id")
     once = lines.group_by("household_id", "category", "position", "basket_id").aggregate(day=lines.business_date.min())
     counted = once.mutate(buyer_baskets=once.count().over(group_by=[once.household_id, once.position]))
     recent = counted.filter(ibis.literal(as_of).delta(counted.day, unit="day") < LONG_WEEKS * 7)

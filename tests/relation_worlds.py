@@ -24,7 +24,7 @@ LINES = pa.schema(
         ("merchandise", pa.bool_()),
     ]
 )
-PRODUCTS = pa.schema([(name, pa.string()) for name in ("product_id", "category", "product_type", "brand", "size")])
+PRODUCTS = pa.schema([(name, pa.string()) for name in ("product_id", "category", "product_type", "brand", "size", "name")])
 
 Trip = tuple[int, str, tuple[str, ...]]
 """Day number, household, products."""
@@ -52,12 +52,21 @@ def line_rows(trips: list[Trip], *, prefix: str = "b", merchandise: bool = True,
     return rows
 
 
-def write_world(folder: Path, rows: list[dict], catalogue: dict[str, tuple[str | None, str | None]]) -> DeltaLake:
-    """Write sales_lines and products: `catalogue` gives category and type by product."""
+def write_world(
+    folder: Path, rows: list[dict], catalogue: dict[str, tuple[str | None, str | None]], names: dict[str, str] | None = None
+) -> DeltaLake:
+    """Write sales_lines and products: `catalogue` gives category and type by product, `names` its name where it has one."""
     lake = DeltaLake(folder, threads=1)
     lake.replace("sales_lines", pa.Table.from_pylist(rows, LINES))
     described = [
-        {"product_id": product, "category": category, "product_type": kind, "brand": "National", "size": None}
+        {
+            "product_id": product,
+            "category": category,
+            "product_type": kind,
+            "brand": "National",
+            "size": None,
+            "name": (names or {}).get(product),
+        }
         for product, (category, kind) in sorted(catalogue.items())
     ]
     lake.replace("products", pa.Table.from_pylist(described, PRODUCTS))

@@ -7,6 +7,7 @@ from decisions.relations.edges import Candidates, best_of_target
 from decisions.relations.intervals import rate_ratio
 from decisions.relations.observed import Observed
 from features.basket_pairs import expected_together
+from features.name_likeness import LEAST_LIKENESS
 
 __all__ = ["UNIT", "complements"]
 
@@ -24,7 +25,8 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
     Expected is how often the two would meet if, within each household's trips of like size, they fell independently: what
     a household likes anyway, and large trips, are taken off. The ratio of observed to expected is shrunk towards
     1 + closeness, then turned into baskets per basket with the target: (ratio - 1) * expected / baskets of the target. Only
-    pairs of two known, different categories take part, and of these the ones with a gain above 0 with 95 % probability.
+    pairs of two known, different categories take part (of products without any: pairs of unlike names), and of these the ones
+    with a gain above 0 with 95 % probability.
 
     An association: it does not say that selling one sells the other.
 
@@ -48,6 +50,9 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
 
 
 def _across_categories(observed: Observed, pairs: pa.Table) -> np.ndarray:
-    codes = observed.category_codes
-    first, second = codes[pairs["first"].to_numpy()], codes[pairs["second"].to_numpy()]
-    return np.asarray((first != second) & (first >= 0) & (second >= 0))
+    first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
+    codes, names = observed.category_codes, observed.repertoire.names
+    across = (codes[first] != codes[second]) & (codes[first] >= 0) & (codes[second] >= 0)
+    by_name = names.named()[first] & names.named()[second]
+    across[by_name] = names.of(first[by_name], second[by_name]) < LEAST_LIKENESS
+    return np.asarray(across)

@@ -18,6 +18,7 @@ from features.co_purchase import (
     trips,
 )
 from features.household_shares import HouseholdShares, household_shares
+from features.name_likeness import NameLikeness, name_likeness
 from lake.ports import Lake
 
 __all__ = ["Observed", "Repertoire", "observe", "observe_repertoire"]
@@ -29,6 +30,7 @@ class Repertoire:
 
     products: pa.Table
     shares: HouseholdShares
+    names: NameLikeness
 
     @property
     def type_codes(self) -> np.ndarray:
@@ -104,7 +106,8 @@ def observe_repertoire(lake: Lake, as_of: date, need: Support) -> Repertoire:
     products = lake.to_arrow(product_support(lake, as_of, need))
     purchases = lake.to_arrow(household_purchases(lake, as_of, need))
     on_trips = lake.to_arrow(recent_trips(lake, as_of, need))
-    return Repertoire(products, household_shares(purchases, on_trips, products.num_rows, as_of))
+    shares = household_shares(purchases, on_trips, products.num_rows, as_of)
+    return Repertoire(products, shares, name_likeness(products["name"], products["category"]))
 
 
 def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_array:

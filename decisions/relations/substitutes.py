@@ -7,6 +7,7 @@ from decisions.relations.edges import Candidates, best_of_target
 from decisions.relations.intervals import mean_share
 from decisions.relations.observed import Repertoire
 from features.household_shares import HouseholdShares
+from features.name_likeness import LEAST_LIKENESS
 
 __all__ = ["UNIT", "substitutes"]
 
@@ -16,7 +17,8 @@ mean over buyers, times the part of its usual rate at which the replacement stil
 with it that did not hold the missing product, three quarters for another type."""
 
 OTHER_TYPE = 0.75
-"""A replacement of another product type than the missing one, or of none known, counts three quarters."""
+"""A replacement of another product type than the missing one, or of none known, counts three quarters. Products of no category
+are compared by name: the likeness of the names counts instead, and from too unlike ones nothing."""
 
 PRIOR_BUYERS = 5.0
 LARGEST_PRIOR = 0.5
@@ -46,7 +48,7 @@ def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: in
     totals = shares.totals()
     asked = np.flatnonzero(repertoire.supported(*least)[totals.row])
     missing, taken, total = totals.row[asked].astype(np.int64), totals.col[asked].astype(np.int64), totals.data[asked]
-    alike = _alike(repertoire.type_codes, missing, taken)
+    alike = _alike(repertoire, missing, taken)
     weight = shares.availability[taken] * alike * shares.apart(missing, taken)
     prior = _prior(shares, missing, taken, closeness)
     strength = (total + prior) / (shares.buyers[missing] + PRIOR_BUYERS) * weight
@@ -58,8 +60,12 @@ def substitutes(repertoire: Repertoire, closeness: Closeness, *, per_product: in
     return Candidates(taken, missing, estimate, seen.baskets, seen.households, seen.first_day, seen.last_day)
 
 
-def _alike(kind: np.ndarray, missing: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    return np.where((kind[missing] == kind[taken]) & (kind[missing] >= 0), 1.0, OTHER_TYPE)
+def _alike(repertoire: Repertoire, missing: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    kind, by_name = repertoire.type_codes, repertoire.names.named()[missing]
+    alike = np.where((kind[missing] == kind[taken]) & (kind[missing] >= 0), 1.0, OTHER_TYPE)
+    likeness = repertoire.names.of(missing[by_name], taken[by_name])
+    alike[by_name] = np.where(likeness >= LEAST_LIKENESS, likeness, 0.0)
+    return alike
 
 
 def _prior(shares: HouseholdShares, missing: np.ndarray, taken: np.ndarray, closeness: Closeness) -> np.ndarray:

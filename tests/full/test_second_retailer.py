@@ -138,6 +138,17 @@ def test_what_lies_in_the_same_invoices_is_related_with_its_evidence(wholesaler:
     assert first.explanation.paths
 
 
+def test_without_categories_names_tell_what_replaces_and_what_completes(wholesaler: Wholesaler) -> None:
+    related = {
+        relation: wholesaler.services.relations.related(RelatedRequest(TEAPOT, relation, limit=5)).items
+        for relation in ("isSubstituteFor", "isComplementTo")
+    }
+    # the other teapots come first; the red cup, of like name, is mostly taken with the teapot and not in its place
+    first = [CATALOGUE[item.product_id] for item in related["isSubstituteFor"][:4]]
+    assert sorted(first) == sorted(f"{colour} SPOTTY TEAPOT" for colour in COLOURS if colour != "RED")
+    assert all(item.explanation.paths for items in related.values() for item in items)
+
+
 def test_recommendations_are_explained_by_names(wholesaler: Wholesaler) -> None:
     household = wholesaler.installation.lake.arrow("households").column("household_id")[0].as_py()
     for request in (RecommendationRequest(household, limit=5), RecommendationRequest(basket=(TEAPOT,), limit=5)):

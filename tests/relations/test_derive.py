@@ -132,6 +132,20 @@ def test_replacements_may_be_rarer_than_what_they_replace(world):
     assert sold["lemonade"] < 30
 
 
+def test_where_there_are_no_categories_names_take_their_place(tmp_path, relations):
+    said = ("cola in a can", "cola in a bottle", "lemonade", "long pasta", "red sauce", "white bread", "soap")
+    names = dict(zip(CATALOGUE, said, strict=True))
+    nameless = dict.fromkeys(CATALOGUE, (None, None))
+    found = derived(write_world(tmp_path / "named", line_rows(planted_trips()), nameless, names))
+    pairs = set(zip(found["isSubstituteFor"]["source"].to_pylist(), found["isSubstituteFor"]["target"].to_pylist(), strict=True))
+    assert pairs == {("cola_a", "cola_b"), ("cola_b", "cola_a")}
+    assert edge(found["isComplementTo"], "sauce", "pasta")["strength"] > 0.3
+    assert edge(found["isComplementTo"], "cola_b", "cola_a") is None
+    without = derived(write_world(tmp_path / "nameless", line_rows(planted_trips()), nameless))
+    assert without["isSubstituteFor"].num_rows == without["isComplementTo"].num_rows == 0
+    assert bytes_of(without["isBoughtWith"]) == bytes_of(relations["isBoughtWith"])
+
+
 def test_another_type_counts_less(tmp_path, relations):
     alike = {name: (category, category) for name, (category, _) in CATALOGUE.items()}
     same = derived(write_world(tmp_path, line_rows(planted_trips()), alike))["isSubstituteFor"]
