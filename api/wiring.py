@@ -7,7 +7,6 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from api.kept_keys import kept_key
 from api.services import Services
 from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
@@ -81,7 +80,7 @@ class Installation:
 
     def cursor_key(self) -> bytes:
         """Return the key of this home's cursors: the same for every release, so that an older one's cursors are known as such."""
-        return kept_key(self.layout.vault / "cursor.key")
+        return self.layout.key("cursor")
 
     def ingest(self, source: str, path: Path | None, progress: Progress, *, feed: str | None = None) -> IngestReport:
         """Load the feeds of a source into the lake, or one feed of it from the file `path`."""

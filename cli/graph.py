@@ -29,11 +29,16 @@ def build(
         built = Installation.open().build(progress_for(as_json=as_json), fresh=fresh)
     if as_json:
         load = {"read": built.load.read, "written": built.load.written, "rejected": built.load.rejected}
-        show_json({"version": built.version, "load": load, "derived": {k: t.num_rows for k, t in built.edges.items()}})
+        derived = {relation: table.num_rows for relation, table in built.edges.items()}
+        show_json({"version": built.version, "load": load, "derived": derived, "derived_rejected": built.rejected_edges})
         return
     rows = [(term, built.load.read[term], written, built.load.rejected[term]) for term, written in built.load.written.items()]
-    rows += [(relation, table.num_rows, table.num_rows, 0) for relation, table in built.edges.items()]
+    for relation, table in built.edges.items():
+        left_out = built.rejected_edges.get(relation, 0)
+        rows.append((relation, table.num_rows + left_out, table.num_rows, left_out))
     show_table("In the graph", ("label or relation", "read", "written", "rejected"), rows)
+    if rejected := sum(built.load.rejected.values()) + sum(built.rejected_edges.values()):
+        console.print(f"{rejected:,} rows break a shape of the ontology; they wait in the lake table `graph_rejections`.")
     console.print(f"Published {built.version.id} as of {built.version.as_of}. Next: `shelfgraph train`.")
 
 

@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import strawberry
@@ -16,7 +15,6 @@ from api.graphql.node_types import Ask
 from api.graphql.questions import BACKREF, OPERATION, question
 from api.graphql.schema import RetailSchema, build_schema
 from api.identifiers import global_id
-from api.kept_keys import kept_key
 from api.settings import Settings
 from api.wiring import Installation
 from decisions.relations import RelationService
@@ -233,16 +231,6 @@ def test_a_cursor_of_the_release_before_says_so_in_the_next_one(open_shop, tmp_p
     assert before.graph.version.id in refused["message"]
     elsewhere = open_shop(cursor_key=Installation.open(Settings(home=tmp_path / "elsewhere")).cursor_key())
     assert elsewhere.ask(ENDS[field], c=cursor)["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
-
-
-def test_a_kept_key_is_made_once_whoever_asks_first(tmp_path):
-    path = tmp_path / "vault" / "some.key"
-    with ThreadPoolExecutor(8) as pool:
-        keys = set(pool.map(lambda _: kept_key(path), range(32)))
-    assert keys == {path.read_bytes()}
-    assert len(path.read_bytes()) == 64
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in path.parent.iterdir()] == ["some.key"]
 
 
 def test_the_playground_is_served_or_explained_and_nothing_comes_from_elsewhere(open_shop, tmp_path):
