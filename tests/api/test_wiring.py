@@ -1,5 +1,7 @@
 """What an installation hands on to its parts, and what it says when a part is not there yet."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from api import wiring
@@ -36,11 +38,16 @@ def test_the_embedded_store_gets_its_threads_and_its_patience(tmp_path, monkeypa
 def test_neo4j_gets_its_address_and_its_patience(tmp_path, monkeypatch):
     given = {}
 
+    closed = []
+
     def opened(*address, settings):
         given[len(given)] = (address[:3], settings.read_timeout_seconds)
+        return SimpleNamespace(close=lambda: closed.append(address[0]))
 
     monkeypatch.setattr(wiring, "open_neo4j", opened)
     monkeypatch.setattr(wiring, "GdsAlgorithms", opened)
     own = Settings(home=tmp_path, store="neo4j", neo4j_uri="bolt://own:1", neo4j_password="p", query_timeout_seconds=7.5)
-    Installation.open(own)._neo4j()
+    with Installation.open(own).graph_of_record():
+        assert closed == []
+    assert closed == ["bolt://own:1"] * 2
     assert given == {0: (("bolt://own:1", "neo4j", "p"), 7.5), 1: (("bolt://own:1", "neo4j", "p"), 7.5)}
