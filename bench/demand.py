@@ -8,8 +8,9 @@ Everything is read as of the origin's last day; the promotion plan covers the we
 - `sku_store`: products in stores that have support at each origin.
 - `category`, `total`: the sums of all products' forecasts against the sums of their sales.
 
-A retailer who supplies a promotion plan is served `shelfgraph`; one who does not is served
-`shelfgraph-without-promotion-plan`, and so is the demo, whose promotion rows end with its last week.
+`shelfgraph` is what the served fit would have chosen at the origin, by its back-test on the weeks before: the model with
+neighbours, or the one without. The demo is served without a plan, since its promotion rows end with its last week:
+`shelfgraph-without-promotion-plan` comes closest to that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,13 +33,15 @@ from bench.demand_scores import (
     wape,
     wrmsse,
 )
-from bench.demand_systems import SYSTEMS, DemandSystem, PreparedVariant
+from bench.demand_systems import SYSTEMS, WITH_NEIGHBOURS, WITHOUT_NEIGHBOURS, DemandSystem, PreparedVariant
 from bench.frame import Bench, BenchContext, BenchRow
+from decisions.forecast.backtest import held_out_origin
 from decisions.forecast.baseline import baseline_forecasts, seasonal_share, year_before
+from decisions.forecast.fitting import better_variant
 from decisions.forecast.intervals import IntervalCalibration, coverage
 from decisions.relations.derive import derive_relations
 from features.demand import DemandTransform
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import DemandPanel, chain_panel, store_panel
 from kit.progress import Stage
 from lake import Lake
@@ -48,12 +51,13 @@ __all__ = ["BENCH", "run"]
 HORIZONS = (1, 2, 3, 4)
 SHARE_OF_WEEKS, UNITS_A_WEEK, FIRST_WEEKS = 20 / 53, 60 / 53, 13
 SERVED = "shelfgraph"
-RIVALS = ("lightgbm", "shelfgraph-without-neighbours", "mean_8")
+RIVALS = ("lightgbm", WITHOUT_NEIGHBOURS, "mean_8")
 MEASURES = (("wape", wape), ("rmsse", rmsse), ("wrmsse", wrmsse))
 
 
 _Forecasts = Mapping[str, Sequence[np.ndarray]]
-STORE_SYSTEMS = tuple(system for system in SYSTEMS if system.name in (SERVED, "shelfgraph-without-neighbours"))
+CHOICE = (WITH_NEIGHBOURS, WITHOUT_NEIGHBOURS)
+STORE_SYSTEMS = tuple(system for system in SYSTEMS if system.name in CHOICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,18 @@ class _Effort:
 
 
 FULL = _Effort((9, 5), 2, 240_000, SYSTEMS)
-QUICK = _Effort((5,), 1, 20_000, tuple(s for s in SYSTEMS if s.name in (SERVED, "lightgbm")), whole=False)
+QUICK = _Effort((5,), 1, 20_000, tuple(s for s in SYSTEMS if s.name in (*CHOICE, "lightgbm")), whole=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """One origin: features as of its day, product numbers (N), rows of each slice, and later sales (horizons x N)."""
+    """One origin: features as of its day, product numbers (N), rows of each slice, and later sales (horizons x N).
+
+    `on_eve` are the neighbours that the back-test before the origin may know.
+    """
 
     transform: DemandTransform
+    on_eve: Neighbours
     product: np.ndarray
     slices: Mapping[str, np.ndarray]
     actual: np.ndarray
@@ -112,7 +120,8 @@ def _notes(origins: Sequence[_Origin], effort: _Effort) -> list[str]:
         f"The promotion rows of {planned} weeks after each origin are taken as a plan known on that day.",
         f"Models are rebuilt at each origin; neighbours are {edges}. Intervals are 95 % over products, of the first seed.",
         f"seasonal_naive had a week one year before for {_seasonal(origins):.0%} of the forecasts, and is mean_8 for the others.",
-        "shelfgraph-without-promotion-plan is what is served where no plan is supplied, as in the demo.",
+        "shelfgraph is, at each origin, level and seed, what the back-test before it prefers: with neighbours or without.",
+        "The demo is served without a plan, as its promotion rows end with its last week: see shelfgraph-without-promotion-plan.",
     ]
 
 
@@ -130,11 +139,13 @@ def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> tuple[list
     for weeks in effort.weeks_before_end:
         as_of = whole.weeks[-1] + timedelta(days=6, weeks=-weeks)
         chain = chain_panel(context.lake, as_of=as_of)
-        relations = neighbours(chain, _edges(context.lake, as_of) if effort.whole else None)
-        chain_origins.append(_chain_origin(DemandTransform(chain, chain, relations), whole, year_long))
+        eve = chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
+        relations, on_eve = (neighbours(chain, _edges(context.lake, day) if effort.whole else None) for day in (as_of, eve))
+        chain_origins.append(_chain_origin(DemandTransform(chain, chain, relations), on_eve, whole, year_long))
         if effort.whole:
             later = later or store_panel(context.lake, whole, promotion_plan=False)
-            store_origins.append(_store_origin(DemandTransform(store_panel(context.lake, chain), chain, relations), later))
+            in_stores = DemandTransform(store_panel(context.lake, chain), chain, relations)
+            store_origins.append(_store_origin(in_stores, on_eve, later))
         stage.advance()
     return chain_origins, store_origins
 
@@ -149,7 +160,7 @@ def _chosen(units: np.ndarray, weeks: int) -> np.ndarray:
     return np.asarray(enough & (units[:, :FIRST_WEEKS] > 0).any(axis=1))
 
 
-def _chain_origin(transform: DemandTransform, whole: DemandPanel, year_long: np.ndarray) -> _Origin:
+def _chain_origin(transform: DemandTransform, on_eve: Neighbours, whole: DemandPanel, year_long: np.ndarray) -> _Origin:
     panel = transform.panel
     position = {product: row for row, product in enumerate(whole.product_ids)}
     at = np.asarray([position[product] for product in panel.product_ids])
@@ -158,17 +169,17 @@ def _chain_origin(transform: DemandTransform, whole: DemandPanel, year_long: np.
         "sku": np.flatnonzero(year_long[at]),
         "sku_past": np.flatnonzero(_chosen(panel.units, panel.week_count)),
     }
-    return _Origin(transform, at, slices, whole.units[at][:, future].T.astype(np.float64))
+    return _Origin(transform, on_eve, at, slices, whole.units[at][:, future].T.astype(np.float64))
 
 
-def _store_origin(transform: DemandTransform, later: DemandPanel) -> _Origin:
+def _store_origin(transform: DemandTransform, on_eve: Neighbours, later: DemandPanel) -> _Origin:
     panel = transform.panel
     position = {key: row for row, key in enumerate(_pairs(later))}
     at = np.asarray([position[key] for key in _pairs(panel)])
     future = [panel.week_count + horizon - 1 for horizon in HORIZONS]
     actual = later.units[at][:, future].T.astype(np.float64)
     product = later.parent[at]
-    return _Origin(transform, product, {"sku_store": transform.supported(panel.week_count)}, actual)
+    return _Origin(transform, on_eve, product, {"sku_store": transform.supported(panel.week_count)}, actual)
 
 
 def _pairs(panel: DemandPanel) -> list[tuple[str, str]]:
@@ -186,8 +197,11 @@ def _forecasts(origins: Sequence[_Origin], effort: _Effort, stage: Stage) -> tup
                 variant = PreparedVariant.of(systems[0].variant(origin.transform), HORIZONS, seed, effort.training_rows)
                 for system in systems:
                     found.setdefault(system.name, []).append(variant.forecast(system, seed, HORIZONS))
-                if seed == 0 and systems[0].name == SERVED:
-                    calibrations.append(variant.interval_calibration(systems[0], seed))
+            used, verdict = better_variant(origin.transform, origin.on_eve, seed, maximum_rows=effort.training_rows)
+            found.setdefault(SERVED, []).append(found[WITH_NEIGHBOURS if used else WITHOUT_NEIGHBOURS][-1])
+            if seed == 0:
+                calibrations.append(verdict.intervals)
+            stage.note(f"{'with' if used else 'without'} neighbours at {origin.transform.panel.as_of}")
             stage.advance()
         for name, by_seed in found.items():
             forecasts.setdefault(name, []).append(np.stack(by_seed))

@@ -1,4 +1,4 @@
-"""The learned systems that the demand benchmark compares: what is served, its twins, and a plain model as the floor.
+"""The learned systems that the demand benchmark compares: the two that may be served, the placebo, and a plain model as floor.
 
 The floor (`lightgbm`) is what one fits first: Poisson, raw lags, means, price and the promotion plan, without a level
 to depart from and without weeks promoted alike. `shelfgraph-permuted-graph` is the placebo: the same edges and sibling groups
@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 import lightgbm
 import numpy as np
 
-from decisions.forecast.backtest import held_out_origin
-from decisions.forecast.intervals import IntervalCalibration, calibrate
 from decisions.forecast.model import PARAMETERS, ROUNDS, DemandModel, TrainingRows, training_rows
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_neighbours import Neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 
-__all__ = ["SYSTEMS", "DemandSystem", "PreparedVariant"]
+__all__ = ["SYSTEMS", "WITHOUT_NEIGHBOURS", "WITH_NEIGHBOURS", "DemandSystem", "PreparedVariant"]
 
+WITH_NEIGHBOURS, WITHOUT_NEIGHBOURS = "shelfgraph-with-neighbours", "shelfgraph-without-neighbours"
 Predictor = Callable[[np.ndarray], np.ndarray]
 SERVED_HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 PLAIN_FEATURES = (
@@ -88,24 +87,14 @@ class PreparedVariant:
         """Return a system's expected units, len(horizons) x N."""
         return system.fitted(self.rows, self.transform.names, seed)(self.ahead).reshape(len(horizons), -1)
 
-    def interval_calibration(self, system: DemandSystem, seed: int) -> IntervalCalibration:
-        """Return intervals from a back-test on weeks before the origin, as the served fit makes them."""
-        panel = self.transform.panel
-        first = held_out_origin(panel.week_count)
-        predict = system.fitted(self.rows.before(first), self.transform.names, seed)
-        supported, horizons = self.transform.supported(first), range(1, panel.week_count - first + 1)
-        features = self.transform.features(first, supported, horizons)
-        actual = self.transform.targets(first, supported, horizons).reshape(-1)
-        return calibrate(predict(features.reshape(-1, features.shape[2])), actual)
-
 
 SYSTEMS = (
-    DemandSystem("shelfgraph", every_seed=True),
-    DemandSystem("shelfgraph-without-neighbours", with_neighbours=False, every_seed=True),
+    DemandSystem(WITH_NEIGHBOURS, every_seed=True),
+    DemandSystem(WITHOUT_NEIGHBOURS, with_neighbours=False, every_seed=True),
     DemandSystem("lightgbm", plain=PLAIN_FEATURES, every_seed=True),
     DemandSystem("lightgbm-with-category-neighbours", plain=PLAIN_FEATURES + CATEGORY_FEATURES),
     DemandSystem("shelfgraph-permuted-graph", permuted=True),
-    DemandSystem("shelfgraph-without-promotion-plan", with_plan=False, every_seed=True),
+    DemandSystem("shelfgraph-without-promotion-plan", with_neighbours=False, with_plan=False, every_seed=True),
 )
 
 

@@ -1,5 +1,6 @@
 """From the lake to what serving needs: models, metadata and feature tables."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -20,11 +21,12 @@ from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["fit"]
+__all__ = ["better_variant", "fit"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
 MINIMUM_WEEKS = 2
+VARIANTS = {True: "with_neighbours", False: "without_neighbours"}
 MINIMUM_ROWS = 200
 """Below this many training rows no model is tried: the baselines serve."""
 
@@ -45,6 +47,7 @@ def fit(
     seed: int,
     progress: Progress,
     promotion_plan: bool = True,
+    with_neighbours: bool | None = None,
 ) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
     """Fit, back-test and prepare serving for the whole chain and for products in stores.
 
@@ -57,6 +60,7 @@ def fit(
         seed: of the draws and of the model; equal input and seed give equal bytes.
         progress: who watches.
         promotion_plan: whether promotion rows of later weeks are taken as a plan known today.
+        with_neighbours: whether models learn from neighbours; None lets the back-test decide for each level.
 
     Returns:
         The artefact's files, the feature tables, and figures by name (`chain_wape_mean_8`, ...).
@@ -74,7 +78,7 @@ def fit(
     levels: dict[str, _FittedLevel] = {}
     for name, panel in (("chain", chain), ("store", stores)):
         with progress.stage(f"forecast model, {name}", 4) as stage:
-            levels[name] = _fit_level(name, DemandTransform(panel, chain, relations), on_eve, seed)
+            levels[name] = _fit_level(name, DemandTransform(panel, chain, relations), on_eve, seed, with_neighbours)
             stage.advance(4)
     metadata = ForecastMetadata(
         as_of, chain.weeks[-1], seed, chain.planned_weeks, {name: level.metadata for name, level in levels.items()}
@@ -97,16 +101,47 @@ def _eve_of_back_test(chain: DemandPanel) -> date:
     return chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
 
 
-def _back_test(transform: DemandTransform, seed: int) -> LevelVerdict:
-    """Fit as it would have been fitted on the eve of the held-out weeks, and judge on these. The edges are of that eve."""
+def better_variant(
+    transform: DemandTransform,
+    on_eve: Neighbours,
+    seed: int,
+    *,
+    with_neighbours: bool | None = None,
+    maximum_rows: int = MAXIMUM_ROWS,
+) -> tuple[bool, LevelVerdict]:
+    """Return whether models of the level should learn from neighbours, and the verdict on the better variant.
+
+    Both variants are fitted as they would have been on the eve of the held-out weeks, and judged on these; neighbours have to
+    lower the error to be used.
+
+    Args:
+        transform: features of the level.
+        on_eve: the neighbours as they were known on that eve.
+        seed: of the draws and of the model.
+        with_neighbours: asks for one variant, whatever the other would do.
+        maximum_rows: training rows of each.
+    """
+    wanted = (True, False) if with_neighbours is None else (with_neighbours,)
+    tried = {used: _back_test(replace(transform, relations=on_eve if used else None), seed, maximum_rows) for used in wanted}
+    errors = {used: verdict.figures.get(f"wape_{MODEL_SYSTEM}", math.inf) for used, verdict in tried.items()}
+    used = min(errors, key=lambda one: (errors[one], one))
+    figures = {f"{VARIANTS[one]}_wape": error for one, error in errors.items() if math.isfinite(error)}
+    return used, replace(tried[used], figures={**tried[used].figures, **figures})
+
+
+def _back_test(transform: DemandTransform, seed: int, maximum_rows: int) -> LevelVerdict:
+    """Fit as it would have been fitted on the eve of the held-out weeks, and judge on these."""
     held_out = held_out_origin(transform.panel.week_count)
-    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS, before_week=held_out)
+    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=maximum_rows, before_week=held_out)
     tried = DemandModel.train(rows, transform.names, seed=seed) if len(rows.targets) >= MINIMUM_ROWS else None
     return judge(trials(transform, tried))
 
 
-def _fit_level(name: str, transform: DemandTransform, on_eve: Neighbours, seed: int) -> _FittedLevel:
-    verdict = _back_test(replace(transform, relations=on_eve), seed)
+def _fit_level(
+    name: str, transform: DemandTransform, on_eve: Neighbours, seed: int, with_neighbours: bool | None
+) -> _FittedLevel:
+    used, verdict = better_variant(transform, on_eve, seed, with_neighbours=with_neighbours)
+    transform = transform if used else replace(transform, relations=None)
     thin = judge(trials(transform, None, supported=False))
     rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS)
     model = DemandModel.train(rows, transform.names, seed=seed).to_bytes() if verdict.system == MODEL_SYSTEM else None

@@ -25,6 +25,7 @@ from decisions.forecast.model import DemandModel
 from decisions.forecast.serving import Series, ServingTables
 from decisions.forecast.tables import HISTORY_WEEKS
 from features import FeatureSnapshot
+from features.demand import FEATURE_GROUPS
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 from kg.ports import ArrayGraph
 
@@ -50,6 +51,7 @@ class _Outcome:
     reference: np.ndarray
     intervals: IntervalCalibration
     drivers: Mapping[str, float]
+    uses_neighbours: bool = True
 
 
 class ForecastService:
@@ -142,6 +144,8 @@ class ForecastService:
         fallen_back = int(np.isnan(series.same_week_last_year[: len(points)]).sum())
         if fallen_back and SEASONAL in {outcome.system, outcome.baseline}:
             text += f" For {fallen_back} of these weeks {SEASONAL} is mean_8: the year before is not known."
+        if outcome.system == MODEL_SYSTEM and not outcome.uses_neighbours:
+            text += " Neighbours did not lower its error in the back-test and are left out."
         if self._metadata.planned_weeks < len(points):
             text += f" A promotion plan is known for {self._metadata.planned_weeks} of these weeks."
         return text
@@ -176,4 +180,5 @@ def _plain(system: str, baseline: str, units: np.ndarray, reference: np.ndarray,
 
 def _modelled(attribution: DriverAttribution, metadata: LevelMetadata, features: np.ndarray, reference: np.ndarray) -> _Outcome:
     units, drivers = attribution.attribute(features, reference)
-    return _Outcome(metadata.system, metadata.baseline, units, reference, metadata.intervals, drivers)
+    uses_neighbours = any(FEATURE_GROUPS.get(name) == "neighbours" for name in metadata.feature_names)
+    return _Outcome(metadata.system, metadata.baseline, units, reference, metadata.intervals, drivers, uses_neighbours)

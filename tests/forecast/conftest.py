@@ -98,11 +98,11 @@ def line_table(keys, units) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([(k, types.get(k) or pa.scalar(v).type) for k, v in rows[0].items()]))
 
 
-def known_promotions() -> pa.Table:
+def known_promotions(planned: int = PLANNED) -> pa.Table:
     rows = [
         {"product_id": PRODUCTS[product], "store_id": shop, "week_start": FIRST_MONDAY + timedelta(days=7 * week),
          "display_location": None, "mailer_location": "A", **STAMP}
-        for week in range(WEEKS + PLANNED)
+        for week in range(WEEKS + planned)
         for product in range(len(PRODUCTS))
         for shop in SHOPS
         if promoted(product, week)
@@ -181,7 +181,10 @@ def forecast_graph(tmp_path_factory, forecast_edges):
 
 
 def fitted_on(lake, edges, folder, as_of: date, seed: int = 7):
-    artefact, tables, figures = fit(lake, as_of=as_of, edges_as_of=lambda day: edges or {}, seed=seed, progress=SilentProgress())
+    # with neighbours whatever the back-test says: in this shop they tell nothing, and their paths are to be seen
+    artefact, tables, figures = fit(
+        lake, as_of=as_of, edges_as_of=lambda day: edges or {}, seed=seed, progress=SilentProgress(), with_neighbours=True
+    )
     return SimpleNamespace(artefact=artefact, tables=tables, figures=figures, features=publish_features(folder, as_of, tables))
 
 

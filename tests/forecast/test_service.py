@@ -66,7 +66,7 @@ def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecas
         asked.append(day)
         return {} if day == PLAN_DAY else forecast_edges
 
-    arguments = {"as_of": PLAN_DAY, "seed": 7, "progress": SilentProgress()}
+    arguments = {"as_of": PLAN_DAY, "seed": 7, "progress": SilentProgress(), "with_neighbours": True}
     artefact, _, figures = fit(forecast_lake, edges_as_of=edges_as_of, **arguments)
     assert asked == [PLAN_DAY, eve]
     assert figures == fitted.figures

@@ -1,0 +1,90 @@
+"""Neighbours are used where the back-test is better with them, left out where it is not, and the answer says so."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from decisions.forecast import ForecastRequest, ForecastService, fit
+from decisions.forecast.artefact import read_metadata
+from features import publish_features
+from features.demand import FEATURE_GROUPS
+from kit.progress import SilentProgress
+
+from .conftest import (
+    PLAN_DAY,
+    PLANNED,
+    PRODUCTS,
+    SHOPS,
+    WEEKS,
+    _edge,
+    _edge_table,
+    known_lake,
+    known_promotions,
+    line_table,
+    promoted,
+    rate,
+)
+
+LEFT_OUT = "Neighbours did not lower its error in the back-test and are left out."
+LOSS = 0.8
+"""Of a product's demand, when the other of its pair is promoted."""
+
+
+def partner(product: int) -> int:
+    return product + 1 if product % 2 == 0 else product - 1
+
+
+def pair_edges():
+    pairs = [(PRODUCTS[partner(number)], product) for number, product in enumerate(PRODUCTS)]
+    return {"isSubstituteFor": _edge_table([_edge(source, target, "isSubstituteFor", 0.9) for source, target in pairs])}
+
+
+@pytest.fixture(scope="module")
+def pairs_lake(tmp_path_factory):
+    """A shop in which a product loses most of its demand while the other of its pair is promoted."""
+    lake, random = known_lake(tmp_path_factory.mktemp("pairs")), np.random.default_rng(5)
+    keys = [(week, product, shop) for week in range(WEEKS) for product in range(len(PRODUCTS)) for shop in SHOPS]
+    kept = [1 - LOSS if promoted(partner(product), week) else 1.0 for week, product, _ in keys]
+    rates = [rate(product, week) * part for (week, product, _), part in zip(keys, kept, strict=True)]
+    lake.replace("promotion_weeks", known_promotions(planned=8))
+    lake.replace("sales_lines", line_table(keys, random.poisson(rates).astype(float)))
+    return lake
+
+
+def fitted(lake, edges):
+    return fit(lake, as_of=PLAN_DAY, edges_as_of=lambda day: edges, seed=7, progress=SilentProgress())
+
+
+def uses_neighbours(artefact, level):
+    return "neighbours" in {FEATURE_GROUPS.get(name) for name in read_metadata(artefact).levels[level].feature_names}
+
+
+def test_neighbours_that_tell_something_are_used(pairs_lake):
+    artefact, _, figures = fitted(pairs_lake, pair_edges())
+    assert figures["chain_with_neighbours_wape"] < 0.95 * figures["chain_without_neighbours_wape"]
+    assert uses_neighbours(artefact, "chain")
+    assert figures["chain_wape_shelfgraph"] == figures["chain_with_neighbours_wape"]
+
+
+def test_each_level_is_served_by_the_better_variant(forecast_lake, forecast_edges):
+    artefact, _, figures = fitted(forecast_lake, forecast_edges)
+    for level in ("chain", "store"):
+        both = figures[f"{level}_with_neighbours_wape"], figures[f"{level}_without_neighbours_wape"]
+        assert figures[f"{level}_wape_shelfgraph"] == min(both)
+        assert uses_neighbours(artefact, level) == (both[0] < both[1])
+
+
+def test_an_answer_says_that_neighbours_were_left_out(forecast_lake, forecast_graph, forecaster, tmp_path):
+    artefact, tables, _ = fit(
+        forecast_lake, as_of=PLAN_DAY, edges_as_of=lambda day: {}, seed=7, progress=SilentProgress(), with_neighbours=False
+    )
+    without = ForecastService(forecast_graph, publish_features(tmp_path, PLAN_DAY, tables), artefact)
+    for request in (ForecastRequest("p00", None, PLANNED), ForecastRequest("p00", "st0", PLANNED)):
+        answer = without.forecast(request)
+        assert LEFT_OUT in answer.explanation.text
+        assert {hop.relation for path in answer.explanation.paths for hop in path.hops} <= {"promotes"}
+        expected = sum(point.units - point.baseline_units for point in answer.points)
+        assert sum(path.contribution for path in answer.explanation.paths) == pytest.approx(expected, abs=1e-6)
+        assert LEFT_OUT not in forecaster.forecast(request).explanation.text
+    assert answer.points[0].week_start == PLAN_DAY + timedelta(days=1)
