@@ -11,6 +11,9 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 WEB_STAMP := web/dist/.built
 
+# one at a time: they share a Neo4j, the demo's home, or count their cases
+LONG := full or neo4j or browser or conformance
+
 .PHONY: help demo test unit full lint types arrows format web requirements lock bench docs-figures clean doctor
 
 help: ## show this help
@@ -42,10 +45,11 @@ demo: $(STAMP) $(WEB_STAMP) ## from the demo data to explained answers and a pla
 	SHELFGRAPH_STORE=$(STORE) SHELFGRAPH_PORT=$(PORT) $(BIN)/shelfgraph demo $(if $(SECONDS_TO_SERVE),--seconds-to-serve $(SECONDS_TO_SERVE))
 
 test: lint types arrows $(WEB_STAMP) ## everything: lint, types, arrows, units, conformance on all stores, browser, full data
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG))"
+	$(BIN)/python -m pytest tests -m "$(LONG)"
 
 unit: $(STAMP) ## the quick tests only (within two minutes)
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not full and not neo4j and not browser"
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG))"
 
 full: $(STAMP) $(WEB_STAMP) ## only the tests on the whole demo data
 	$(BIN)/python -m pytest tests -m full

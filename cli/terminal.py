@@ -18,7 +18,8 @@ from kit.progress import Progress, SilentProgress, Stage
 
 __all__ = ["TerminalProgress", "console", "failing_clearly", "progress_for", "show_json", "show_table"]
 
-console = Console(stderr=True, highlight=False)
+# long lines are the terminal's to wrap: a path or a command must stay whole, to be found and to be pasted
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 # a log or a pipe has no width of its own; tables must not break there
 output = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 

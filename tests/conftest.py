@@ -17,6 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _needs_server(item):
             item.add_marker(pytest.mark.neo4j)
+        if "conformance" in item.path.parts:
+            item.add_marker(pytest.mark.conformance)
 
 
 def _needs_server(item: pytest.Item) -> bool:

@@ -11,6 +11,8 @@ from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
 from tests.pipeline.conftest import RECORDED_AT, Shop, build_shop, settings_for
 from tests.tiny_retailer import AS_OF
 
+pytestmark = pytest.mark.neo4j
+
 COMMON_SHARE = 0.9
 """Edges that both engines have, of those that either has."""
 STRENGTH_TOLERANCE = 0.1
