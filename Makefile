@@ -49,7 +49,7 @@ test: lint types arrows $(WEB_STAMP) ## everything: lint, types, arrows, units, 
 	$(BIN)/python -m pytest tests -m "$(LONG)"
 
 unit: $(STAMP) ## the quick tests only (within two minutes)
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG))"
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG) or command_line)"
 
 full: $(STAMP) $(WEB_STAMP) ## only the tests on the whole demo data
 	$(BIN)/python -m pytest tests -m full

@@ -19,6 +19,8 @@ from cli.main import app
 from ingest import load_source
 from lake.delta_lake import DeltaLake
 
+pytestmark = pytest.mark.command_line
+
 ROWS = 20
 NUMBERS = list(range(1, ROWS + 1))
 DAY = 1_488_326_400_000_000_000
