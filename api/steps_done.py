@@ -13,7 +13,8 @@ from kg.ports import GraphVersion
 from kit.canonical import canonical_value
 from pipeline.books import code_version
 from pipeline.build import last_full_day
-from pipeline.errors import NotBuilt
+from pipeline.errors import NotBuilt, NothingIngested
+from pipeline.feeds import simulation_of
 
 __all__ = ["StepsDone"]
 
@@ -33,9 +34,12 @@ class StepsDone:
 
     def simulated(self) -> bool:
         """Whether the simulated feeds lie in the lake as they would be made now."""
-        tables = self._tables()
-        run = self._last("simulate", {"seed": self.installation.settings.seed}, {"sales_lines": tables.get("sales_lines", "")})
-        return run is not None and run.outputs.items() <= tables.items()
+        try:
+            wanted = simulation_of(self.installation.lake, self.installation.settings.seed)
+        except NothingIngested:
+            return False
+        run = self._last("simulate", *wanted)
+        return run is not None and run.outputs.items() <= self._tables().items()
 
     def built(self) -> GraphVersion | None:
         """Return the published version where building it now would change nothing."""

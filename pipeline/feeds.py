@@ -1,10 +1,12 @@
 """Feeds into the lake, kept as runs: a retailer's files, the simulated feeds, and another try for quarantined rows."""
 
 from pathlib import Path
+from typing import Any
 
 from ingest import (
     IngestReport,
     ReplayReport,
+    Retailer,
     SourceConfiguration,
     accept_tables,
     held_retailer,
@@ -21,7 +23,9 @@ from lake import Lake
 from pipeline.books import Books, RunNotes, kept_run
 from pipeline.errors import NothingIngested
 
-__all__ = ["ingest_one_feed", "ingest_source", "replay_feed", "simulate_missing_feeds"]
+__all__ = ["ingest_one_feed", "ingest_source", "replay_feed", "simulate_missing_feeds", "simulation_of"]
+
+SIMULATED_FROM = ("products", "sales_lines")
 
 
 def ingest_source(
@@ -60,17 +64,28 @@ def simulate_missing_feeds(lake: Lake, books: Books, *, seed: int, progress: Pro
 
     The retailer's time zone and what is assumed of it are those that its source declared. Raises: NothingIngested.
     """
-    retailer = held_retailer(lake)
-    if retailer is None:
-        raise NothingIngested
-    parameters = {"seed": seed, "time_zone": retailer.business_zone, "assumptions": retailer.assumptions.as_yaml()}
-    inputs = {name: lake.version(name).digest for name in ("products", "sales_lines")}
+    retailer = _retailer(lake)
+    parameters, inputs = simulation_of(lake, seed)
     with kept_run(books, "simulate", parameters=parameters, inputs=inputs) as notes:
         with progress.stage("Simulating stock, lead times, costs and sessions"):
             tables = simulate_feeds(lake, time_zone=retailer.business_zone, assumptions=retailer.assumptions, seed=seed)
         report = accept_tables(tables, lake, run_id=notes.run_id, progress=progress)
         _note(notes, report)
     return report
+
+
+def simulation_of(lake: Lake, seed: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the parameters and the digests of the inputs under which a simulation is kept. Raises: NothingIngested."""
+    retailer = _retailer(lake)
+    parameters = {"seed": seed, "time_zone": retailer.business_zone, "assumptions": retailer.assumptions.as_yaml()}
+    return parameters, {name: lake.version(name).digest for name in SIMULATED_FROM}
+
+
+def _retailer(lake: Lake) -> Retailer:
+    retailer = held_retailer(lake)
+    if retailer is None:
+        raise NothingIngested
+    return retailer
 
 
 def replay_feed(
