@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import Bench, BenchContext, BenchRow
-from bench.next_basket_floors import DECAYED, floor_qualities
+from bench.next_basket_floors import floor_qualities
+from decisions.recommend.baseline import DECAYED_FREQUENCIES
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
 from decisions.recommend.model import MODEL_SYSTEM, Ranker
@@ -149,7 +150,7 @@ def _trial(name: str, world: World, origins: Origins) -> Trial:
 def _judge(trials: list[Trial], rankers: list[Ranker | None]) -> list[BenchRow]:
     systems = {name: [trial.floors[name] for trial in trials] for name in ("popularity", "personal_frequency")}
     systems["decayed_frequency"] = max(
-        ([trial.floors[name] for trial in trials] for name in DECAYED),
+        ([trial.floors[name] for trial in trials] for name in DECAYED_FREQUENCIES),
         key=lambda qualities: float(np.concatenate([quality.ndcg for quality in qualities]).mean()),
     )
     if all(ranker is not None for ranker in rankers):

@@ -16,12 +16,11 @@ from decisions.recommend.scoring import ListQuality, list_quality
 from features.recommend_population import best_sellers
 from features.repertoire import FloatArray, IntArray, Origins, Purchases, history
 
-__all__ = ["DECAYED", "floor_qualities"]
+__all__ = ["floor_qualities"]
 
 POPULAR_DAYS = 28
 POPULAR_LIMIT = 20
 CHUNK = 1000
-DECAYED = ("decayed_frequency_95", "decayed_frequency_98", "decayed_frequency_90_days")
 OWN_COLUMNS: Mapping[str, str | None] = {
     "popularity": None,
     "personal_frequency": "baskets",

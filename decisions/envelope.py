@@ -1,9 +1,26 @@
 """The one envelope of every answer: what it rests on, and which versions produced it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-__all__ = ["DecisionHeader", "Degradation", "Evidence", "Explanation", "ExplanationPath", "Freshness", "Hop", "NodeName"]
+from kg.ports import PropertyValue
+
+__all__ = [
+    "FACT",
+    "DecisionHeader",
+    "Degradation",
+    "Evidence",
+    "Explanation",
+    "ExplanationPath",
+    "Freshness",
+    "Hop",
+    "NodeName",
+    "evidence_of",
+]
+
+FACT = "fact"
+"""The grade of an edge that is a plain record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +50,43 @@ class Evidence:
     scope: str | None = None
     run_id: str | None = None
     model_version: str | None = None
+
+
+def evidence_of(properties: Mapping[str, PropertyValue]) -> Evidence:
+    """Return the evidence that an edge's properties hold. A plain fact has the grade `fact` and no strength."""
+    sources = properties.get("sources")
+    return Evidence(
+        strength=_number(properties.get("strength")),
+        low=_number(properties.get("low")),
+        high=_number(properties.get("high")),
+        unit=_text(properties.get("unit")),
+        events=_count(properties.get("events")),
+        support=_count(properties.get("support")),
+        first_observed=_day(properties.get("first_observed")),
+        last_observed=_day(properties.get("last_observed")),
+        grade=_text(properties.get("grade")) or FACT,
+        sources=sources if isinstance(sources, tuple) else (),
+        assertion_id=_text(properties.get("assertion_id")),
+        scope=_text(properties.get("scope")),
+        run_id=_text(properties.get("run_id")),
+        model_version=_text(properties.get("model_version")),
+    )
+
+
+def _number(value: PropertyValue) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _count(value: PropertyValue) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _text(value: PropertyValue) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _day(value: PropertyValue) -> date | None:
+    return value if isinstance(value, date) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
+from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evidence_of
 from decisions.forecast.contributions import OWN_HISTORY, SIBLINGS
 from features.demand_history import PROMOTION_MEMORY_WEEKS
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
@@ -146,27 +146,7 @@ def _shares(edges: Sequence[Edge], weights: Sequence[float]) -> Sequence[_Weight
 
 def _hop(edge: Edge, names: Mapping[NodeRef, str], product_id: str) -> Hop:
     source, target = (NodeName(end.label, end.id, names.get(end, end.id)) for end in (edge.source, edge.target))
-    return Hop(source, edge.relation, target, _evidence(edge.properties), walked_backwards=edge.target.id == product_id)
-
-
-def _evidence(properties: Mapping[str, PropertyValue]) -> Evidence:
-    sources = properties.get("sources")
-    return Evidence(
-        strength=_optional_number(properties.get("strength")),
-        low=_optional_number(properties.get("low")),
-        high=_optional_number(properties.get("high")),
-        unit=_text(properties.get("unit")),
-        events=_count(properties.get("events")),
-        support=_count(properties.get("support")),
-        first_observed=_day(properties.get("first_observed")),
-        last_observed=_day(properties.get("last_observed")),
-        grade=_text(properties.get("grade")) or "fact",
-        sources=tuple(sources) if isinstance(sources, tuple) else (),
-        assertion_id=_text(properties.get("assertion_id")),
-        scope=_text(properties.get("scope")),
-        run_id=_text(properties.get("run_id")),
-        model_version=_text(properties.get("model_version")),
-    )
+    return Hop(source, edge.relation, target, evidence_of(edge.properties), walked_backwards=edge.target.id == product_id)
 
 
 def _in_words(units: Mapping[str, float]) -> str:
@@ -194,14 +174,6 @@ def _number(value: PropertyValue) -> float:
 
 def _optional_number(value: PropertyValue) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _count(value: PropertyValue) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _text(value: PropertyValue) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _day(value: PropertyValue) -> date | None:

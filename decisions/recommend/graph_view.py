@@ -7,14 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.envelope import Evidence, Hop, NodeName
+from decisions.envelope import FACT, Evidence, Hop, NodeName
 from features.recommend_relations import RELATIONS, Neighbours, neighbours_of_edges
 from features.recommend_tables import ServingFeatures
 from kg.ports import Adjacency, ArrayGraph, Direction
 
 __all__ = ["GraphView"]
 
-FACT = "fact"
 KEPT_HOPS = 50_000
 
 

@@ -6,16 +6,13 @@ baskets; they contribute 0. So the contributions of an explanation sum to the st
 """
 
 from collections.abc import Mapping
-from datetime import date
 
-from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
+from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evidence_of
 from decisions.relations.errors import UnknownRelation
 from decisions.relations.surroundings import Surroundings
 from kg.ports import Edge, NodeRef, PropertyValue
 
-__all__ = ["evidence_of", "explain"]
-
-FACT = "fact"
+__all__ = ["explain"]
 SENTENCES: Mapping[str, str] = {
     "isSubstituteFor": (
         "Buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
@@ -49,27 +46,6 @@ def explain(edge: Edge, around: Surroundings) -> Explanation:
     return Explanation(_sentence(edge, around), tuple(paths))
 
 
-def evidence_of(edge: Edge) -> Evidence:
-    """Return the evidence fields of an edge. A plain fact has the grade `fact` and no strength."""
-    sources = edge.properties.get("sources")
-    return Evidence(
-        strength=_number(edge, "strength"),
-        low=_number(edge, "low"),
-        high=_number(edge, "high"),
-        unit=_text(edge, "unit"),
-        events=_count(edge, "events"),
-        support=_count(edge, "support"),
-        first_observed=_day(edge, "first_observed"),
-        last_observed=_day(edge, "last_observed"),
-        grade=_text(edge, "grade") or FACT,
-        sources=sources if isinstance(sources, tuple) else (),
-        assertion_id=_text(edge, "assertion_id"),
-        scope=_text(edge, "scope"),
-        run_id=_text(edge, "run_id"),
-        model_version=_text(edge, "model_version"),
-    )
-
-
 def _through_category(edge: Edge, around: Surroundings) -> tuple[Hop, ...]:
     """Return the shortest way over the categories from the asked product to the other; none when they share no category."""
     ups, downs = around.ascents.get(around.asked.id, ()), around.ascents.get(edge.source.id, ())
@@ -83,7 +59,7 @@ def _through_category(edge: Edge, around: Surroundings) -> tuple[Hop, ...]:
 
 
 def _hop(edge: Edge, around: Surroundings, *, backwards: bool) -> Hop:
-    return Hop(_name(edge.source, around), edge.relation, _name(edge.target, around), evidence_of(edge), backwards)
+    return Hop(_name(edge.source, around), edge.relation, _name(edge.target, around), evidence_of(edge.properties), backwards)
 
 
 def _name(node: NodeRef, around: Surroundings) -> NodeName:
@@ -117,13 +93,3 @@ def _number(edge: Edge, name: str) -> float | None:
 def _count(edge: Edge, name: str) -> int | None:
     value = edge.properties.get(name)
     return value if isinstance(value, int) else None
-
-
-def _text(edge: Edge, name: str) -> str | None:
-    value = edge.properties.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _day(edge: Edge, name: str) -> date | None:
-    value = edge.properties.get(name)
-    return value if isinstance(value, date) else None

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from decisions.envelope import Explanation
+from decisions.envelope import Explanation, evidence_of
 from decisions.relations.contract import RelatedAnswer, RelatedProduct, RelatedRequest
 from decisions.relations.errors import LimitOutOfRange, NotKnownYet, UnknownProduct, UnknownRelation
-from decisions.relations.explain import evidence_of, explain
+from decisions.relations.explain import explain
 from decisions.relations.surroundings import Surroundings, look_around
 from kg.ports import ArrayGraph, Direction, Edge
 
@@ -70,4 +70,4 @@ class RelationService:
 
 def _item(edge: Edge, around: Surroundings) -> RelatedProduct:
     explanation: Explanation = explain(edge, around)
-    return RelatedProduct(edge.source.id, evidence_of(edge), explanation)
+    return RelatedProduct(edge.source.id, evidence_of(edge.properties), explanation)
