@@ -1,6 +1,6 @@
 """Published versions of the graph: immutable files, memory-mapped, swapped by one pointer."""
 
-from kg.snapshot.publish import current_folder, prune_snapshots, publish_snapshot, published_versions
+from kg.snapshot.publish import current_folder, publish_snapshot, published_versions
 from kg.snapshot.snapshot import Snapshot, open_current_snapshot, open_snapshot
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "current_folder",
     "open_current_snapshot",
     "open_snapshot",
-    "prune_snapshots",
     "publish_snapshot",
     "published_versions",
 ]

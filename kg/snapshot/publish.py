@@ -22,7 +22,7 @@ from kit.clock import Clock
 from kit.progress import Progress, SilentProgress
 from ontology.schema_types import GraphSchema
 
-__all__ = ["CURRENT", "current_folder", "prune_snapshots", "publish_snapshot", "published_versions"]
+__all__ = ["CURRENT", "current_folder", "publish_snapshot", "published_versions"]
 
 CURRENT = "CURRENT"
 DRAFT = ".draft-"
@@ -80,20 +80,6 @@ def published_versions(root: Path) -> tuple[GraphVersion, ...]:
     """Return the versions below `root`, the oldest first. Raises: SnapshotError for a damaged one."""
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     return tuple(sorted((read_manifest(folder).version for folder in folders), key=lambda v: (v.built_at, v.id)))
-
-
-def prune_snapshots(root: Path, keep: int) -> tuple[str, ...]:
-    """Remove all but the `keep` newest versions and the current one, and return the ids of the removed.
-
-    Readers that have a removed version's files open keep reading them; files they did not open yet are gone for them.
-    """
-    with _only_publisher(root):
-        versions = published_versions(root)
-        current = current_folder(root).name
-        removed = tuple(v.id for v in versions[: max(0, len(versions) - keep)] if v.id != current)
-        for version_id in removed:
-            shutil.rmtree(root / version_id)
-    return removed
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from kg.snapshot import (
     current_folder,
     open_current_snapshot,
     open_snapshot,
-    prune_snapshots,
     publish_snapshot,
     published_versions,
 )
@@ -53,8 +52,6 @@ def test_current_follows_the_last_publication_and_old_versions_stay(tmp_path: Pa
     assert set(open_current_snapshot(tmp_path).counts().values()) == {0}
     assert old.nodes("Product", ["p1"]).keys() == {"p1"}
     assert {version.id for version in published_versions(tmp_path)} == {first.id, second.id}
-    assert prune_snapshots(tmp_path, keep=1) == (first.id,)
-    assert published_versions(tmp_path) == (second,)
 
 
 def test_a_publication_that_fails_changes_nothing(tmp_path: Path) -> None:
