@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from kg.columns import find_relation
-from kg.errors import QueryTooLarge
+from kg.errors import QueryTooLarge, UnknownTerm
 from kg.ports import MAXIMUM_HOPS, MAXIMUM_IDS, MAXIMUM_ROWS
-from ontology.schema_types import GraphSchema
+from ontology.schema_types import GraphSchema, RelationDefinition
 
-__all__ = ["check_hops", "check_ids", "check_limit", "check_path_relations"]
+__all__ = ["check_hops", "check_ids", "check_limit", "check_path_relations", "check_scope"]
+
+
+SCOPE = "scope"
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -30,6 +33,13 @@ def check_hops(maximum_hops: int) -> None:
         raise QueryTooLarge("hops", maximum_hops, MAXIMUM_HOPS)
     if maximum_hops < 1:
         raise ValueError(f"maximum_hops is {maximum_hops}; a path has at least one")
+
+
+def check_scope(relation: RelationDefinition, scope: str | None) -> None:
+    """Raises: UnknownTerm for a scope where the relation's edges have none."""
+    names = tuple(p.name for p in relation.properties)
+    if scope is not None and SCOPE not in names:
+        raise UnknownTerm(f"property of {relation.name}", SCOPE, names)
 
 
 def check_path_relations(schema: GraphSchema, relations: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 ├── InvalidBatch           rows that do not fit the schema; nothing of the batch was written
 ├── UnknownEndpoint        edges that name nodes which are not there; nothing of the batch was written
 ├── QueryTooLarge          more hops, ids or rows than the port allows
+├── ProjectionRefused      what is to be projected does not fit the algorithm that was asked for
 └── SnapshotError          a snapshot is missing, damaged or of another format
 """
 
@@ -15,6 +16,7 @@ __all__ = [
     "GraphTimeout",
     "GraphUnavailable",
     "InvalidBatch",
+    "ProjectionRefused",
     "QueryTooLarge",
     "SnapshotError",
     "UnknownEndpoint",
@@ -86,6 +88,14 @@ class QueryTooLarge(GraphError):
         self.asked = asked
         self.allowed = allowed
         super().__init__(f"{asked} {what} were asked for, {allowed} are allowed.", "Ask in smaller pieces.")
+
+
+class ProjectionRefused(GraphError):
+    """What is to be projected does not fit the algorithm that was asked for."""
+
+    def __init__(self, algorithm: str, problem: str, remedy: str) -> None:
+        self.algorithm = algorithm
+        super().__init__(f"'{algorithm}' cannot work on this: {problem}", remedy)
 
 
 class SnapshotError(GraphError):

@@ -30,6 +30,7 @@ __all__ = [
     "GraphReader",
     "GraphStore",
     "GraphVersion",
+    "GraphVersions",
     "GraphWriter",
     "Node",
     "NodeRef",
@@ -213,12 +214,21 @@ class GraphReader(Protocol):
         ...
 
     def related(
-        self, relation: str, ids: Sequence[str], *, direction: Direction, limit: int, as_of: date | None = None
+        self,
+        relation: str,
+        ids: Sequence[str],
+        *,
+        direction: Direction,
+        limit: int,
+        as_of: date | None = None,
+        scope: str | None = None,
     ) -> Mapping[str, tuple[Edge, ...]]:
         """Return at most `limit` edges for each given id, by id; every given id is a key.
 
         Ordered by `strength` descending where the relation has one, then by the other end's id ascending
-        (ids compare by code point), then by the key properties. Edges whose status is `retracted` are left out.
+        (ids compare by code point), then by the key properties. Edges whose status is `retracted` are left out. `scope` lets
+        only edges of that scope count, before the limit; None lets all. Raises: UnknownTerm, also for a scope where the
+        relation's edges have none; QueryTooLarge.
         """
         ...
 
@@ -257,6 +267,18 @@ class GraphExporter(Protocol):
 
 class GraphStore(GraphAdmin, GraphWriter, GraphReader, GraphExporter, Protocol):
     """A store that does all of it."""
+
+
+class GraphVersions(Protocol):
+    """The published versions of one graph, to be compared with each other."""
+
+    def published(self) -> tuple[GraphVersion, ...]:
+        """Return the versions, the oldest first."""
+        ...
+
+    def open(self, version_id: str) -> "ArrayGraph":
+        """Return one of them. Raises: SnapshotError when it is not there or damaged."""
+        ...
 
 
 class ArrayGraph(GraphReader, GraphExporter, Protocol):

@@ -1,20 +1,23 @@
-"""Projections as sparse matrices, from any exported graph."""
+"""Projections as sparse matrices, from any exported graph or from edges that are given."""
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from kg.algorithms.ports import HouseholdProducts, RelationGraph
+from kg.algorithms.limits import MAXIMUM_NUMBERS
+from kg.algorithms.ports import GIVEN_EDGE_SCHEMA, GivenEdges, HouseholdProducts, NetworkProjection, Projection, RelationGraph
 from kg.columns import find_relation
-from kg.errors import UnknownTerm
+from kg.errors import ProjectionRefused, QueryTooLarge, UnknownTerm
 from kg.ports import GraphExporter
-from kg.visibility import RETRACTED
+from kg.visibility import RETRACTED, visibility_of
 from ontology.schema_types import GraphSchema, RelationDefinition
 
-__all__ = ["Bipartite", "Network", "bipartite_of", "check_relation_graph", "network_of"]
+__all__ = ["Bipartite", "Network", "bipartite_of", "check_given_edges", "check_relation_graph", "described", "network_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Bipartite:
 
     ids: pa.Array
     matrix: sparse.csr_array
+
+    @property
+    def nodes(self) -> int:
+        """How many products and households it joins."""
+        return len(self.ids) + int(np.unique(self.matrix.indices).size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,18 @@ class Network:
     ids: pa.Array
     matrix: sparse.csr_array
     degrees: np.ndarray
+
+
+def described(projection: Projection) -> tuple[str, date | None]:
+    """Return in words what is projected, and the day it speaks of."""
+    if isinstance(projection, HouseholdProducts):
+        goods = "merchandise" if projection.merchandise_only else "all goods"
+        return f"households and products with at least {projection.minimum_households} buyers, {goods}", projection.as_of
+    ways = "both ways" if projection.undirected else "one way"
+    if isinstance(projection, GivenEdges):
+        return f"given edges, {ways}", projection.as_of
+    weight = f" weighted by {projection.weight_property}" if projection.weight_property else ""
+    return f"{projection.relation}{weight}, {ways}", projection.as_of
 
 
 def bipartite_of(graph: GraphExporter, projection: HouseholdProducts) -> Bipartite:
@@ -69,30 +89,66 @@ def _presence(rows: pa.ChunkedArray, columns: pa.ChunkedArray, shape: tuple[int,
 
 
 def check_relation_graph(schema: GraphSchema, projection: RelationGraph) -> RelationDefinition:
-    """Return the projected relation. Raises: UnknownTerm, also for a weight it does not have; ValueError between two labels."""
+    """Return the projected relation.
+
+    Raises:
+        UnknownTerm: there is no such relation, or no such weight on it.
+        ProjectionRefused: it joins two labels.
+    """
     definition = find_relation(schema, projection.relation)
     names = tuple(p.name for p in definition.properties)
     if projection.weight_property is not None and projection.weight_property not in names:
         raise UnknownTerm(f"property of {projection.relation}", projection.weight_property, names)
     if definition.source != definition.target:
-        raise ValueError(f"{projection.relation} joins {definition.source} and {definition.target}; one label is needed")
+        problem = f"{projection.relation} joins {definition.source} and {definition.target}; one label is needed."
+        raise ProjectionRefused("projection", problem, "Take a relation between nodes of one label.")
     return definition
 
 
-def network_of(graph: GraphExporter, schema: GraphSchema, projection: RelationGraph) -> Network:
-    """Return the relation as a matrix. Raises: as `check_relation_graph`."""
+def check_given_edges(projection: GivenEdges) -> pa.Table:
+    """Return the edges in their own columns. Raises: ProjectionRefused, QueryTooLarge."""
+    edges = projection.edges
+    if missing := [name for name in GIVEN_EDGE_SCHEMA.names if name not in edges.column_names]:
+        raise ProjectionRefused("projection", f"the edges have no column {missing[0]}.", "Give source, target and weight.")
+    if edges.num_rows * len(GIVEN_EDGE_SCHEMA) > MAXIMUM_NUMBERS:
+        raise QueryTooLarge("given edges", edges.num_rows, MAXIMUM_NUMBERS // len(GIVEN_EDGE_SCHEMA))
+    given = edges.select(GIVEN_EDGE_SCHEMA.names).cast(GIVEN_EDGE_SCHEMA).combine_chunks()
+    if any(column.null_count for column in given.columns) or not np.isfinite(given["weight"].to_numpy()).all():
+        raise ProjectionRefused("projection", "an end or a weight is missing or no number.", "Leave such edges out.")
+    return given
+
+
+def network_of(graph: GraphExporter, schema: GraphSchema, projection: NetworkProjection) -> Network:
+    """Return the edges as a matrix. Raises: as `check_relation_graph` and `check_given_edges`."""
+    if isinstance(projection, GivenEdges):
+        edges = check_given_edges(projection)
+        ids = pc.unique(pa.concat_arrays([edges["source"].combine_chunks(), edges["target"].combine_chunks()]))
+        return _network(ids.sort(), edges, edges["weight"].to_numpy(), undirected=projection.undirected)
     definition = check_relation_graph(schema, projection)
-    edges = graph.export_edges(projection.relation)
-    if "status" in edges.column_names:
-        edges = edges.filter(pc.not_equal(pc.fill_null(edges.column("status"), ""), RETRACTED))
+    edges = _visible(graph.export_edges(projection.relation), schema, projection)
     ids = graph.export_nodes(definition.source).column("id").combine_chunks()
+    return _network(ids, edges, _weights(edges, projection.weight_property), undirected=projection.undirected)
+
+
+def _visible(edges: pa.Table, schema: GraphSchema, projection: RelationGraph) -> pa.Table:
+    rules, day = visibility_of(schema, projection.relation), projection.as_of
+    if rules.edge_status:
+        edges = edges.filter(pc.not_equal(pc.fill_null(edges.column("status"), ""), RETRACTED))
+    if rules.edge_window and day is not None:
+        begun = pc.fill_null(pc.less_equal(edges.column("valid_from"), day), fill_value=True)
+        unended = pc.fill_null(pc.greater(edges.column("valid_to"), day), fill_value=True)
+        edges = edges.filter(pc.and_(begun, unended))
+    return edges
+
+
+def _network(ids: pa.Array, edges: pa.Table, values: np.ndarray, *, undirected: bool) -> Network:
     ends = [pc.index_in(edges.column(end), value_set=ids).to_numpy() for end in ("source", "target")]
-    weights = _square(_weights(edges, projection.weight_property), ends, len(ids), undirected=projection.undirected)
-    counts = _square(np.ones(edges.num_rows), ends, len(ids), undirected=projection.undirected)
+    weights = _square(values, ends, len(ids), undirected=undirected)
+    counts = _square(np.ones(edges.num_rows), ends, len(ids), undirected=undirected)
     return Network(ids, weights, np.asarray(counts.sum(axis=1)).reshape(-1))
 
 
-def _square(values: np.ndarray, ends: list[np.ndarray], size: int, *, undirected: bool) -> sparse.csr_array:
+def _square(values: np.ndarray, ends: list[Any], size: int, *, undirected: bool) -> sparse.csr_array:
     matrix = sparse.csr_array((values, (ends[0], ends[1])), shape=(size, size))
     return sparse.csr_array(matrix + matrix.T) if undirected else matrix
 

@@ -1,4 +1,4 @@
-"""The limit of a call to the algorithms, and what holds the server to it.
+"""What holds the server to the limit of a call to the algorithms.
 
 The library's statements take no time limit. So a thread waits beside each call; when its time is over it asks the server to end
 the transactions that work on the call's projection. The projection's name is the call's own: nobody else's work is touched.
@@ -16,36 +16,16 @@ from dataclasses import dataclass
 from neo4j import Driver, Query
 from neo4j.exceptions import DriverError, Neo4jError
 
+from kg.algorithms.limits import Limit
 from kg.errors import GraphTimeout
 from kg.neo4j_store.projections import END_WORK_ON_PROJECTION
 
-__all__ = ["Call", "Limit", "watched"]
+__all__ = ["Call", "watched"]
 
 GRACE_SECONDS = 15.0
 AGAIN_SECONDS = 0.5
 ASKING_SECONDS = 10.0
 log = logging.getLogger(__name__)
-
-
-class Limit:
-    """How long one operation may take, counted from when this was made."""
-
-    def __init__(self, operation: str, seconds: float) -> None:
-        self.operation = operation
-        self.seconds = seconds
-        self._deadline = time.monotonic() + seconds
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is over."""
-        return time.monotonic() >= self._deadline
-
-    def left_seconds(self) -> float:
-        """Return what is left. Raises: GraphTimeout when nothing is."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise GraphTimeout(self.operation, self.seconds)
-        return left
 
 
 @dataclass(frozen=True, slots=True)

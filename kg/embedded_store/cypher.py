@@ -165,9 +165,15 @@ def nodes_by_ids(node: NodeType, asked: Asked) -> str:
     return f"{asked.head}{found} RETURN n.`id` AS `id`{_returned('n', node_columns(node))}"
 
 
-def related_edges(relation: RelationDefinition, rules: Visibility, direction: Direction, asked: Asked, *, dated: bool) -> str:
-    """Return the visible edges of some nodes, unordered. Parameters: the ids as `asked` takes them and, where dated, as_of."""
+def related_edges(
+    relation: RelationDefinition, rules: Visibility, direction: Direction, asked: Asked, *, dated: bool, scoped: bool
+) -> str:
+    """Return the visible edges of some nodes, unordered.
+
+    Parameters: the ids as `asked` takes them; where dated, as_of; where scoped, scope.
+    """
     conditions = [asked.test("a" if direction is Direction.OUT else "b"), *_visible(rules, dated=dated)]
+    conditions += ["r.`scope` = $scope"] if scoped else []
     return f"{asked.head}MATCH {_pattern(relation)} WHERE {' AND '.join(conditions)} RETURN {_whole_edge(relation)}"
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from kg.bounds import check_hops, check_ids, check_limit, check_path_relations
+from kg.bounds import check_hops, check_ids, check_limit, check_path_relations, check_scope
 from kg.columns import edge_columns, edge_schema, find_node_type, find_relation, node_columns, node_schema
 from kg.embedded_store import cypher
 from kg.embedded_store.engine import Engine
@@ -45,19 +45,28 @@ class Reader:
         return {one: Node(label, one, p) for one, p in zip(rows.column("id").to_pylist(), properties, strict=True)}
 
     def related(
-        self, relation: str, ids: Sequence[str], *, direction: Direction, limit: int, as_of: date | None = None
+        self,
+        relation: str,
+        ids: Sequence[str],
+        *,
+        direction: Direction,
+        limit: int,
+        as_of: date | None = None,
+        scope: str | None = None,
     ) -> Mapping[str, tuple[Edge, ...]]:
         definition = find_relation(self._schema, relation)
         check_ids(ids)
         check_limit(limit)
+        check_scope(definition, scope)
         answer: dict[str, list[Edge]] = {one: [] for one in ids}
         if not answer:
             return {}
         rules = visibility_of(self._schema, relation)
         how, parameters = asked_ids(answer)
-        statement = cypher.related_edges(definition, rules, direction, how, dated=as_of is not None)
-        dated = {} if as_of is None else {"as_of": as_of}
-        found = with_schema(self._rows("related", statement, {**parameters, **dated}), edge_schema(definition))
+        asked_for = {name: value for name, value in (("as_of", as_of), ("scope", scope)) if value is not None}
+        limits = {"dated": as_of is not None, "scoped": scope is not None}
+        statement = cypher.related_edges(definition, rules, direction, how, **limits)
+        found = with_schema(self._rows("related", statement, {**parameters, **asked_for}), edge_schema(definition))
         asked, other = ("source", "target") if direction is Direction.OUT else ("target", "source")
         best = ranked(found, asked, other, STRENGTH if rules.edge_strength else None, definition.key, limit)
         for edge in _edges(definition, best):

@@ -190,13 +190,19 @@ def nodes_by_ids(node_type: NodeType) -> Statement:
     return Statement(f"UNWIND $ids AS id MATCH (n:{quoted(node_type.label)} {{id: id}}) RETURN n.id, properties(n)")
 
 
-def related_edges(definition: RelationDefinition, rules: Visibility, direction: Direction, *, dated: bool) -> Statement:
-    """Return the first `$limit` edges of each of `$ids` in the port's order; `dated` applies `$as_of` (see `kg.visibility`)."""
+def related_edges(
+    definition: RelationDefinition, rules: Visibility, direction: Direction, *, dated: bool, scoped: bool
+) -> Statement:
+    """Return the first `$limit` edges of each of `$ids` in the port's order.
+
+    `dated` applies `$as_of` (see `kg.visibility`), `scoped` lets only edges of `$scope` count.
+    """
     start, other = (
         (definition.source, definition.target) if direction is Direction.OUT else (definition.target, definition.source)
     )
     arrow = f"-[edge:{quoted(definition.name)}]->" if direction is Direction.OUT else f"<-[edge:{quoted(definition.name)}]-"
     conditions = _standing_conditions(definition, rules) + (_dated_conditions(rules, direction) if dated else [])
+    conditions += ["edge.scope = $scope"] if scoped else []
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = [f"edge.{STRENGTH} DESC"] if rules.edge_strength else []
     order += ["other.id", *(f"edge.{quoted(name)}" for name in definition.key)]

@@ -8,7 +8,10 @@ __all__ = [
     "DROP_PROJECTION",
     "END_WORK_ON_PROJECTION",
     "LIST_PROJECTIONS",
+    "PROJECT_EMBEDDINGS",
+    "PROJECT_GIVEN_EDGES",
     "PUBLISHED_GENERATION",
+    "SERVER_VERSION",
     "internal_ids",
     "project_household_products",
     "project_relation",
@@ -18,6 +21,17 @@ PUBLISHED_GENERATION = Statement(
     "MATCH (turn:`_ShelfgraphTurn` {relation: $relation}) RETURN coalesce(turn.generation, 0) AS generation"
 )
 
+SERVER_VERSION = Statement("RETURN gds.version() AS version")
+PROJECT_GIVEN_EDGES = Statement(
+    "UNWIND $edges AS edge RETURN gds.graph.project($name, edge[0], edge[1], {relationshipProperties: {weight: edge[2]}}, "
+    "{undirectedRelationshipTypes: $undirected}) AS projected"
+)
+"""Project edges that are sent along as `[source, target, weight]`, ends as numbers: nothing of the database is read."""
+PROJECT_EMBEDDINGS = Statement(
+    "UNWIND $embeddings AS one RETURN gds.graph.project($name, one[0], null, "
+    "{sourceNodeProperties: {embedding: one[1]}, targetNodeProperties: null}) AS projected"
+)
+"""Project nodes without edges that are sent along as `[number, embedding]`."""
 DROP_PROJECTION = Statement("CALL gds.graph.drop($name, false) YIELD graphName RETURN graphName")
 LIST_PROJECTIONS = Statement(
     "CALL gds.graph.list() YIELD graphName, nodeCount, relationshipCount, creationTime WHERE graphName STARTS WITH $prefix "
@@ -55,11 +69,17 @@ def project_household_products(*, merchandise_only: bool) -> Statement:
     )
 
 
-def project_relation(definition: RelationDefinition, weight_property: str | None) -> Statement:
-    """Project all nodes of a label and the published, not retracted edges of one relation between them."""
+def project_relation(definition: RelationDefinition, weight_property: str | None, *, dated: bool = False) -> Statement:
+    """Project all nodes of a label and the published, not retracted edges of one relation between them.
+
+    `dated` leaves out edges that are not valid on `$as_of`.
+    """
     conditions = [f"edge.{GENERATION_PROPERTY} = $generation"] if definition.kind is RelationKind.DERIVED else []
     if any(p.name == "status" for p in definition.properties):
         conditions.append(f"(edge.status IS NULL OR edge.status <> '{RETRACTED}')")
+    if dated:
+        conditions.append("(edge.valid_from IS NULL OR edge.valid_from <= $as_of)")
+        conditions.append("(edge.valid_to IS NULL OR edge.valid_to > $as_of)")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     weight = f"coalesce(toFloat(edge.{quoted(weight_property)}), 0.0)" if weight_property else "1.0"
     label = quoted(definition.source)

@@ -7,7 +7,7 @@ from typing import Any
 
 from neo4j import ManagedTransaction
 
-from kg.bounds import check_hops, check_ids, check_limit, check_path_relations
+from kg.bounds import check_hops, check_ids, check_limit, check_path_relations, check_scope
 from kg.columns import edge_columns, find_node_type, find_relation, node_columns
 from kg.neo4j_store import cypher
 from kg.neo4j_store.generations import read_steadily
@@ -49,15 +49,23 @@ class Reader:
         return {node_id: Node(label, node_id, port_properties(stored, definitions)) for node_id, stored in rows}
 
     def related(
-        self, relation: str, ids: Sequence[str], *, direction: Direction, limit: int, as_of: date | None = None
+        self,
+        relation: str,
+        ids: Sequence[str],
+        *,
+        direction: Direction,
+        limit: int,
+        as_of: date | None = None,
+        scope: str | None = None,
     ) -> Mapping[str, tuple[Edge, ...]]:
         definition = find_relation(self._schema, relation)
         check_ids(ids)
         check_limit(limit)
+        check_scope(definition, scope)
         rules = visibility_of(self._schema, relation)
-        statement = cypher.related_edges(definition, rules, direction, dated=as_of is not None)
+        statement = cypher.related_edges(definition, rules, direction, dated=as_of is not None, scoped=scope is not None)
         answer: dict[str, list[Edge]] = {node_id: [] for node_id in ids}
-        parameters = {"ids": list(answer), "limit": limit, "as_of": as_of}
+        parameters = {"ids": list(answer), "limit": limit, "as_of": as_of, "scope": scope}
 
         def read(transaction: ManagedTransaction, generations: Generations) -> list[tuple[Any, ...]]:
             return run_rows(transaction, statement, {**parameters, "generation": generations.get(relation, 0)})

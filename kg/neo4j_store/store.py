@@ -88,9 +88,16 @@ class Neo4jStore:
         return self._reader.nodes(label, ids)
 
     def related(
-        self, relation: str, ids: Sequence[str], *, direction: Direction, limit: int, as_of: date | None = None
+        self,
+        relation: str,
+        ids: Sequence[str],
+        *,
+        direction: Direction,
+        limit: int,
+        as_of: date | None = None,
+        scope: str | None = None,
     ) -> Mapping[str, tuple[Edge, ...]]:
-        return self._reader.related(relation, ids, direction=direction, limit=limit, as_of=as_of)
+        return self._reader.related(relation, ids, direction=direction, limit=limit, as_of=as_of, scope=scope)
 
     def repertoire(self, household_ids: Sequence[str], *, as_of: date, limit: int) -> Mapping[str, tuple[RepertoireItem, ...]]:
         return self._reader.repertoire(household_ids, as_of=as_of, limit=limit)

@@ -13,7 +13,7 @@ from kg.snapshot.searching import gather
 from kg.snapshot.values import day_number
 from kg.visibility import visibility_of
 
-__all__ = ["EdgeFilter", "Repertoires"]
+__all__ = ["EdgeFilter", "Repertoires", "Scopes"]
 
 EARLIEST, LATEST = -(2**31), 2**31 - 1
 
@@ -45,6 +45,24 @@ class EdgeFilter:
 
     def _ends(self, end: Direction, edges: np.ndarray) -> np.ndarray:
         return np.asarray((self._source if end is Direction.OUT else self._target)[edges])
+
+
+class Scopes:
+    """Which scope each edge of one relation has, as codes."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        coded = column.combine_chunks()
+        if isinstance(coded, pa.ChunkedArray):
+            coded = pa.concat_arrays(coded.chunks)
+        if not pa.types.is_dictionary(coded.type):
+            coded = coded.dictionary_encode()
+        self._codes: np.ndarray = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        self._code_of = {text: code for code, text in enumerate(coded.dictionary.to_pylist())}
+
+    def of(self, edges: np.ndarray, scope: str) -> np.ndarray:
+        """Return for each edge row whether it has that scope."""
+        code = self._code_of.get(scope)
+        return np.zeros(len(edges), dtype=np.bool_) if code is None else np.asarray(self._codes[edges] == code)
 
 
 class Repertoires:

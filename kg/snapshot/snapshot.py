@@ -1,13 +1,13 @@
 """The snapshot: one published version of the graph, read from memory-mapped arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path as FilePath
 
 import numpy as np
 import pyarrow as pa
 
-from kg.bounds import check_hops, check_ids, check_limit, check_path_relations
+from kg.bounds import check_hops, check_ids, check_limit, check_path_relations, check_scope
 from kg.columns import edge_columns, edge_schema, find_node_type, find_relation, node_columns, node_schema
 from kg.digest import graph_digest
 from kg.errors import UnknownTerm
@@ -15,12 +15,14 @@ from kg.ports import Adjacency, Direction, Edge, GraphVersion, Node, NodeRef, Pa
 from kg.snapshot.files import SnapshotFiles, decoded
 from kg.snapshot.manifest import damaged, read_manifest
 from kg.snapshot.publish import current_folder
-from kg.snapshot.reading import EdgeFilter, Repertoires
+from kg.snapshot.reading import EdgeFilter, Repertoires, Scopes
 from kg.snapshot.searching import ArrayTrails, EdgeRow, Place
 from kg.trails import first_trails
 from ontology.schema_types import GraphSchema
 
 __all__ = ["Snapshot", "open_current_snapshot", "open_snapshot"]
+
+NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 def open_snapshot(folder: FilePath) -> "Snapshot":
@@ -50,6 +52,7 @@ class Snapshot:
         self._version = version
         self._counts = dict(counts)
         self._filters: dict[str, EdgeFilter] = {}
+        self._scopes_by_relation: dict[str, Scopes] = {}
         self._repertoires: Repertoires | None = None
 
     @property
@@ -79,15 +82,24 @@ class Snapshot:
         return {node_id: Node(label, node_id, values) for node_id, values in zip(known, properties, strict=True)}
 
     def related(
-        self, relation: str, ids: Sequence[str], *, direction: Direction, limit: int, as_of: date | None = None
+        self,
+        relation: str,
+        ids: Sequence[str],
+        *,
+        direction: Direction,
+        limit: int,
+        as_of: date | None = None,
+        scope: str | None = None,
     ) -> Mapping[str, tuple[Edge, ...]]:
         definition = find_relation(self.schema, relation)
         check_ids(ids)
         check_limit(limit)
+        check_scope(definition, scope)
         positions = self._files.positions(definition.source if direction is Direction.OUT else definition.target)
         adjacency = self._files.adjacency(relation, direction)
         asked = list(dict.fromkeys(ids))
-        windows = [self._window(relation, adjacency, positions.get(node_id), limit, as_of) for node_id in asked]
+        window_of = self._windows(relation, adjacency, limit, as_of, scope)
+        windows = [window_of(positions.get(node_id)) for node_id in asked]
         edges = self._edges(relation, windows[0] if len(windows) == 1 else np.concatenate(windows)) if windows else []
         answer: dict[str, tuple[Edge, ...]] = {}
         start = 0
@@ -154,16 +166,34 @@ class Snapshot:
     def adjacency(self, relation: str, direction: Direction) -> Adjacency:
         return self._files.adjacency(relation, direction)
 
-    def _window(self, relation: str, adjacency: Adjacency, position: int | None, limit: int, as_of: date | None) -> np.ndarray:
-        """Return the first edge rows of a node that are there on the day."""
-        if position is None:
-            return np.empty(0, dtype=np.int64)
-        rows: np.ndarray = adjacency.edges[adjacency.indptr[position] : adjacency.indptr[position + 1]]
-        if as_of is None:
-            return rows[:limit]
+    def _windows(
+        self, relation: str, adjacency: Adjacency, limit: int, as_of: date | None, scope: str | None
+    ) -> Callable[[int | None], np.ndarray]:
+        """Return what gives the first edge rows of a node (by position) that are there on the day and in the scope."""
+        visible = None if as_of is None else self._filter(relation)
+        in_scope = None if scope is None else self._scopes(relation)
+
+        def window(position: int | None) -> np.ndarray:
+            if position is None:
+                return NO_ROWS
+            rows: np.ndarray = adjacency.edges[adjacency.indptr[position] : adjacency.indptr[position + 1]]
+            if in_scope is not None and scope is not None:
+                rows = rows[in_scope.of(rows, scope)]
+            if visible is not None and as_of is not None:
+                rows = rows[visible.visible(rows, as_of)]
+            return np.asarray(rows[:limit])
+
+        return window
+
+    def _filter(self, relation: str) -> EdgeFilter:
         if relation not in self._filters:
             self._filters[relation] = EdgeFilter(self._files, relation)
-        return np.asarray(rows[self._filters[relation].visible(rows, as_of)][:limit])
+        return self._filters[relation]
+
+    def _scopes(self, relation: str) -> Scopes:
+        if relation not in self._scopes_by_relation:
+            self._scopes_by_relation[relation] = Scopes(self._files.edges(relation).column("scope"))
+        return self._scopes_by_relation[relation]
 
     def _edges(self, relation: str, rows: np.ndarray) -> list[Edge]:
         definition = self.schema.relations[relation]

@@ -17,12 +17,20 @@ def nodes(world: World, label: str, ids: list[str]) -> dict[str, Node]:
 
 
 def related(
-    world: World, relation: str, ids: list[str], direction: Direction, limit: int, as_of: date | None
+    world: World,
+    relation: str,
+    ids: list[str],
+    direction: Direction,
+    limit: int,
+    as_of: date | None,
+    *,
+    scope: str | None = None,
 ) -> dict[str, tuple[Edge, ...]]:
     asked, other = ("source", "target") if direction is Direction.OUT else ("target", "source")
     answer = {}
     for one in ids:
         rows = [row for row in world.edges.get(relation, []) if row[asked] == one and _visible(world, relation, row, as_of)]
+        rows = [row for row in rows if scope in (None, row.get("scope"))]
         rows.sort(key=lambda row: (-row.get("strength", 0.0), row[other], row.get("scope", ""), row.get("redeemed_on", date.min)))
         answer[one] = tuple(_edge(relation, row) for row in rows[:limit])
     return answer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.conformance.counting import store_of
 
-EXPECTED = {"snapshot": 56, "embedded": 100, "neo4j": 98}
+EXPECTED = {"snapshot": 60, "embedded": 104, "neo4j": 102}
 
 
 def test_every_store_has_its_cases(project_root: Path) -> None:

@@ -38,6 +38,35 @@ def test_related_on_every_day_in_both_directions(filled: GraphReader, relation: 
                 assert answer == oracle.related(WORLD, relation, asked, direction, limit, as_of)
 
 
+@pytest.mark.parametrize("relation", ["isBoughtWith", "isSubstituteFor", "neverSubstituteFor"])
+def test_related_of_one_scope_before_the_limit(filled: GraphReader, relation: str) -> None:
+    asked = [*ids_of("Product"), "nobody"]
+    for direction in Direction:
+        for scope in ("chain", "store:s1", "store:s", "' OR true //", ""):
+            for as_of in (None, AS_OF):
+                for limit in (1, 3, 1_000):
+                    answer = filled.related(relation, asked, direction=direction, limit=limit, as_of=as_of, scope=scope)
+                    assert answer == oracle.related(WORLD, relation, asked, direction, limit, as_of, scope=scope)
+        one = filled.related(relation, ["p1"], direction=direction, limit=2, scope="chain")
+        assert one == oracle.related(WORLD, relation, ["p1"], direction, 2, None, scope="chain")
+
+
+def test_scopes_are_told_apart_and_together_are_all() -> None:
+    found = {
+        scope: sum(
+            map(len, oracle.related(WORLD, "isBoughtWith", ids_of("Product"), Direction.OUT, 100, None, scope=scope).values())
+        )
+        for scope in ("chain", "store:s1", None)
+    }
+    assert found["chain"] > found["store:s1"] > 0
+    assert found["chain"] + found["store:s1"] == found[None]
+
+
+def test_a_relation_without_scopes_cannot_be_asked_for_one(filled: GraphReader) -> None:
+    with pytest.raises(UnknownTerm, match="scope"):
+        filled.related("inCategory", ["p1"], direction=Direction.OUT, limit=1, scope="chain")
+
+
 def test_related_of_one_id_asked_twice(filled: GraphReader) -> None:
     once = filled.related("isBoughtWith", ["p1"], direction=Direction.OUT, limit=5)
     assert filled.related("isBoughtWith", ["p1", "p1"], direction=Direction.OUT, limit=5) == once
@@ -49,8 +78,9 @@ def test_how_many_are_asked_for_changes_no_answer(filled: GraphReader, strangers
     for product in ("p1", "é-😀"):
         asked = [*unknown, product]
         assert filled.nodes("Product", asked) == oracle.nodes(WORLD, "Product", [product])
-        found = filled.related("isSubstituteFor", asked, direction=Direction.IN, limit=3, as_of=AS_OF)
-        assert found == oracle.related(WORLD, "isSubstituteFor", asked, Direction.IN, 3, AS_OF)
+        for scope in (None, "store:s1"):
+            found = filled.related("isSubstituteFor", asked, direction=Direction.IN, limit=3, as_of=AS_OF, scope=scope)
+            assert found == oracle.related(WORLD, "isSubstituteFor", asked, Direction.IN, 3, AS_OF, scope=scope)
     found = filled.repertoire([*unknown, "h1"], as_of=AS_OF, limit=4)
     assert found["h1"] == oracle.repertoire(WORLD, "h1", AS_OF, 4)
     assert found.keys() == {*unknown, "h1"}
