@@ -47,19 +47,6 @@ before; `source` is the table that told. `expected_baskets` and `chance`: see `r
 inferred from sales. `mechanics` and `discount` (share of the usual price) belong to promotions. `cause` is "range_reset" when
 products of the category came and went together, "whole_chain" when the event is part of one of the chain, else null."""
 
-EXPECTED = (
-    "event_id",
-    "kind",
-    "product_id",
-    "category",
-    "scope",
-    "first_day",
-    "last_day",
-    "former_buyers",
-    "simulated",
-    "source",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class EventNeed:

@@ -1,4 +1,4 @@
-"""Which events belong together: products that come and go in one reset of a range, and the parts of an event of the whole chain."""
+"""Which events belong together: products that come and go in one reset of a range, and the parts of a chain's event."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,5 @@
-"""Sales by scope, as the detectors of events read them. A scope is a part of the trade: "chain", "store_cluster:<id>", "store:<id>".
+"""Sales by scope, as the detectors of events read them. A scope is a part of the trade: "chain", "store_cluster:<id>" or
+"store:<id>".
 
 All tables are lazy Ibis ones, the same on DuckDB and on Spark. Days are numbered from 1970-01-01. Sales after `as_of`, lines of
 quantity 0, goods that are not merchandise and products without a category do not count.

@@ -9,14 +9,12 @@ give equal clusters. Stores too small to be fitted go to the nearest centre, the
 from dataclasses import dataclass
 from datetime import date
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 from scipy.cluster.vq import kmeans2
 from scipy.spatial.distance import cdist
 
-from features.co_purchase import merchandise_lines
 from lake.ports import Lake
 
 __all__ = ["CLUSTER_SCHEMA", "ClusterNeed", "cluster_batches", "store_clusters"]
@@ -67,7 +65,7 @@ def store_clusters(lake: Lake, as_of: date, *, seed: int = 0, need: ClusterNeed 
 
 
 def cluster_batches(lake: Lake, clusters: pa.Table, as_of: date) -> tuple[pa.Table, pa.Table]:
-    """Return the batches for the graph: nodes StoreCluster (id, displayName) and edges inCluster (source: store, target: cluster).
+    """Return nodes StoreCluster (id, displayName) and edges inCluster (source: the store, target: the cluster) for the graph.
 
     `clusters` is what `store_clusters` gave for the same day. Raises: TableMissing.
     """
@@ -189,9 +187,5 @@ def _display_name(stores: _Stores, inside: np.ndarray) -> str:
     lift = share / max(share.sum(), 1e-9) - chain / max(chain.sum(), 1e-9)
     strong = [str(stores.departments[at]).lower() for at in np.argsort(-lift, kind="stable")[:2] if lift[at] > 0]
     trip = float(np.average(stores.products_per_basket[inside], weights=stores.baskets[inside]))
-    parts = [
-        f"{int(inside.sum())} stores",
-        f"trips for {trip:.0f} products",
-        *(["strong in " + " and ".join(strong)] if strong else []),
-    ]
-    return "Store cluster of " + ", ".join(parts)
+    told = f"Store cluster of {int(inside.sum())} stores, trips for {trip:.0f} products"
+    return f"{told}, strong in {' and '.join(strong)}" if strong else told
