@@ -1,0 +1,133 @@
+"""A world: what happened in it as a lake of facts, and what is true in it as tables."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from bench.world.assortment import Assortment, build_assortment
+from bench.world.chances import season_share
+from bench.world.choice import buy
+from bench.world.complements import complements_table, need_complements, planted_complements
+from bench.world.joining import baskets_by_category, joined_by_product, planted_together
+from bench.world.scopes import Scope, chain, of_season, of_stores
+from bench.world.shelf import Shelf, build_shelf
+from bench.world.shoppers import Shoppers, make_trips, shoppers
+from bench.world.sizes import AS_OF, SEASONS, WorldSize
+from bench.world.substitution import Diverted, diverted, outside_table, promotion_table, substitutes_table, sum_up
+from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
+from lake.delta_lake import DeltaLake
+
+__all__ = ["World", "generate_world"]
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A simulated retailer. `lake` holds what it would know; the tables of truth are computed when first asked for.
+
+    Scopes of the truths are `chain`, `season:NAME` and `store_cluster:world-N` (the clusters that were planted); others are
+    asked for by `substitutes_in`.
+    """
+
+    size: WorldSize
+    seed: int
+    lake: DeltaLake
+    assortment: Assortment
+    shelf: Shelf
+    names: Names
+    as_of: date = AS_OF
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of the truths."""
+        clusters = self.shelf.cluster_of_store
+        planted = [of_stores(f"store_cluster:world-{number}", clusters == number) for number in range(self.size.clusters)]
+        return (chain(), *(of_season(name) for name in SEASONS), *planted)
+
+    @cached_property
+    def events(self) -> pa.Table:
+        """Delistings, launches, absences and stock-outs (`tables.events_table`)."""
+        return events_table(self.names, self.assortment, self.shelf.events)
+
+    @property
+    def truth_substitutes(self) -> pa.Table:
+        """True diversion ratios (`substitution.substitutes_table`)."""
+        return substitutes_table(self.names, self._diverted)
+
+    @property
+    def truth_outside(self) -> pa.Table:
+        """Shares of lost purchases that no product gets (`substitution.outside_table`)."""
+        return outside_table(self.names, self._diverted)
+
+    @property
+    def truth_promotions(self) -> pa.Table:
+        """True effects of a usual promotion on the others of a category (`substitution.promotion_table`)."""
+        return promotion_table(self.names, self._diverted)
+
+    @cached_property
+    def truth_complements(self) -> pa.Table:
+        """True complements in the chain and in each season (`complements.complements_table`)."""
+        scopes = [scope for scope in self.scopes if not scope.name.startswith("store_cluster:")]
+        return complements_table(self.names, self.assortment, self._complements(scopes))
+
+    def substitutes_in(self, scopes: Sequence[Scope]) -> pa.Table:
+        """Return true diversion ratios in further scopes, such as clusters that were found and not planted."""
+        return substitutes_table(self.names, self._diversions(scopes))
+
+    @cached_property
+    def _diverted(self) -> list[Diverted]:
+        return self._diversions(self.scopes)
+
+    def _diversions(self, scopes: Sequence[Scope]) -> list[Diverted]:
+        def of_chunk(people: Shoppers) -> Iterator[Diverted]:
+            baskets = baskets_by_category(self.assortment, self.shelf, people, self.seed)
+            joined = joined_by_product(self.assortment, planted_together(self.assortment, self.shelf, people, baskets))
+            return diverted(self.assortment, self.shelf, people, scopes, joined, self.seed)
+
+        return sum_up(part for people in self._chunks() for part in of_chunk(people))
+
+    def _complements(self, scopes: Sequence[Scope]) -> Iterator[pa.Table]:
+        for people in self._chunks():
+            baskets = baskets_by_category(self.assortment, self.shelf, people, self.seed)
+            trips = {scope.name: scope.trips(people, self.shelf.cluster_of_store, season_share()) for scope in scopes}
+            yield planted_complements(self.assortment, planted_together(self.assortment, self.shelf, people, baskets), trips)
+            yield from need_complements(self.assortment, people, baskets, trips)
+
+    def _chunks(self) -> Iterator[Shoppers]:
+        return _chunks(self.size, self.seed)
+
+
+def generate_world(size: WorldSize, seed: int, folder: Path, *, advance: Callable[[int], None] = lambda _: None) -> World:
+    """Simulate a world into a lake below `folder`: the same size and seed give the same rows.
+
+    Args:
+        size: SMALL, MEDIUM, LARGE or another.
+        seed: of every draw.
+        folder: where the lake is written; tables of these names are replaced.
+        advance: told the number of households that were simulated, chunk by chunk.
+    """
+    assortment = build_assortment(size, seed)
+    shelf = build_shelf(size, assortment, seed)
+    names = Names(size, assortment)
+    lake = DeltaLake(folder)
+    for table, rows in describe_tables(size, names, assortment, shelf, seed):
+        lake.replace(table, rows)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for people in _chunks(size, seed):
+            trips = make_trips(assortment, people, seed)
+            bought = buy(assortment, shelf, people, trips, seed)
+            yield from sales_lines(names, assortment, shelf, (people, trips, bought), seed).to_batches(max_chunksize=1 << 20)
+            advance(people.count)
+
+    lake.replace("sales_lines", batches(), SALES_SCHEMA)
+    return World(size=size, seed=seed, lake=lake, assortment=assortment, shelf=shelf, names=names)
+
+
+def _chunks(size: WorldSize, seed: int) -> Iterator[Shoppers]:
+    for chunk in range(int(np.ceil(size.households / size.chunk))):
+        yield shoppers(size, seed, chunk)
