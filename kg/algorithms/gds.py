@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kg.algorithms.communities import check_leiden, smallest_ids
-from kg.algorithms.gds_projecting import LEFTOVER_SECONDS, Server, ServerProjection, weight_of
+from kg.algorithms.gds_projecting import LEFTOVER_SECONDS, OnServer, Server, ServerProjection, weight_of
 from kg.algorithms.nearest import directions
 from kg.algorithms.ports import (
     COMMUNITY_SCHEMA,
@@ -29,6 +29,7 @@ TOLERANCE = 1e-12
 NEIGHBOUR_ROUNDS = 100
 """The search for neighbours ends earlier, when a round finds no nearer one."""
 LEIDEN_LEVELS = 20
+PAIR = ("node1", "node2", "similarity")
 
 
 class GdsAlgorithms:
@@ -77,9 +78,10 @@ class GdsAlgorithms:
         with self._server.projected("node similarity", projection, undirected=False) as on:
             # its cut-off keeps equal values; zero is refused, and pairs without a common household are never looked at
             cutoff = max(minimum_similarity, 1e-42)
-            frame = on.library.node_similarity.stream(on.graph, top_k=top_k, similarity_cutoff=cutoff)
-            columns = [on.named(frame["node1"]), on.named(frame["node2"]), pa.array(frame["similarity"], pa.float64())]
-        return stamped(_ranked(columns), on.info)
+            sources, targets, similarity = on.stream(
+                lambda gds, graph: gds.node_similarity.stream(graph, top_k=top_k, similarity_cutoff=cutoff), *PAIR
+            )
+        return stamped(_ranked(on, sources, targets, similarity), on.info)
 
     def fast_rp(
         self,
@@ -91,16 +93,19 @@ class GdsAlgorithms:
         seed: int,
     ) -> pa.Table:
         with self._server.projected("FastRP", projection, undirected=True) as on:
-            frame = on.library.fast_rp.stream(
-                on.graph,
-                embedding_dimension=dimensions,
-                iteration_weights=list(iteration_weights),
-                normalization_strength=normalization_strength,
-                random_seed=seed,
-                relationship_weight_property=weight_of(projection),
+            nodes, vectors = on.stream(
+                lambda gds, graph: gds.fast_rp.stream(
+                    graph,
+                    embedding_dimension=dimensions,
+                    iteration_weights=list(iteration_weights),
+                    normalization_strength=normalization_strength,
+                    random_seed=seed,
+                    relationship_weight_property=weight_of(projection),
+                ),
+                "nodeId",
+                "embedding",
             )
-            names = on.named(frame["nodeId"])
-            flat = np.concatenate(frame["embedding"].to_numpy()) if len(frame) else np.empty(0)
+        names, flat = on.named(nodes), np.concatenate([np.empty(0), *vectors])
         lists = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), dimensions)
         # households have no name among the products' and fall away
         rows = pa.Table.from_arrays([names, lists], schema=embedding_schema(dimensions))
@@ -109,57 +114,66 @@ class GdsAlgorithms:
     def knn(self, embeddings: pa.Table, *, top_k: int, minimum_similarity: float = -1.0, seed: int) -> pa.Table:
         ids, unit = directions(embeddings)
         with self._server.projected_embeddings("kNN", ids, unit, projection_of(embeddings)) as on:
-            frame = on.library.knn.stream(
-                on.graph,
-                # the cosine, as (1 + cosine) / 2
-                {"embedding": "COSINE"},
-                top_k=top_k,
-                similarity_cutoff=max((1.0 + minimum_similarity) / 2.0, 0.0),
-                sample_rate=1.0,
-                delta_threshold=0.0,
-                max_iterations=NEIGHBOUR_ROUNDS,
-                random_seed=seed,
-                # a seed counts for nothing with more
-                concurrency=1,
+            sources, targets, shifted = on.stream(
+                lambda gds, graph: gds.knn.stream(
+                    graph,
+                    # measured as (1 + cosine) / 2
+                    {"embedding": "COSINE"},
+                    top_k=top_k,
+                    similarity_cutoff=max((1.0 + minimum_similarity) / 2.0, 0.0),
+                    sample_rate=1.0,
+                    delta_threshold=0.0,
+                    max_iterations=NEIGHBOUR_ROUNDS,
+                    random_seed=seed,
+                    # a seed counts for nothing with more
+                    concurrency=1,
+                ),
+                *PAIR,
             )
-            cosines = pa.array(2.0 * frame["similarity"].to_numpy() - 1.0, pa.float64())
-            columns = [on.named(frame["node1"]), on.named(frame["node2"]), cosines]
-        return stamped(_ranked(columns), on.info)
+        return stamped(_ranked(on, sources, targets, 2.0 * shifted - 1.0), on.info)
 
     def leiden(self, projection: NetworkProjection, *, resolution: float = 1.0, seed: int) -> pa.Table:
         check_leiden(projection, resolution)
         with self._server.projected("Leiden", projection, undirected=True) as on:
-            frame = on.library.leiden.stream(
-                on.graph,
-                gamma=resolution,
-                max_levels=LEIDEN_LEVELS,
-                random_seed=seed,
-                concurrency=1,
-                relationship_weight_property=weight_of(projection),
+            nodes, numbers = on.stream(
+                lambda gds, graph: gds.leiden.stream(
+                    graph,
+                    gamma=resolution,
+                    max_levels=LEIDEN_LEVELS,
+                    random_seed=seed,
+                    concurrency=1,
+                    relationship_weight_property=weight_of(projection),
+                ),
+                "nodeId",
+                "communityId",
             )
-            rows = _grouped(on.named(frame["nodeId"]), frame["communityId"].to_numpy())
-        return stamped(rows, on.info)
+        return stamped(_grouped(on.named(nodes), numbers), on.info)
 
     def page_rank(self, projection: NetworkProjection, *, damping: float = 0.85, maximum_iterations: int = 100) -> pa.Table:
         with self._server.projected("PageRank", projection, undirected=projection.undirected) as on:
-            frame = on.library.page_rank.stream(
-                on.graph,
-                damping_factor=damping,
-                max_iterations=maximum_iterations,
-                tolerance=TOLERANCE,
-                relationship_weight_property=weight_of(projection),
+            nodes, scores = on.stream(
+                lambda gds, graph: gds.page_rank.stream(
+                    graph,
+                    damping_factor=damping,
+                    max_iterations=maximum_iterations,
+                    tolerance=TOLERANCE,
+                    relationship_weight_property=weight_of(projection),
+                ),
+                "nodeId",
+                "score",
             )
-            columns = [on.named(frame["nodeId"]), pa.array(frame["score"], pa.float64())]
+        columns = [on.named(nodes), pa.array(scores, pa.float64())]
         return stamped(pa.Table.from_arrays(columns, schema=RANK_SCHEMA).sort_by("id"), on.info)
 
     def weakly_connected_components(self, projection: NetworkProjection) -> pa.Table:
         with self._server.projected("components", projection, undirected=projection.undirected) as on:
-            frame = on.library.wcc.stream(on.graph)
-            rows = _grouped(on.named(frame["nodeId"]), frame["componentId"].to_numpy())
+            nodes, numbers = on.stream(lambda gds, graph: gds.wcc.stream(graph), "nodeId", "componentId")
+        rows = _grouped(on.named(nodes), numbers)
         return stamped(rows.rename_columns(COMPONENT_SCHEMA.names), on.info)
 
 
-def _ranked(columns: list[pa.Array]) -> pa.Table:
+def _ranked(on: OnServer, sources: np.ndarray, targets: np.ndarray, similarity: np.ndarray) -> pa.Table:
+    columns = [on.named(sources), on.named(targets), pa.array(similarity, pa.float64())]
     rows = pa.Table.from_arrays(columns, schema=SIMILARITY_SCHEMA)
     return rows.sort_by([("source", "ascending"), ("similarity", "descending"), ("target", "ascending")])
 

@@ -84,7 +84,13 @@ class PortableAlgorithms:
         with self._call("FastRP", projection) as (projected, limit):
             ids, matrix, degrees = self._square(projection, projected)
             embedding = fast_random_projection(
-                matrix, degrees, dimensions, iteration_weights, normalization_strength, seed, limit
+                matrix,
+                degrees,
+                dimensions=dimensions,
+                iteration_weights=iteration_weights,
+                normalization_strength=normalization_strength,
+                seed=seed,
+                limit=limit,
             )
             flat = pa.array(embedding[: len(ids)].reshape(-1), pa.float32())
             lists = pa.FixedSizeListArray.from_arrays(flat, dimensions)
@@ -96,7 +102,7 @@ class PortableAlgorithms:
         origin = projection_of(embeddings)
         content = f"embeddings of {origin.content}" if origin else "given embeddings"
         limit = Limit("kNN", self._limit_seconds)
-        with self._log.noting("kNN", content, origin and origin.as_of) as projected, self._progress.stage("kNN"):
+        with self._log.noting("kNN", content, origin.as_of if origin else None) as projected, self._progress.stage("kNN"):
             projected.sized(len(ids), 0)
             rows = _pairs(ids, nearest(unit, top_k, minimum_similarity), limit)
         return stamped(rows, projected.info)

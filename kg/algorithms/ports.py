@@ -136,16 +136,13 @@ class GraphAlgorithms(Protocol):
         ...
 
     def knn(self, embeddings: pa.Table, *, top_k: int, minimum_similarity: float = -1.0, seed: int) -> pa.Table:
-        """Return the nearest other nodes of each node by the cosine of their embeddings.
+        """Return the nearest other nodes of each node by the cosine of their embeddings (`embedding_schema`, of any origin).
 
         At most `top_k` rows per source, of at least `minimum_similarity` (-1 to 1), nearest first, then by target id. Vectors of
         length zero have no direction: their nodes are left out. One engine compares all pairs, and the seed changes nothing;
         the other searches from a random start and may miss some of the nearest.
-        Columns: `source`, `target` (string), `similarity` (float64, the cosine).
-        Source of the search: Dong, Moses, Li: Efficient k-nearest neighbor graph construction for generic similarity measures, 2011.
-
-        Args:
-            embeddings: columns of `embedding_schema`, of any origin.
+        Columns: `source`, `target` (string), `similarity` (float64, the cosine). Source of the search:
+        Dong, Moses, Li: Efficient k-nearest neighbor graph construction for generic similarity measures, 2011.
         """
         ...
 

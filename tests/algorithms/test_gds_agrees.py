@@ -9,38 +9,20 @@ import pytest
 from neo4j import GraphDatabase
 from scipy.stats import spearmanr
 
-from kg.algorithms import GdsAlgorithms, HouseholdProducts, PortableAlgorithms, RelationGraph, watchdog
-from kg.algorithms.watchdog import Limit
+from kg.algorithms import GdsAlgorithms, HouseholdProducts, RelationGraph, watchdog
+from kg.algorithms.limits import Limit
 from kg.errors import GraphTimeout
 from kg.neo4j_store import Neo4jSettings
 from kg.neo4j_store.border import translated
 from kg.neo4j_store.cypher import Statement
 from ontology.schema import load_schema
-from tests.algorithms.small_world import DAY, LATER, planted_retailer, table_graph
+from tests.algorithms.small_world import DAY, LATER
 
 FAST_RP = {"dimensions": 128, "iteration_weights": (0.0, 1.0, 1.0), "normalization_strength": -0.5}
 NEIGHBOURS = 10
 MINIMUM_RANK_CORRELATION = 0.8
 MINIMUM_OVERLAP = 0.55
 """Two seeds of one engine reach no more on this world: the engines draw other random numbers, so they agree as two seeds do."""
-
-
-@pytest.fixture(scope="module")
-def both(neo4j_server, prepared_neo4j):
-    tables = planted_retailer()
-    prepared_neo4j.clear()
-    schema = load_schema()
-    for name, rows in tables.items():
-        if name in schema.nodes:
-            prepared_neo4j.upsert_nodes(name, rows)
-    for name in ("madeBy", "contains"):
-        prepared_neo4j.upsert_edges(name, tables[name])
-    # replaced twice, so that algorithms that looked at unpublished edges would see some
-    prepared_neo4j.replace_derived("similarTo", tables["similarTo"].slice(0, 5))
-    prepared_neo4j.replace_derived("similarTo", tables["similarTo"])
-    with closing(GdsAlgorithms(neo4j_server.uri, neo4j_server.user, neo4j_server.password, schema)) as gds:
-        yield gds, PortableAlgorithms(table_graph(tables), schema)
-        assert gds.projections() == ()
 
 
 @pytest.mark.parametrize("as_of", [DAY, LATER])
@@ -99,18 +81,18 @@ def test_projections_left_behind_are_named_with_their_age_and_dropped(both):
     gds, _ = both
     project = "UNWIND [[0, 1]] AS e RETURN gds.graph.project($name, e[0], e[1]) AS projected"
     for name in ("shelfgraph-left", "another-product"):
-        gds._driver.execute_query(project, {"name": name})
+        gds._server.driver.execute_query(project, {"name": name})
     try:
-        (left,) = gds.projections()
+        (left,) = gds.held_projections()
         assert (left.name, left.nodes, left.edges) == ("shelfgraph-left", 2, 1)
         assert 0 <= left.age_seconds < 60
         assert gds.drop_leftovers() == ()
         assert [one.name for one in gds.drop_leftovers(older_than_seconds=-1)] == ["shelfgraph-left"]
-        assert gds.projections() == ()
-        names, _, _ = gds._driver.execute_query("CALL gds.graph.list() YIELD graphName RETURN graphName")
+        assert gds.held_projections() == ()
+        names, _, _ = gds._server.driver.execute_query("CALL gds.graph.list() YIELD graphName RETURN graphName")
         assert [record["graphName"] for record in names] == ["another-product"]
     finally:
-        gds._driver.execute_query("CALL gds.graph.drop('another-product', false)")
+        gds._server.driver.execute_query("CALL gds.graph.drop('another-product', false)")
 
 
 @pytest.fixture
@@ -140,7 +122,7 @@ def test_an_algorithm_that_takes_too_long_is_ended_on_the_server(both, impatient
     # the server itself says so: nothing had to be cut
     assert "terminated" in str(caught.value.__cause__)
     assert running_on(neo4j_server) == []
-    assert impatient.projections() == ()
+    assert impatient.held_projections() == ()
     # nothing of it is left behind: the next call has its own time
     assert impatient.page_rank(RelationGraph("similarTo")).equals(both[0].page_rank(RelationGraph("similarTo")))
 
@@ -158,9 +140,9 @@ def test_one_that_does_not_end_when_it_is_told_to_is_cut_off(both, impatient, mo
 def test_a_statement_of_our_own_carries_its_limit_to_the_server(impatient):
     slow = Statement("UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b RETURN sum(a * b % 7)")
     with pytest.raises(GraphTimeout), translated("slow", 0.5):
-        impatient._rows(slow, {}, Limit("slow", 0.5))
+        impatient._server.rows(slow, {}, Limit("slow", 0.5))
     with pytest.raises(GraphTimeout, match="'late' did not finish"):
-        impatient._rows(slow, {}, Limit("late", 0.0))
+        impatient._server.rows(slow, {}, Limit("late", 0.0))
 
 
 def _by_pair(rows) -> dict[tuple[str, str], float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kg.algorithms import HouseholdProducts, PortableAlgorithms, RelationGraph
-from kg.errors import UnknownTerm
+from kg.errors import ProjectionRefused, UnknownTerm
 from ontology.schema import load_schema
 from tests.algorithms.small_world import DAY, GROUPS, LATER, planted_retailer, table_graph
 
@@ -142,5 +142,5 @@ def test_components_are_named_by_their_smallest_id_and_retracted_edges_join_noth
 def test_a_weight_the_relation_does_not_have_is_refused(algorithms):
     with pytest.raises(UnknownTerm, match="no property of similarTo 'colour'"):
         algorithms.page_rank(RelationGraph("similarTo", "colour"))
-    with pytest.raises(ValueError, match="one label is needed"):
+    with pytest.raises(ProjectionRefused, match="one label is needed"):
         algorithms.page_rank(RelationGraph("madeBy"))

@@ -75,6 +75,6 @@ def test_a_build_shows_the_install_of_the_local_server(tmp_path: Path, monkeypat
 def test_the_algorithms_are_closed_with_the_store(tmp_path: Path, neo4j_server) -> None:
     address = {"neo4j_uri": neo4j_server.uri, "neo4j_user": neo4j_server.user, "neo4j_password": neo4j_server.password}
     with Installation.open(Settings(home=tmp_path, store="neo4j", **address)).graph_of_record() as opened:
-        assert opened.algorithms.projections() == ()
+        assert opened.algorithms.held_projections() == ()
     assert opened.algorithms._driver._closed
     assert opened.store._sessions._reader._closed
