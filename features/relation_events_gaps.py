@@ -4,9 +4,9 @@ A product sells steadily in a scope when it sold in at least 11 of the 13 weeks 
 many baskets the gap would have held is expected from its share of the scope's trips in those weeks, times the trips of the gap:
 a closed store or a thinner panel is no absence. So that a few promoted weeks cannot pose as steady demand, the expectation is at
 most what the number of weeks without a sale allows under a Poisson law: -ln((empty + 0.5) / 14) a week. A gap is an absence when
-chance alone would leave all expected baskets out with a probability below 0.0001 (Poisson). Every sale of a steady product begins a
-gap that is judged: on the demo data 450,000 of them, so that about one absence in six is chance even so; `chance` lets a reader be
-stricter.
+chance alone would leave all expected baskets out with a probability below 0.0001 (Poisson). Every sale of a steady product
+begins a gap that is judged: on the demo data 450,000 of them, so that about one absence in six is chance even so; `chance` lets a
+reader be stricter.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -17,10 +18,19 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from lake.errors import TableMissing, TableUnreadable
 from lake.ports import TableVersion
 
-__all__ = ["DeltaLake"]
+__all__ = ["DeltaLake", "TableFiles"]
 
 QUERY_MEMORY_LIMIT = "3GB"
 """Leaves room for the graph and the models inside the 8 GB that the demo may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The Parquet files of one version of a table."""
+
+    version: int
+    paths: tuple[str, ...]
+    schema: pa.Schema
 
 
 class DeltaLake:
@@ -91,11 +101,16 @@ class DeltaLake:
         except DeltaError as error:
             raise TableUnreadable(name, str(error)) from error
 
+    def files(self, name: str) -> TableFiles:
+        """Return the Parquet files of the current version, for another engine to read. Raises: TableMissing."""
+        delta = self._open(name)
+        return TableFiles(delta.version(), tuple(_path_of(uri) for uri in delta.file_uris()), _empty(delta).schema)
+
     def _register(self, name: str) -> None:
         delta = self._open(name)
         if self._registered.get(name) == delta.version():
             return
-        files = [unquote(urlparse(uri).path) for uri in delta.file_uris()]
+        files = [_path_of(uri) for uri in delta.file_uris()]
         # the file list is fixed here, so a reader keeps its version while a writer commits the next
         relation = self._connection.read_parquet(files) if files else self._connection.from_arrow(_empty(delta))
         relation.create_view(name, replace=True)
@@ -127,8 +142,12 @@ def _open_engine(folder: Path, threads: int | None) -> duckdb.DuckDBPyConnection
     return connection
 
 
+def _path_of(uri: str) -> str:
+    return unquote(urlparse(uri).path)
+
+
 def _content_digest(delta: DeltaTable) -> str:
-    digests = sorted(_file_digest(Path(unquote(urlparse(uri).path))) for uri in delta.file_uris())
+    digests = sorted(_file_digest(Path(_path_of(uri))) for uri in delta.file_uris())
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

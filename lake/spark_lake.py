@@ -1,0 +1,69 @@
+"""The same Delta tables, read by Spark: the same Ibis expressions over the Parquet files of a version."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from lake.delta_lake import DeltaLake
+from lake.ports import TableVersion
+from lake.spark_engine import SparkEngine
+
+__all__ = ["SparkLake"]
+
+# said at every conversion; the two are used together in the conformance tests, which would find a difference
+warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+
+
+class SparkLake:
+    """A lake whose expressions Spark runs. Writes, versions and constant SQL are those of the lake that holds the files.
+
+    Args:
+        files: where the tables lie.
+        engine: a running Spark; the caller stops it.
+    """
+
+    def __init__(self, files: DeltaLake, engine: SparkEngine) -> None:
+        self._files = files
+        self._session = engine.session
+        self._ibis = ibis.pyspark.connect(engine.session)
+        self._registered: dict[str, int] = {}
+
+    def names(self) -> tuple[str, ...]:
+        return self._files.names()
+
+    def version(self, name: str) -> TableVersion:
+        return self._files.version(name)
+
+    def table(self, name: str) -> ir.Table:
+        self._register(name)
+        return self._ibis.table(name)
+
+    def arrow(self, name: str, columns: tuple[str, ...] | None = None) -> pa.Table:
+        table = self.table(name)
+        return self.to_arrow(table.select(*columns) if columns else table)
+
+    def to_arrow(self, expression: ir.Table) -> pa.Table:
+        return self._ibis.to_pyarrow(expression).replace_schema_metadata(None)
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        return self._files.sql(query, parameters)
+
+    def replace(self, name: str, rows: pa.Table | Iterable[pa.RecordBatch], schema: pa.Schema | None = None) -> TableVersion:
+        return self._files.replace(name, rows, schema)
+
+    def append(self, name: str, rows: pa.Table) -> TableVersion:
+        return self._files.append(name, rows)
+
+    def _register(self, name: str) -> None:
+        found = self._files.files(name)
+        if self._registered.get(name) == found.version:
+            return
+        # the file list is fixed here, so a reader keeps its version while a writer commits the next
+        reader = self._session.read
+        rows = reader.parquet(*found.paths) if found.paths else self._session.createDataFrame(found.schema.empty_table())
+        rows.createOrReplaceTempView(name)
+        self._registered[name] = found.version
