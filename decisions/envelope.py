@@ -50,6 +50,7 @@ class Evidence:
     scope: str | None = None
     run_id: str | None = None
     model_version: str | None = None
+    status: str | None = None
 
 
 def evidence_of(properties: Mapping[str, PropertyValue]) -> Evidence:
@@ -70,6 +71,7 @@ def evidence_of(properties: Mapping[str, PropertyValue]) -> Evidence:
         scope=_text(properties.get("scope")),
         run_id=_text(properties.get("run_id")),
         model_version=_text(properties.get("model_version")),
+        status=_text(properties.get("status")),
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.repertoire import FloatArray, IntArray
+from kg.ports import CHAIN
 
 __all__ = [
     "RELATIONS",
@@ -68,7 +69,7 @@ class RelationEvidence:
 def neighbours_of_edges(relation: str, edges: pa.Table, product_ids: pa.Array, as_of: date) -> Neighbours:
     """Encode an edge table (docs/vocabulary.md), of which `source`, `target`, `strength` and `events` are needed.
 
-    Left out are edges of products without sales, retracted ones, and those not valid on `as_of`.
+    Left out are edges of products without sales, retracted ones, those of a part of the chain, and those not valid on `as_of`.
     """
     source = pc.index_in(edges["source"].combine_chunks(), product_ids)
     target = pc.index_in(edges["target"].combine_chunks(), product_ids)
@@ -93,6 +94,8 @@ def _in_force(edges: pa.Table, as_of: date) -> npt.NDArray[np.bool_]:
     kept = np.ones(edges.num_rows, bool)
     if "status" in edges.column_names:
         kept &= _true(pc.not_equal(edges["status"], "retracted"))
+    if "scope" in edges.column_names:
+        kept &= _true(pc.equal(edges["scope"], CHAIN))
     if "valid_from" in edges.column_names:
         kept &= _true(pc.less_equal(edges["valid_from"], pa.scalar(as_of, pa.date32())))
     if "valid_to" in edges.column_names:

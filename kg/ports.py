@@ -20,6 +20,7 @@ import pyarrow as pa
 from ontology.schema_types import GraphSchema
 
 __all__ = [
+    "CHAIN",
     "Adjacency",
     "ArrayGraph",
     "Direction",
@@ -44,6 +45,9 @@ MAXIMUM_HOPS = 4
 MAXIMUM_IDS = 10_000
 MAXIMUM_ROWS = 10_000
 ATOMIC_ROWS = 10_000
+
+CHAIN = "chain"
+"""The scope of an edge that holds everywhere, all year, for all households: every other scope is a part of it."""
 
 PropertyValue: TypeAlias = str | int | float | bool | date | datetime | tuple[str, ...] | None
 

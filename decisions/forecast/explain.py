@@ -18,7 +18,7 @@ from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evid
 from decisions.forecast.contributions import OWN_HISTORY, SIBLINGS
 from features.demand_history import PROMOTION_MEMORY_WEEKS
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
-from kg.ports import ArrayGraph, Direction, Edge, NodeRef, PropertyValue
+from kg.ports import CHAIN, ArrayGraph, Direction, Edge, NodeRef, PropertyValue
 
 __all__ = ["ForecastExplainer"]
 
@@ -103,7 +103,7 @@ class ForecastExplainer:
         return ()
 
     def _neighbours(self, relation: str, product_id: str, as_of: date) -> Sequence[_Weighted]:
-        found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=SHOWN_EDGES, as_of=as_of)
+        found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=SHOWN_EDGES, as_of=as_of, scope=CHAIN)
         return _shares(found[product_id], [_number(edge.properties.get("strength")) for edge in found[product_id]])
 
     def _promotions(self, product_id: str, weeks: tuple[date, date]) -> _Told:

@@ -122,7 +122,7 @@ class GraphView:
 NAMED_LABELS = ("Product", "ProductCategory", "Household", "Basket", "Promotion")
 EVIDENCE_COLUMNS = (
     "strength", "low", "high", "unit", "events", "support", "first_observed", "last_observed", "grade", "sources",
-    "assertion_id", "scope", "run_id", "model_version",
+    "assertion_id", "scope", "run_id", "model_version", "status",
 )  # fmt: skip
 
 

@@ -6,8 +6,9 @@
 ├── BeforeFirstSale      the request names a day before anything was sold
 ├── ScopeWithoutData     no edge of the relation has that scope
 ├── NeverSoldTogether    the two products were never sold at the same time
+├── SameProduct          a product is compared with itself
 ├── UnknownVersion       no such graph version is published
-├── QualityNotMeasured   the served release was made without a back-test of its relations
+├── QualityNotMeasured   there is no back-test of the served relations, or none of that part
 ├── PictureUnknown       the back-test has no such picture
 └── QualityArtefactError the back-test's files are missing, changed or of another format
 """
@@ -25,6 +26,7 @@ __all__ = [
     "QualityArtefactError",
     "QualityNotMeasured",
     "RelationError",
+    "SameProduct",
     "ScopeWithoutData",
     "UnknownProduct",
     "UnknownRelation",
@@ -110,6 +112,14 @@ class NeverSoldTogether(RelationError):
         )
 
 
+class SameProduct(RelationError):
+    """A product is compared with itself."""
+
+    def __init__(self, product_id: str) -> None:
+        self.product_id = product_id
+        super().__init__(f"'{product_id[:80]}' is compared with itself.", "Name two different products.")
+
+
 class UnknownVersion(RelationError):
     """No such graph version is published."""
 
@@ -122,10 +132,15 @@ class UnknownVersion(RelationError):
 
 
 class QualityNotMeasured(RelationError):
-    """The served release was made without a back-test of its relations."""
+    """The served release was made without a back-test of its relations, or its back-test has nothing of that part."""
 
-    def __init__(self) -> None:
-        super().__init__("The served release was made without a back-test of its relations.", "Run `shelfgraph train` again.")
+    def __init__(self, part: str | None = None, categories: tuple[str, ...] = ()) -> None:
+        self.categories = categories
+        if part is None:
+            super().__init__("The served release was made without a back-test of its relations.", "Run `shelfgraph train` again.")
+        else:
+            remedy = f"Categories with past events: {_listed(categories)}." if categories else "Ask for another relation."
+            super().__init__(f"The back-test has no past event of {part}.", remedy)
 
 
 class PictureUnknown(RelationError):

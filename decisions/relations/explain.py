@@ -9,25 +9,39 @@ from collections.abc import Mapping
 
 from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evidence_of
 from decisions.relations.errors import UnknownRelation
+from decisions.relations.scopes import scope_words
 from decisions.relations.surroundings import Surroundings
 from kg.ports import Edge, NodeRef, PropertyValue
 
-__all__ = ["explain"]
-SENTENCES: Mapping[str, str] = {
-    "isSubstituteFor": (
-        "Buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
-        "would count, as far as it still sells: {events} baskets by {support} of them in 13 weeks."
-    ),
-    "isComplementTo": (
-        "{in_100:.1f} ({low_in_100:.1f} to {high_in_100:.1f}) of 100 baskets with {asked} hold {other} beyond the "
-        "households' habits: {events} baskets in common of {support} households."
-    ),
-    "isBoughtWith": (
-        "{other} and {asked} meet {strength:.1f} times ({low:.1f} to {high:.1f}) as often as their popularity explains: "
-        "{events} baskets in common of {support} households."
-    ),
+__all__ = ["SENTENCES", "explain", "sentence_of"]
+
+ANY_UNIT = ""
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "isSubstituteFor": {
+        "diversion_ratio": (
+            "of 100 purchases of {asked} that are lost, an estimated {in_100:.1f} ({low_in_100:.1f} to {high_in_100:.1f}) go to "
+            "{other}: {events} purchases of {support} former buyers."
+        ),
+        ANY_UNIT: (
+            "buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "
+            "would count, as far as it still sells: {events} baskets by {support} of them in 13 weeks."
+        ),
+    },
+    "isComplementTo": {
+        ANY_UNIT: (
+            "{in_100:.1f} ({low_in_100:.1f} to {high_in_100:.1f}) of 100 baskets with {asked} hold {other} beyond the "
+            "households' habits: {events} baskets in common of {support} households."
+        ),
+    },
+    "isBoughtWith": {
+        ANY_UNIT: (
+            "{other} and {asked} meet {strength:.1f} times ({low:.1f} to {high:.1f}) as often as their popularity explains: "
+            "{events} baskets in common of {support} households."
+        ),
+    },
 }
-"""How each relation is put into words. A relation without an entry is never put into the words of another."""
+"""How each relation is put into words, by the unit of its strength. A relation without an entry is never put into the words of
+another."""
 
 
 def explain(edge: Edge, around: Surroundings) -> Explanation:
@@ -43,7 +57,7 @@ def explain(edge: Edge, around: Surroundings) -> Explanation:
     companion = around.companions.get(edge.source.id)
     if companion is not None and edge.relation != "isBoughtWith":
         paths.append(ExplanationPath((_hop(companion, around, backwards=False),), 0.0))
-    return Explanation(_sentence(edge, around), tuple(paths))
+    return Explanation(sentence_of(edge, _name(edge.source, around), _name(edge.target, around)), tuple(paths))
 
 
 def _through_category(edge: Edge, around: Surroundings) -> tuple[Hop, ...]:
@@ -66,14 +80,16 @@ def _name(node: NodeRef, around: Surroundings) -> NodeName:
     return NodeName(node.label, node.id, around.names[(node.label, node.id)])
 
 
-def _sentence(edge: Edge, around: Surroundings) -> str:
-    wording = SENTENCES.get(edge.relation)
-    if wording is None:
+def sentence_of(edge: Edge, source: NodeName, target: NodeName) -> str:
+    """Return an edge in words, its scope first. Raises: UnknownRelation, where there are no words for it."""
+    wordings = SENTENCES.get(edge.relation)
+    if wordings is None:
         raise UnknownRelation(edge.relation, tuple(SENTENCES))
+    wording = wordings.get(str(edge.properties.get("unit")), wordings[ANY_UNIT])
     strength, low, high = (_number(edge, name) or 0.0 for name in ("strength", "low", "high"))
-    return wording.format(
-        other=_name(edge.source, around).display_name,
-        asked=_name(edge.target, around).display_name,
+    told = wording.format(
+        other=source.display_name,
+        asked=target.display_name,
         strength=strength,
         low=low,
         high=high,
@@ -83,6 +99,8 @@ def _sentence(edge: Edge, around: Surroundings) -> str:
         events=_count(edge, "events"),
         support=_count(edge, "support"),
     )
+    scope = scope_words(evidence_of(edge.properties).scope)
+    return scope + told if scope else told[0].upper() + told[1:]
 
 
 def _number(edge: Edge, name: str) -> float | None:

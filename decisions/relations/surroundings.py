@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kg.ports import ArrayGraph, Direction, Edge, NodeRef
+from kg.ports import CHAIN, ArrayGraph, Direction, Edge, NodeRef
 
-__all__ = ["Surroundings", "look_around"]
+__all__ = ["Surroundings", "look_around", "names_of"]
 
 MOST_COMPANIONS = 100
 
@@ -31,9 +31,10 @@ def look_around(graph: ArrayGraph, edges_into: Mapping[str, Sequence[Edge]]) -> 
     placed = graph.related("inCategory", products, direction=Direction.OUT, limit=1)
     parents = _parents(graph, {found[0].target.id for found in placed.values() if found})
     whole = {product: _ascend(tuple(found), parents) for product, found in placed.items()}
-    together = graph.related("isBoughtWith", asked, direction=Direction.OUT, limit=MOST_COMPANIONS, as_of=graph.version.as_of)
+    as_of = graph.version.as_of
+    together = graph.related("isBoughtWith", asked, direction=Direction.OUT, limit=MOST_COMPANIONS, as_of=as_of, scope=CHAIN)
     categories = sorted({edge.target.id for ascent in whole.values() for edge in ascent})
-    names = _names(graph, "Product", products) | _names(graph, "ProductCategory", categories)
+    names = names_of(graph, "Product", products) | names_of(graph, "ProductCategory", categories)
     return {
         product: Surroundings(NodeRef("Product", product), names, whole, {edge.target.id: edge for edge in together[product]})
         for product in asked
@@ -59,6 +60,7 @@ def _ascend(placed: tuple[Edge, ...], parents: Mapping[str, Edge]) -> tuple[Edge
     return tuple(trail)
 
 
-def _names(graph: ArrayGraph, label: str, ids: Sequence[str]) -> dict[tuple[str, str], str]:
+def names_of(graph: ArrayGraph, label: str, ids: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return the display names of the nodes that are there, by label and id."""
     nodes = graph.nodes(label, list(dict.fromkeys(ids)))
     return {(label, node_id): str(node.properties.get("display_name", node_id)) for node_id, node in nodes.items()}
