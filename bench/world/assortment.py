@@ -16,8 +16,8 @@ PRODUCT_TASTE, NEST_TASTE = 1.3, 0.8
 TYPICAL = 400
 MISLABELLED = 0.08
 """Share of products whose type on the label is that of another nest: types tell of nests, but not everything."""
-SEASONAL_NESTS = 0.25
-SEASONAL_SHIFT = 1.4
+SEASONAL_CATEGORIES, SEASONAL_NESTS, SEASONAL_SHIFT = 0.4, 0.6, 1.4
+"""Nests of seasonal categories that are worth more in summer and less in winter, or the other way round."""
 STRENGTHS = (0.05, 0.1, 0.2, 0.4)
 """Probability that a planted target makes its source join the basket."""
 
@@ -165,7 +165,8 @@ def _nests(products: Products, rng: np.random.Generator) -> Nests:
     count = first.size
     summer, winter = (SEASONS.index(name) for name in ("summer", "winter"))
     shift = np.zeros((len(SEASONS), count))
-    sign = np.where(rng.random(count) < 0.5, 1.0, -1.0) * (rng.random(count) < SEASONAL_NESTS)
+    seasonal = (rng.random(products.category.max() + 1) < SEASONAL_CATEGORIES)[products.category[first]]
+    sign = np.where(rng.random(count) < 0.5, 1.0, -1.0) * (seasonal & (rng.random(count) < SEASONAL_NESTS))
     shift[summer], shift[winter] = SEASONAL_SHIFT * sign, -SEASONAL_SHIFT * sign
     return Nests(category=products.category[first], season_shift=shift)
 

@@ -1,4 +1,8 @@
-"""The probabilities behind a chunk's choices at the end of the year: what stands listed, at regular prices, nothing missing."""
+"""The probabilities behind a chunk's choices at the end of the year: what stands listed, at regular prices, nothing missing.
+
+Arrays over seasons have one entry, to be broadcast, where a category knows none. The second axis is the store: a household's own,
+and its second.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,20 +12,51 @@ import numpy as np
 from bench.world.assortment import Assortment
 from bench.world.choice import SECOND
 from bench.world.shelf import Shelf
-from bench.world.shoppers import SIZE_SHARE, Shoppers, incidence, tastes
+from bench.world.shoppers import OWN_STORE, SIZE_SHARE, Shoppers, incidence, tastes
 from bench.world.sizes import DAYS, SEASONS, season_of_days
 
-__all__ = ["CategoryChances", "category_chances", "occasions", "season_share"]
+__all__ = ["CategoryChances", "Chunk", "category_chances", "occasions"]
 
 SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class CategoryChances:
-    """Of one category and chunk, on one occasion in a season and in a store of a cluster.
+class Chunk:
+    """Some households before the shelves of a world."""
 
-    `within` (clusters x households x products) is the probability of a product given its nest, `nest` (seasons x clusters x
-    households x nests) the weight of each nest beside `nothing`, that of no purchase; `member` is products x nests.
+    assortment: Assortment
+    shelf: Shelf
+    people: Shoppers
+    seed: int
+
+    @cached_property
+    def clusters(self) -> np.ndarray:
+        """The cluster of each household's stores: 2 x households."""
+        return np.asarray(self.shelf.cluster_of_store[self.people.stores])
+
+    @property
+    def categories(self) -> range:
+        """The places of the categories."""
+        return range(self.assortment.incidence.size)
+
+    def trips(self, seasons: np.ndarray | None, stores: np.ndarray | None, households: np.ndarray | None) -> np.ndarray:
+        """Return the expected trips a year within masks (None: all): seasons x 2 x households."""
+        share = np.bincount(season_of_days(), minlength=len(SEASONS)) / DAYS
+        visits = self.people.trips_a_year * np.array([[OWN_STORE], [1 - OWN_STORE]])
+        if seasons is not None:
+            share = share * seasons
+        if stores is not None:
+            visits = visits * stores[self.people.stores]
+        if households is not None:
+            visits = visits * households[self.people.number]
+        return np.asarray(share[:, None, None] * visits)
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryChances:
+    """Of one category, on one occasion: `within` (2 x households x products) is the probability of a product given its nest,
+    `nest` (seasons x 2 x households x nests) the weight of each nest beside `nothing`, that of no purchase; `member` is
+    products x nests.
     """
 
     within: np.ndarray
@@ -32,57 +67,53 @@ class CategoryChances:
 
     @cached_property
     def total(self) -> np.ndarray:
-        """Return the sum of all weights: seasons x clusters x households x 1."""
+        """The sum of all weights: seasons x 2 x households x 1."""
         return np.asarray(self.nest.sum(axis=-1, keepdims=True) + self.nothing)
 
     @cached_property
-    def bought(self) -> np.ndarray:
-        """Return the probability of each product: seasons x clusters x households x products."""
-        return np.asarray(self.own_nest / self.total * self.within)
+    def own_nest(self) -> np.ndarray:
+        """The weight of each product's nest: seasons x 2 x households x products."""
+        return np.asarray(self.nest[..., self.member.argmax(axis=1)])
 
     @cached_property
-    def own_nest(self) -> np.ndarray:
-        """Return the weight of each product's nest: seasons x clusters x households x products."""
-        return np.asarray(self.nest[..., self.member.argmax(axis=1)])
+    def bought(self) -> np.ndarray:
+        """The probability of each product: seasons x 2 x households x products."""
+        return np.asarray(self.own_nest / self.total * self.within)
 
     @property
     def in_basket(self) -> np.ndarray:
-        """Return the probability that an occasion, with the second that may follow it, puts each product in the basket."""
+        """The probability that an occasion, with the second that may follow it, puts each product in the basket."""
         return np.asarray(self.bought * (1 + SECOND * (1 - self.bought)))
 
     def after(self, factor: float) -> tuple[np.ndarray, np.ndarray]:
         """Return by what all other probabilities change when exp(value) of one product is multiplied by `factor` (0: gone).
 
-        Both arrays are seasons x clusters x households x products, one entry per changed product: the first for products of its
-        nest, the second for those of other nests and for buying nothing.
+        Both arrays are seasons x 2 x households x products, one entry per changed product: the first for products of its nest,
+        the second for those of other nests and for buying nothing.
         """
         rest = np.maximum(1 - self.within * (1 - factor), SMALLEST)
         outer = self.total / (self.total - self.own_nest * (1 - rest**self.dissimilarity))
         return rest ** (self.dissimilarity - 1) * outer, outer
 
 
-def category_chances(assortment: Assortment, shelf: Shelf, people: Shoppers, category: int, seed: int) -> CategoryChances:
+def category_chances(chunk: Chunk, category: int) -> CategoryChances:
     """Return the probabilities of one category."""
+    assortment = chunk.assortment
     products, nests = assortment.products_of(category), assortment.nests_of(category)
-    liking = tastes(assortment, people, category, seed)
-    weight = np.exp(shelf.final_values(assortment, products)[:, None, :] + liking.products)
+    liking = tastes(assortment, chunk.people, category, chunk.seed)
+    weight = np.exp(chunk.shelf.final_values(assortment, products)[chunk.clusters] + liking.products)
     member = np.equal.outer(assortment.products.nest[products], np.arange(nests.start, nests.stop)).astype(float)
     total = weight @ member
     within = weight / np.maximum(total, SMALLEST)[..., member.argmax(axis=1)]
-    pull = np.exp(liking.nests + assortment.nests.season_shift[:, None, None, nests])
+    shift = assortment.nests.season_shift[:, nests]
+    pull = np.exp(liking.nests + (shift if shift.any() else shift[:1])[:, None, None])
     dissimilarity = float(assortment.dissimilarity[category])
-    return CategoryChances(
-        within, total**dissimilarity * pull, float(np.exp(assortment.outside[category])), member, dissimilarity
-    )
+    nothing = float(np.exp(assortment.outside[category]))
+    return CategoryChances(within, total**dissimilarity * pull, nothing, member, dissimilarity)
 
 
-def season_share() -> np.ndarray:
-    """Return the share of the year's days in each season."""
-    return np.asarray(np.bincount(season_of_days(), minlength=len(SEASONS)) / DAYS)
-
-
-def occasions(assortment: Assortment, people: Shoppers, category: int) -> np.ndarray:
-    """Return the expected occasions of a category on a mean trip, second ones included: seasons x clusters x households."""
-    clusters = range(assortment.cluster_interest.shape[0])
-    by_need = np.stack([np.moveaxis(incidence(assortment, people, category, c), 1, -1) @ SIZE_SHARE for c in clusters])
-    return np.asarray(np.moveaxis(by_need @ assortment.need_share.T, -1, 0) * (1 + SECOND))
+def occasions(chunk: Chunk, category: int) -> np.ndarray:
+    """Return the expected occasions of a category on a mean trip, second ones included: seasons x 2 x households."""
+    by_store = [incidence(chunk.assortment, chunk.people, category, clusters) for clusters in chunk.clusters]
+    by_need = np.moveaxis(np.stack(by_store), 2, -1) @ SIZE_SHARE
+    return np.asarray(np.moveaxis(by_need @ chunk.assortment.need_share.T, -1, 0) * (1 + SECOND))

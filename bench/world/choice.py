@@ -76,10 +76,8 @@ def _buy_category(
 def _occasions(
     assortment: Assortment, shelf: Shelf, people: Shoppers, trips: Trips, category: int, rng: np.random.Generator
 ) -> _Occasions:
-    clusters = range(assortment.cluster_interest.shape[0])
-    probability = np.stack([incidence(assortment, people, category, cluster) for cluster in clusters])
-    cluster = shelf.cluster_of_store[trips.store]
-    trip = np.flatnonzero(rng.random(trips.count) < probability[cluster, trips.household, trips.size, trips.need])
+    probability = np.stack([incidence(assortment, people, category, shelf.cluster_of_store[stores]) for stores in people.stores])
+    trip = np.flatnonzero(rng.random(trips.count) < probability[trips.second, trips.household, trips.size, trips.need])
     new = np.diff(trips.household[trip], prepend=-1) != 0
     chance = np.cumsum(new | (rng.random(trip.size) >= KEPT)) - 1
     second = trip[rng.random(trip.size) < SECOND]

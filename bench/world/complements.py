@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from bench.world.assortment import Assortment
+from bench.world.chances import Chunk
 from bench.world.joining import Together
-from bench.world.shoppers import SIZE_SHARE, Shoppers, incidence
+from bench.world.shoppers import SIZE_SHARE, incidence
 from bench.world.tables import Names
 
 __all__ = ["complements_table", "need_complements", "planted_complements"]
@@ -40,7 +41,7 @@ class _Block:
 def planted_complements(assortment: Assortment, pairs: Sequence[Together], trips: Mapping[str, np.ndarray]) -> pa.Table:
     """Return the counts of the planted pairs in both directions, by scope (columns: SCHEMA), of one chunk of households.
 
-    `trips` holds the expected trips by scope: seasons x clusters x households.
+    `trips` holds the expected trips by scope (`chances.Chunk.trips`).
     """
     planted = assortment.complements
     rows = []
@@ -55,16 +56,14 @@ def planted_complements(assortment: Assortment, pairs: Sequence[Together], trips
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 
-def need_complements(
-    assortment: Assortment, people: Shoppers, baskets: Sequence[np.ndarray], trips: Mapping[str, np.ndarray]
-) -> Iterator[pa.Table]:
+def need_complements(chunk: Chunk, baskets: Sequence[np.ndarray], trips: Mapping[str, np.ndarray]) -> Iterator[pa.Table]:
     """Yield the counts of all pairs of products of two categories that a need asks for together (columns: SCHEMA)."""
-    wanted = assortment.needs > 1.0
+    wanted = chunk.assortment.needs > 1.0
     shared = np.triu((wanted.T.astype(int) @ wanted.astype(int)) > 0, k=1)
     for first, second in np.argwhere(shared).tolist():
-        for scope, weight in trips.items():
-            block = _block(assortment, people, baskets, (first, second), weight)
-            yield from _both_directions(assortment, block, (first, second), scope)
+        for scope, visits in trips.items():
+            block = _block(chunk, baskets, (first, second), visits)
+            yield from _both_directions(chunk.assortment, block, (first, second), scope)
 
 
 def complements_table(names: Names, assortment: Assortment, parts: Iterable[pa.Table]) -> pa.Table:
@@ -102,32 +101,22 @@ def _strength(assortment: Assortment, target: np.ndarray, source: np.ndarray) ->
     return np.asarray(np.where(keys[at] == wanted, np.r_[planted.strength, planted.strength][at], 0.0))
 
 
-def _block(
-    assortment: Assortment, people: Shoppers, baskets: Sequence[np.ndarray], pair: tuple[int, int], weight: np.ndarray
-) -> _Block:
-    parts = [
-        _cell(assortment, people, baskets, pair, weight, (season, cluster))
-        for season, cluster in np.argwhere(weight.any(axis=-1)).tolist()
-    ]
+def _block(chunk: Chunk, baskets: Sequence[np.ndarray], pair: tuple[int, int], visits: np.ndarray) -> _Block:
+    cells = np.argwhere(visits.any(axis=-1)).tolist()
+    parts = [_cell(chunk, baskets, pair, visits[season, store], (season, store)) for season, store in cells]
     return _Block(*(np.sum(columns, axis=0) for columns in zip(*parts, strict=True)))
 
 
 def _cell(
-    assortment: Assortment,
-    people: Shoppers,
-    baskets: Sequence[np.ndarray],
-    pair: tuple[int, int],
-    trips: np.ndarray,
-    cell: tuple[int, int],
+    chunk: Chunk, baskets: Sequence[np.ndarray], pair: tuple[int, int], visits: np.ndarray, cell: tuple[int, int]
 ) -> tuple[np.ndarray, ...]:
-    (season, cluster), weight = cell, trips[cell]
-    need = assortment.need_share[season]
-    occasion = [incidence(assortment, people, category, cluster) for category in pair]
-    share = [baskets[category][season, cluster] for category in pair]
+    need = chunk.assortment.need_share[cell[0]]
+    occasion = [incidence(chunk.assortment, chunk.people, category, chunk.clusters[cell[1]]) for category in pair]
+    share = [baskets[category][cell] for category in pair]
     mean = [by_trip @ need for by_trip in occasion]
     both, expected = ((occasion[0] * occasion[1]) @ need) @ SIZE_SHARE, (mean[0] * mean[1]) @ SIZE_SHARE
-    counts = [(weight * (by_size @ SIZE_SHARE)) @ of_products for by_size, of_products in zip(mean, share, strict=True)]
-    together = [(share[0] * (weight * rate)[:, None]).T @ share[1] for rate in (both, expected)]
+    counts = [(visits * (by_size @ SIZE_SHARE)) @ of_products for by_size, of_products in zip(mean, share, strict=True)]
+    together = [(share[0] * (visits * rate)[:, None]).T @ share[1] for rate in (both, expected)]
     return counts[0], counts[1], together[0], together[1]
 
 

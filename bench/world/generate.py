@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.world.assortment import Assortment, build_assortment
-from bench.world.chances import season_share
+from bench.world.chances import Chunk
 from bench.world.choice import buy
 from bench.world.complements import complements_table, need_complements, planted_complements
 from bench.world.joining import baskets_by_category, joined_by_product, planted_together
@@ -18,7 +18,16 @@ from bench.world.scopes import Scope, chain, of_season, of_stores
 from bench.world.shelf import Shelf, build_shelf
 from bench.world.shoppers import Shoppers, make_trips, shoppers
 from bench.world.sizes import AS_OF, SEASONS, WorldSize
-from bench.world.substitution import Diverted, diverted, outside_table, promotion_table, substitutes_table, sum_up
+from bench.world.substitution import (
+    GONE,
+    USUAL_DEAL,
+    Diverted,
+    diverted,
+    outside_table,
+    promotion_table,
+    substitutes_table,
+    sum_up,
+)
 from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
 from lake.delta_lake import DeltaLake
 
@@ -65,8 +74,8 @@ class World:
 
     @property
     def truth_promotions(self) -> pa.Table:
-        """True effects of a usual promotion on the others of a category (`substitution.promotion_table`)."""
-        return promotion_table(self.names, self._diverted)
+        """True effects in the chain of a usual promotion on the others of a category (`substitution.promotion_table`)."""
+        return promotion_table(self.names, self._diversions([chain()], USUAL_DEAL))
 
     @cached_property
     def truth_complements(self) -> pa.Table:
@@ -82,23 +91,23 @@ class World:
     def _diverted(self) -> list[Diverted]:
         return self._diversions(self.scopes)
 
-    def _diversions(self, scopes: Sequence[Scope]) -> list[Diverted]:
-        def of_chunk(people: Shoppers) -> Iterator[Diverted]:
-            baskets = baskets_by_category(self.assortment, self.shelf, people, self.seed)
-            joined = joined_by_product(self.assortment, planted_together(self.assortment, self.shelf, people, baskets))
-            return diverted(self.assortment, self.shelf, people, scopes, joined, self.seed)
+    def _diversions(self, scopes: Sequence[Scope], factor: float = GONE) -> list[Diverted]:
+        def of_chunk(chunk: Chunk) -> Iterator[Diverted]:
+            joined = joined_by_product(self.assortment, planted_together(chunk, baskets_by_category(chunk)))
+            return diverted(chunk, {scope.name: scope.trips(chunk) for scope in scopes}, joined, factor)
 
-        return sum_up(part for people in self._chunks() for part in of_chunk(people))
+        return sum_up(part for chunk in self._chunks() for part in of_chunk(chunk))
 
     def _complements(self, scopes: Sequence[Scope]) -> Iterator[pa.Table]:
-        for people in self._chunks():
-            baskets = baskets_by_category(self.assortment, self.shelf, people, self.seed)
-            trips = {scope.name: scope.trips(people, self.shelf.cluster_of_store, season_share()) for scope in scopes}
-            yield planted_complements(self.assortment, planted_together(self.assortment, self.shelf, people, baskets), trips)
-            yield from need_complements(self.assortment, people, baskets, trips)
+        for chunk in self._chunks():
+            baskets = baskets_by_category(chunk)
+            trips = {scope.name: scope.trips(chunk) for scope in scopes}
+            yield planted_complements(self.assortment, planted_together(chunk, baskets), trips)
+            yield from need_complements(chunk, baskets, trips)
 
-    def _chunks(self) -> Iterator[Shoppers]:
-        return _chunks(self.size, self.seed)
+    def _chunks(self) -> Iterator[Chunk]:
+        for people in _chunks(self.size, self.seed):
+            yield Chunk(self.assortment, self.shelf, people, self.seed)
 
 
 def generate_world(size: WorldSize, seed: int, folder: Path, *, advance: Callable[[int], None] = lambda _: None) -> World:

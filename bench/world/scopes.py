@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.world.shoppers import Shoppers
+from bench.world.chances import Chunk
 from bench.world.sizes import SEASONS
 
 __all__ = ["Scope", "chain", "of_households", "of_season", "of_stores"]
@@ -19,17 +19,9 @@ class Scope:
     seasons: np.ndarray | None = None
     households: np.ndarray | None = None
 
-    def trips(self, people: Shoppers, cluster_of_store: np.ndarray, season_share: np.ndarray) -> np.ndarray:
-        """Return the expected trips a year within the scope: seasons x clusters x households."""
-        stores = cluster_of_store.size
-        visits = people.share_of_stores(stores) * people.trips_a_year[:, None]
-        if self.stores is not None:
-            visits = visits * self.stores
-        if self.households is not None:
-            visits = visits * self.households[people.number][:, None]
-        share = season_share if self.seasons is None else season_share * self.seasons
-        by_cluster = visits @ np.equal.outer(cluster_of_store, np.arange(cluster_of_store.max() + 1))
-        return np.asarray(share[:, None, None] * by_cluster.T)
+    def trips(self, chunk: Chunk) -> np.ndarray:
+        """Return the expected trips a year within the scope: seasons x 2 (own and second store) x households."""
+        return chunk.trips(self.seasons, self.stores, self.households)
 
 
 def chain() -> Scope:

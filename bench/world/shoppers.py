@@ -7,7 +7,7 @@ import numpy as np
 from bench.world.assortment import NEST_TASTE, PRODUCT_TASTE, Assortment
 from bench.world.sizes import DAYS, WorldSize, season_of_days, stream
 
-__all__ = ["SIZE_FACTOR", "SIZE_SHARE", "Shoppers", "Tastes", "Trips", "incidence", "make_trips", "shoppers", "tastes"]
+__all__ = ["OWN_STORE", "SIZE_SHARE", "Shoppers", "Tastes", "Trips", "incidence", "make_trips", "shoppers", "tastes"]
 
 OWN_STORE = 0.8
 """Share of the trips that go to the household's own store; the others go to its second."""
@@ -19,14 +19,14 @@ TRIPS_A_YEAR = 62.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shoppers:
-    """Some households, by place: `number` counts them over the whole world; `habit` (households x categories) multiplies
-    occasions; `thrift` is what they add to the value of private labels.
+    """Some households, by place: `number` counts them over the whole world; `stores` (2 x households) are the own and the
+    second store; `habit` (households x categories) multiplies occasions; `thrift` is what they add to the value of private
+    labels.
     """
 
     number: np.ndarray
     trips_a_year: np.ndarray
-    store: np.ndarray
-    second_store: np.ndarray
+    stores: np.ndarray
     habit: np.ndarray
     thrift: np.ndarray
     chunk: int
@@ -35,14 +35,6 @@ class Shoppers:
     def count(self) -> int:
         """How many there are."""
         return int(self.number.size)
-
-    def share_of_stores(self, stores: int) -> np.ndarray:
-        """Return the expected share of each household's trips that go to each store: households x stores."""
-        share = np.zeros((self.count, stores))
-        rows = np.arange(self.count)
-        np.add.at(share, (rows, self.store), OWN_STORE)
-        np.add.at(share, (rows, self.second_store), 1 - OWN_STORE)
-        return share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +47,15 @@ class Tastes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trips:
-    """Trips of a chunk in the order of household and day: place of the household, day of the year, season, store, place of
-    the trip's size and of its need.
+    """Trips of a chunk in the order of household and day: place of the household, day of the year, season, store, whether that is
+    the second of the household (1) or its own (0), place of the trip's size and of its need.
     """
 
     household: np.ndarray
     day: np.ndarray
     season: np.ndarray
     store: np.ndarray
+    second: np.ndarray
     size: np.ndarray
     need: np.ndarray
 
@@ -78,12 +71,11 @@ def shoppers(size: WorldSize, seed: int, chunk: int) -> Shoppers:
     first = chunk * size.chunk
     count = min(size.chunk, size.households - first)
     weight = 1.0 / np.arange(1, size.stores + 1) ** 0.3
-    store = rng.choice(size.stores, (2, count), p=weight / weight.sum())
+    stores = rng.choice(size.stores, (2, count), p=weight / weight.sum())
     return Shoppers(
         number=first + np.arange(count),
         trips_a_year=TRIPS_A_YEAR * rng.gamma(4.0, 0.25, count),
-        store=store[0],
-        second_store=store[1],
+        stores=stores,
         habit=rng.lognormal(-0.18, 0.6, (count, size.categories)),
         thrift=rng.normal(0.0, 0.8, count),
         chunk=chunk,
@@ -99,8 +91,11 @@ def tastes(assortment: Assortment, people: Shoppers, category: int, seed: int) -
     return Tastes(products=liking, nests=rng.normal(0.0, NEST_TASTE, (people.count, nests.stop - nests.start)))
 
 
-def incidence(assortment: Assortment, people: Shoppers, category: int, cluster: int) -> np.ndarray:
-    """Return the probability that a trip to a cluster has an occasion of a category: households x sizes x needs."""
+def incidence(assortment: Assortment, people: Shoppers, category: int, cluster: np.ndarray) -> np.ndarray:
+    """Return the probability that a trip of each household to a cluster of its own has an occasion of a category.
+
+    The shape is households x sizes x needs.
+    """
     habit = people.habit[:, category] * assortment.incidence[category] * assortment.cluster_interest[cluster, category]
     return np.asarray(-np.expm1(-habit[:, None, None] * SIZE_FACTOR[:, None] * assortment.needs[:, category]))
 
@@ -112,13 +107,14 @@ def make_trips(assortment: Assortment, people: Shoppers, seed: int) -> Trips:
     day = rng.integers(0, DAYS, household.size)
     order = np.lexsort((day, household))
     household, day = household[order], day[order]
-    own = rng.random(household.size) < OWN_STORE
+    second = (rng.random(household.size) >= OWN_STORE).astype(np.int64)
     season = season_of_days()[day]
     return Trips(
         household=household,
         day=day,
         season=season,
-        store=np.where(own, people.store[household], people.second_store[household]),
+        store=people.stores[second, household],
+        second=second,
         size=rng.choice(SIZE_SHARE.size, household.size, p=SIZE_SHARE),
         need=_needs(assortment, season, rng),
     )

@@ -11,63 +11,57 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from bench.world.assortment import Assortment
-from bench.world.chances import CategoryChances, category_chances, occasions, season_share
-from bench.world.scopes import Scope
-from bench.world.shelf import DISPLAY_VALUE, MAILER_VALUE, PRICE_SENSITIVITY, Shelf
-from bench.world.shoppers import Shoppers
+from bench.world.chances import CategoryChances, Chunk, category_chances, occasions
+from bench.world.shelf import DISPLAY_VALUE, MAILER_VALUE, PRICE_SENSITIVITY
 from bench.world.tables import Names
 
-__all__ = ["Diverted", "diverted", "outside_table", "promotion_table", "substitutes_table", "sum_up"]
+__all__ = ["GONE", "USUAL_DEAL", "Diverted", "diverted", "outside_table", "promotion_table", "substitutes_table", "sum_up"]
 
+GONE = 0.0
 USUAL_DISCOUNT = 0.25
-USUAL_DEAL = float(-PRICE_SENSITIVITY * np.log1p(-USUAL_DISCOUNT) + 0.5 * MAILER_VALUE + 0.4 * DISPLAY_VALUE)
-"""Utility of a promotion at a quarter off, with the usual chances of mailer and display."""
+USUAL_DEAL = float(np.exp(-PRICE_SENSITIVITY * np.log1p(-USUAL_DISCOUNT) + 0.5 * MAILER_VALUE + 0.4 * DISPLAY_VALUE))
+"""By what a promotion at a quarter off, with the usual chances of mailer and display, multiplies exp(value)."""
 SMALLEST_DIVERSION = 0.001
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diverted:
-    """Of one category and scope, in purchases a year: `lost` by product when it is gone, of these to nothing `outside`, `gained`
-    (gone x gaining), `promoted` (promoted x responding) under a usual promotion all year, and the `base` that it changes.
+    """Of one category and scope, in purchases a year, when each product in turn is changed all year.
+
+    `base` is what each sells by choice and `joined` what more because a planted target is in the basket; `outside` is how
+    often more nothing is bought, and `gained` (changed x gaining) what the others sell more.
     """
 
     scope: str
     products: slice
-    lost: np.ndarray
+    base: np.ndarray
+    joined: np.ndarray
     outside: np.ndarray
     gained: np.ndarray
-    promoted: np.ndarray
-    base: np.ndarray
 
     def plus(self, other: "Diverted") -> "Diverted":
         """Return the sum over two chunks of households."""
-        sums = (getattr(self, name) + getattr(other, name) for name in ("lost", "outside", "gained", "promoted", "base"))
+        sums = (getattr(self, name) + getattr(other, name) for name in ("base", "joined", "outside", "gained"))
         return Diverted(self.scope, self.products, *sums)
 
 
 def diverted(
-    assortment: Assortment, shelf: Shelf, people: Shoppers, scopes: Sequence[Scope], joined: Mapping[int, np.ndarray], seed: int
+    chunk: Chunk, trips: Mapping[str, np.ndarray], joined: Mapping[int, np.ndarray], factor: float = GONE
 ) -> Iterator[Diverted]:
     """Yield what is diverted among a chunk of households, by category and scope.
 
-    `joined` (`joining.joined_by_product`) is what planted sources sell for the sake of their targets: lost when they are gone.
+    Args:
+        chunk: the households.
+        trips: their trips by scope (`chances.Chunk.trips`).
+        joined: what planted sources sell for the sake of their targets (`joining.joined_by_product`): lost when they are gone.
+        factor: by what exp(value) of the changed product is multiplied.
     """
-    for category in range(assortment.incidence.size):
-        chances = category_chances(assortment, shelf, people, category, seed)
-        products = assortment.products_of(category)
-        own = _joined(joined, products, chances.bought.shape)
-        rate = occasions(assortment, people, category)
-        trips = {scope.name: scope.trips(people, shelf.cluster_of_store, season_share()) for scope in scopes}
-        yield from _of_category(products, chances, rate, own, trips)
-
-
-def _joined(joined: Mapping[int, np.ndarray], products: slice, shape: tuple[int, ...]) -> np.ndarray:
-    found = np.zeros(shape)
-    for place in range(products.start, products.stop):
-        if place in joined:
-            found[..., place - products.start] = joined[place]
-    return found
+    for category in chunk.categories:
+        products = chunk.assortment.products_of(category)
+        changed = _Changed.of(category_chances(chunk, category), factor)
+        rate = occasions(chunk, category)
+        for scope, visits in trips.items():
+            yield changed.under(visits * rate, scope, products, _joined(joined, products, visits))
 
 
 def sum_up(parts: Iterable[Diverted]) -> list[Diverted]:
@@ -79,35 +73,43 @@ def sum_up(parts: Iterable[Diverted]) -> list[Diverted]:
     return list(found.values())
 
 
-def _of_category(
-    products: slice, chances: CategoryChances, rate: np.ndarray, joined: np.ndarray, by_scope: Mapping[str, np.ndarray]
-) -> Iterator[Diverted]:
-    gone, promoted = chances.after(0.0), chances.after(np.exp(USUAL_DEAL))
-    nest_mates = (chances.member @ chances.member.T).astype(bool)
-    for scope, trips in by_scope.items():
-        weight = (trips * rate)[..., None]
-        base = (weight * chances.bought).sum(axis=(0, 1, 2))
-        lost_too = (trips[..., None] * joined).sum(axis=(0, 1, 2))
-        nothing = chances.nothing / chances.total
-        yield Diverted(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changed:
+    """Probabilities by kind of occasion (season, store, household; the seasons may be one) and product, and their changes."""
+
+    seasons: int
+    bought: np.ndarray
+    nothing: np.ndarray
+    near: np.ndarray
+    far: np.ndarray
+    nest_mates: np.ndarray
+
+    @classmethod
+    def of(cls, chances: CategoryChances, factor: float) -> "_Changed":
+        near, far = (array.reshape(-1, array.shape[-1]) - 1 for array in chances.after(factor))
+        seasons, nest_mates = chances.total.shape[0], (chances.member @ chances.member.T).astype(bool)
+        bought = chances.bought.reshape(-1, chances.bought.shape[-1])
+        return cls(seasons, bought, (chances.nothing / chances.total).reshape(-1, 1), near, far, nest_mates)
+
+    def under(self, visits: np.ndarray, scope: str, products: slice, joined: np.ndarray) -> Diverted:
+        """Return the sums over the occasions of a scope: seasons x 2 x households."""
+        weight = (visits if self.seasons > 1 else visits.sum(axis=0)).reshape(-1, 1)
+        used = np.flatnonzero(weight)
+        weight, bought, far = weight[used], self.bought[used], self.far[used]
+        gained = np.where(self.nest_mates, (self.near[used] * weight).T @ bought, (far * weight).T @ bought)
+        np.fill_diagonal(gained, 0.0)
+        return Diverted(
             scope=scope,
             products=products,
-            lost=base + lost_too,
-            outside=(weight * nothing * (gone[1] - 1)).sum(axis=(0, 1, 2)) + lost_too,
-            gained=_gained(weight, chances.bought, gone, nest_mates),
-            promoted=_gained(weight, chances.bought, promoted, nest_mates),
-            base=base,
+            base=(weight.T @ bought)[0],
+            joined=joined,
+            outside=((weight * self.nothing[used]).T @ far)[0],
+            gained=gained,
         )
 
 
-def _gained(weight: np.ndarray, bought: np.ndarray, factors: tuple[np.ndarray, np.ndarray], mates: np.ndarray) -> np.ndarray:
-    """Return the change of each product (column) when another (row) is changed."""
-    flat = bought.reshape(-1, bought.shape[-1])
-    used = weight.reshape(-1) > 0
-    near, far = (((factor - 1) * weight).reshape(flat.shape)[used].T @ flat[used] for factor in factors)
-    changed = np.where(mates, near, far)
-    np.fill_diagonal(changed, 0.0)
-    return np.asarray(changed)
+def _joined(joined: Mapping[int, np.ndarray], products: slice, trips: np.ndarray) -> np.ndarray:
+    return np.array([(joined[place] * trips).sum() if place in joined else 0.0 for place in range(products.start, products.stop)])
 
 
 def substitutes_table(names: Names, parts: Sequence[Diverted]) -> pa.Table:
@@ -126,8 +128,8 @@ def promotion_table(names: Names, parts: Sequence[Diverted]) -> pa.Table:
 
 
 def _pairs(names: Names, part: Diverted) -> pa.Table:
-    sold = part.lost > 0
-    ratio = np.where(sold[:, None], part.gained / np.maximum(part.lost, 1e-300)[:, None], 0.0)
+    lost = part.base + part.joined
+    ratio = np.where((lost > 0)[:, None], part.gained / np.maximum(lost, 1e-300)[:, None], 0.0)
     target, source = np.nonzero(ratio >= SMALLEST_DIVERSION)
     return pa.table(
         {
@@ -135,21 +137,22 @@ def _pairs(names: Names, part: Diverted) -> pa.Table:
             "target": _named(names, part, target),
             "scope": np.full(source.size, part.scope),
             "diversion": ratio[target, source],
-            "lost": part.lost[target],
+            "lost": lost[target],
         }
     )
 
 
 def _outside(names: Names, part: Diverted) -> pa.Table:
-    target = np.flatnonzero(part.lost > 0)
-    share = part.outside[target] / part.lost[target]
+    lost = part.base + part.joined
+    target = np.flatnonzero(lost > 0)
+    share = (part.outside + part.joined)[target] / lost[target]
     return pa.table({"target": _named(names, part, target), "scope": np.full(target.size, part.scope), "outside": share})
 
 
 def _responses(names: Names, part: Diverted) -> pa.Table:
     sold = part.base > 0
     promoted, responding = np.nonzero(sold[:, None] & sold[None] & ~np.eye(sold.size, dtype=bool))
-    change = part.promoted[promoted, responding] / part.base[responding]
+    change = part.gained[promoted, responding] / part.base[responding]
     return pa.table(
         {
             "promoted": _named(names, part, promoted),
