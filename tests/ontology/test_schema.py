@@ -31,7 +31,7 @@ def test_counts_and_versions():
     schema = load_schema()
     assert (len(schema.nodes), len(schema.relations), schema.ontology_version) == (13, 26, "1.0")
     kinds = [relation.kind for relation in schema.relations.values()]
-    assert [kinds.count(kind) for kind in RelationKind] == [17, 5, 4]
+    assert [kinds.count(kind) for kind in RelationKind] == [16, 6, 4]
 
 
 def test_every_node_has_a_display_name_and_every_term_a_gloss():

@@ -15,7 +15,7 @@ from ontology.shape_rules import load_rules
 SCHEMA = load_schema()
 TERMS = (*SCHEMA.nodes, *SCHEMA.relations)
 RULES = load_rules()
-EXPECTED_RULES = 1117
+EXPECTED_RULES = 1198
 TYPES = {
     PropertyKind.STRING: pa.string(),
     PropertyKind.INTEGER: pa.int64(),
