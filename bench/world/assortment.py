@@ -185,7 +185,7 @@ def _needs(size: WorldSize, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     multiplier = np.ones((size.needs + 1, size.categories))
     for need in range(1, size.needs + 1):
         wanted = rng.choice(size.categories, size=3, replace=False)
-        multiplier[need, wanted] = rng.uniform(2.0, 4.0, wanted.size)
+        multiplier[need, wanted] = rng.uniform(2.5, 6.0, wanted.size)
     share = np.full((len(SEASONS), size.needs + 1), 0.5 / size.needs)
     share[:, 0] = 0.5
     # every other need belongs to half of the year

@@ -21,7 +21,7 @@ GONE = 0.0
 USUAL_DISCOUNT = 0.25
 USUAL_DEAL = float(np.exp(-PRICE_SENSITIVITY * np.log1p(-USUAL_DISCOUNT) + 0.5 * MAILER_VALUE + 0.4 * DISPLAY_VALUE))
 """By what a promotion at a quarter off, with the usual chances of mailer and display, multiplies exp(value)."""
-SMALLEST_DIVERSION = 0.001
+SMALLEST_DIVERSION = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +113,7 @@ def _joined(joined: Mapping[int, np.ndarray], products: slice, trips: np.ndarray
 
 
 def substitutes_table(names: Names, parts: Sequence[Diverted]) -> pa.Table:
-    """Return source, target, scope, diversion, and lost (purchases of the target a year); ratios below 0.001 are left out."""
+    """Return source, target, scope, diversion, and lost (purchases of the target a year); ratios below a millionth are left out."""
     return pa.concat_tables([_pairs(names, part) for part in parts])
 
 
