@@ -1,7 +1,19 @@
 """A world whose truth is known: simulated shoppers, the facts they leave, and what is true of their choices."""
 
-from bench.world.generate import World, generate_world
+from bench.world.generate import World, generate_world, open_world
 from bench.world.scopes import Scope, of_households, of_stores
 from bench.world.sizes import LARGE, MEDIUM, SIZES, SMALL, WorldSize
 
-__all__ = ["LARGE", "MEDIUM", "SIZES", "SMALL", "Scope", "World", "WorldSize", "generate_world", "of_households", "of_stores"]
+__all__ = [
+    "LARGE",
+    "MEDIUM",
+    "SIZES",
+    "SMALL",
+    "Scope",
+    "World",
+    "WorldSize",
+    "generate_world",
+    "of_households",
+    "of_stores",
+    "open_world",
+]

@@ -31,7 +31,7 @@ from bench.world.substitution import (
 from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
 from lake.delta_lake import DeltaLake
 
-__all__ = ["World", "generate_world"]
+__all__ = ["World", "generate_world", "open_world"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,22 +119,27 @@ def generate_world(size: WorldSize, seed: int, folder: Path, *, advance: Callabl
         folder: where the lake is written; tables of these names are replaced.
         advance: told the number of households that were simulated, chunk by chunk.
     """
+    world = open_world(size, seed, folder)
+    for table, rows in describe_tables(size, world.names, world.assortment, world.shelf, seed):
+        world.lake.replace(table, rows)
+    world.lake.replace("sales_lines", _lines(world, advance), SALES_SCHEMA)
+    return world
+
+
+def open_world(size: WorldSize, seed: int, folder: Path) -> World:
+    """Return the world that `generate_world` wrote below `folder`, with the same size and seed."""
     assortment = build_assortment(size, seed)
     shelf = build_shelf(size, assortment, seed)
-    names = Names(size, assortment)
-    lake = DeltaLake(folder)
-    for table, rows in describe_tables(size, names, assortment, shelf, seed):
-        lake.replace(table, rows)
+    return World(size=size, seed=seed, lake=DeltaLake(folder), assortment=assortment, shelf=shelf, names=Names(size, assortment))
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        for people in _chunks(size, seed):
-            trips = make_trips(assortment, people, seed)
-            bought = buy(assortment, shelf, people, trips, seed)
-            yield from sales_lines(names, assortment, shelf, (people, trips, bought), seed).to_batches(max_chunksize=1 << 20)
-            advance(people.count)
 
-    lake.replace("sales_lines", batches(), SALES_SCHEMA)
-    return World(size=size, seed=seed, lake=lake, assortment=assortment, shelf=shelf, names=names)
+def _lines(world: World, advance: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    for people in _chunks(world.size, world.seed):
+        trips = make_trips(world.assortment, people, world.seed)
+        bought = buy(world.assortment, world.shelf, people, trips, world.seed)
+        lines = sales_lines(world.names, world.assortment, world.shelf, (people, trips, bought), world.seed)
+        yield from lines.to_batches(max_chunksize=1 << 20)
+        advance(people.count)
 
 
 def _chunks(size: WorldSize, seed: int) -> Iterator[Shoppers]:

@@ -61,7 +61,7 @@ class WorldSize:
     chunk: int = 2500
 
 
-SMALL = WorldSize("small", 900, 12, 3, 15, 10, 18, 6.5, 4, 18)
+SMALL = WorldSize("small", 900, 12, 3, 15, 10, 18, 6.5, 4, 24)
 MEDIUM = WorldSize("medium", 2500, 40, 4, 60, 14, 44, 12.5, 8, 64)
 LARGE = WorldSize("large", 25_000, 200, 4, 60, 14, 44, 12.5, 8, 64)
 SIZES = {size.name: size for size in (SMALL, MEDIUM, LARGE)}

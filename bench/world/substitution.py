@@ -113,7 +113,7 @@ def _joined(joined: Mapping[int, np.ndarray], products: slice, trips: np.ndarray
 
 
 def substitutes_table(names: Names, parts: Sequence[Diverted]) -> pa.Table:
-    """Return source, target, scope, diversion, and lost (purchases of the target a year); ratios below a millionth are left out."""
+    """Return source, target, scope, diversion, and lost (purchases of the target a year); no ratios below a millionth."""
     return pa.concat_tables([_pairs(names, part) for part in parts])
 
 
