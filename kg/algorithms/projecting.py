@@ -22,7 +22,10 @@ __all__ = ["Bipartite", "Network", "bipartite_of", "check_given_edges", "check_r
 
 @dataclass(frozen=True, slots=True)
 class Bipartite:
-    """Products in rows, households in columns, 1 where the household bought the product. `ids` are the products', ascending."""
+    """Products in rows, households in columns, 1 where the household bought the product. `ids` are the products', ascending.
+
+    Every household has bought something: one that comes later must not move what is drawn at random for the others.
+    """
 
     ids: pa.Array
     matrix: sparse.csr_array
@@ -30,7 +33,7 @@ class Bipartite:
     @property
     def nodes(self) -> int:
         """How many products and households it joins."""
-        return len(self.ids) + int(np.unique(self.matrix.indices).size)
+        return int(sum(self.matrix.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def bipartite_of(graph: GraphExporter, projection: HouseholdProducts) -> Biparti
     columns = pc.index_in(household_of_basket, value_set=households).take(lines_basket)
     matrix = _presence(rows, columns, (products.num_rows, len(households)))
     enough = np.flatnonzero(np.diff(matrix.indptr) >= projection.minimum_households)
-    return Bipartite(products.column("id").take(enough).combine_chunks(), matrix[enough])
+    kept = matrix[enough]
+    return Bipartite(products.column("id").take(enough).combine_chunks(), kept[:, np.unique(kept.indices)])
 
 
 def _aligned(baskets: pa.ChunkedArray, made: pa.Table) -> pa.ChunkedArray:
