@@ -9,6 +9,9 @@ import typer
 
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
+from kg.algorithms import ProjectionInfo
+from kit.clock import SystemClock
+from pipeline.projections import projections_behind
 
 __all__ = ["app"]
 
@@ -44,15 +47,30 @@ def build(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show the published version and how much is in it. Example: `shelfgraph graph status`."""
+    """Show the published version, how much is in it, and how old the projections behind its relations are.
+
+    Example: `shelfgraph graph status`.
+    """
     with failing_clearly():
-        graph = Installation.open().snapshot()
+        installation = Installation.open()
+        graph = installation.snapshot()
         counts = dict(graph.counts())
-    if as_json:
-        show_json({"version": graph.version, "counts": counts})
-        return
+        projections = projections_behind(installation.books, graph.version)
     version = graph.version
+    if as_json:
+        show_json({"version": version, "counts": counts, "projections": projections})
+        return
     show_table(f"Graph {version.id}, as of {version.as_of}", ("label or relation", "count"), list(counts.items()))
+    if projections:
+        now = SystemClock().now()
+        rows = [_projection_row(one, one.age_seconds(now)) for one in projections]
+        show_table("Graph algorithms looked at", ("algorithm", "content", "as of", "age", "nodes", "edges", "engine"), rows)
+
+
+def _projection_row(one: ProjectionInfo, age_seconds: float) -> tuple[object, ...]:
+    engine = f"{one.engine} {one.server_version or ''} ({one.engine_version})".replace("  ", " ")
+    age = f"{age_seconds / 3600:.1f} h"
+    return one.algorithm, one.content, one.as_of or "as published", age, one.nodes, one.relationships, engine
 
 
 @app.command()

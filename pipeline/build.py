@@ -18,6 +18,7 @@ from pipeline.books import Books, kept_run
 from pipeline.derived import keep_rejections, sift_edges
 from pipeline.errors import CountMismatch, NothingIngested
 from pipeline.layout import HomeLayout
+from pipeline.projections import keep_projections
 from pipeline.written import WrittenGraph
 
 __all__ = ["BuiltGraph", "build_graph", "last_full_day"]
@@ -76,6 +77,7 @@ def build_graph(
         _check_counts(store, load.written)
         with progress.stage("Deriving relations") as stage:
             derived = derive_relations(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=clock.now(), seed=seed)
+            keep_projections(books, notes, algorithms.projections())
             sound = sift_edges(derived, load.batches)
             keep_rejections(lake, sound.rejections)
             edges = sound.edges

@@ -4,7 +4,7 @@ from kg.algorithms.gds import GdsAlgorithms
 from kg.algorithms.gds_projecting import ServerProjection
 from kg.algorithms.portable import PortableAlgorithms
 from kg.algorithms.ports import GivenEdges, GraphAlgorithms, HouseholdProducts, NetworkProjection, Projection, RelationGraph
-from kg.algorithms.projection_info import ProjectionInfo, projection_of
+from kg.algorithms.projection_info import ProjectionInfo, info_of, plain_of, projection_of
 
 __all__ = [
     "GdsAlgorithms",
@@ -17,5 +17,7 @@ __all__ = [
     "ProjectionInfo",
     "RelationGraph",
     "ServerProjection",
+    "info_of",
+    "plain_of",
     "projection_of",
 ]

@@ -5,16 +5,17 @@ An algorithm does not answer about the graph but about the part of it that was p
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa
 
 from kit.clock import Clock
 
-__all__ = ["Projected", "ProjectionInfo", "ProjectionLog", "projection_of", "stamped"]
+__all__ = ["Projected", "ProjectionInfo", "ProjectionLog", "info_of", "plain_of", "projection_of", "stamped"]
 
 METADATA_KEY = b"shelfgraph.projection"
 REMEMBERED = 1_000
@@ -87,17 +88,26 @@ class ProjectionLog:
         self._made.append(projected.info)
 
 
+def plain_of(info: ProjectionInfo) -> dict[str, Any]:
+    """Return what JSON can hold of it, days and times as ISO texts."""
+    return asdict(info) | {
+        "as_of": info.as_of.isoformat() if info.as_of else None,
+        "projected_at": info.projected_at.isoformat(),
+    }
+
+
+def info_of(plain: Mapping[str, Any]) -> ProjectionInfo:
+    """Return the projection that `plain_of` has written."""
+    as_of = date.fromisoformat(plain["as_of"]) if plain["as_of"] else None
+    return ProjectionInfo(**{**plain, "as_of": as_of, "projected_at": datetime.fromisoformat(plain["projected_at"])})
+
+
 def stamped(rows: pa.Table, info: ProjectionInfo) -> pa.Table:
     """Return the rows with the projection they rest on; their columns stay as they are."""
-    plain = asdict(info) | {"as_of": info.as_of and info.as_of.isoformat(), "projected_at": info.projected_at.isoformat()}
-    return rows.replace_schema_metadata({METADATA_KEY: json.dumps(plain, sort_keys=True).encode()})
+    return rows.replace_schema_metadata({METADATA_KEY: json.dumps(plain_of(info), sort_keys=True).encode()})
 
 
 def projection_of(rows: pa.Table) -> ProjectionInfo | None:
     """Return the projection a result rests on, None where no engine has stamped the rows."""
     written = (rows.schema.metadata or {}).get(METADATA_KEY)
-    if written is None:
-        return None
-    plain = json.loads(written)
-    days = {"as_of": date.fromisoformat(plain["as_of"]) if plain["as_of"] else None}
-    return ProjectionInfo(**(plain | days | {"projected_at": datetime.fromisoformat(plain["projected_at"])}))
+    return info_of(json.loads(written)) if written else None
