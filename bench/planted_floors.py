@@ -70,7 +70,7 @@ def same_basket_complements(counts: Counts) -> np.ndarray:
     own = np.diagonal(counts.together)
     lift = counts.together * counts.baskets / np.maximum(np.outer(own, own), 1.0)
     lift[counts.same | (counts.together < LEAST_TOGETHER) | np.eye(own.size, dtype=bool)] = 0.0
-    least = np.sort(lift, axis=1)[:, -COMPLEMENTS][:, None]
+    least = np.sort(lift, axis=1)[:, -min(COMPLEMENTS, own.size)][:, None]
     return np.asarray((lift > 1.0) & (lift >= least))
 
 
