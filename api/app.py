@@ -21,6 +21,7 @@ from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build_schema
 from api.metrics import Metrics
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
+from api.rest.pictures import PICTURES_PATH, PicturesRoute
 from api.rest.playground import NotBuiltRoute, playground_files
 from api.rest.recommendations import RecommendationsRoute
 from api.services import DecisionBook, Services
@@ -77,6 +78,7 @@ def create_app(
         [
             _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
             _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
+            _route(PICTURES_PATH, PicturesRoute(front, who, metrics), "GET"),
             _route("/health", HealthRoute(), "GET"),
             _route("/ready", ReadyRoute(front), "GET"),
             _route("/metrics", MetricsRoute(metrics), "GET"),

@@ -19,7 +19,9 @@ HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 NO_STORE = (b"cache-control", b"no-store")
-KNOWN_ROUTES = ("/graphql", "/v1/recommendations", "/health", "/ready", "/metrics", "/playground/examples.json")
+KNOWN_ROUTES = (
+    "/graphql", "/v1/recommendations", "/v1/relation-quality.svg", "/health", "/ready", "/metrics", "/playground/examples.json",
+)  # fmt: skip
 
 
 class Border:

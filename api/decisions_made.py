@@ -17,7 +17,10 @@ from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
 from decisions.forecast.contract import ForecastRequest
 from decisions.recommend.contract import RecommendationRequest
+from decisions.relations.compare import DiffRequest
 from decisions.relations.contract import RelatedRequest
+from decisions.relations.measured import QualityRequest
+from decisions.relations.why import WhyRequest
 from governance.policy import Operation, Principal, policy_digest, require
 from governance.records.ports import DecisionEntry
 from kit.errors import ShelfgraphError
@@ -55,6 +58,9 @@ KINDS: Mapping[str, DecisionKind] = {
     "recommendations": DecisionKind(
         RecommendationRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.recommend(r)
     ),
+    "why_related": DecisionKind(WhyRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.why(r)),
+    "graph_diff": DecisionKind(DiffRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.compare(r)),
+    "relation_quality": DecisionKind(QualityRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.quality(r)),
     "forecast": DecisionKind(ForecastRequest, Operation.FORECAST, "forecast", lambda s, r: s.forecaster.forecast(r)),
 }
 RELATIONS = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kg.ports import ArrayGraph, Direction
+from kg.ports import CHAIN, ArrayGraph, Direction
 
 __all__ = ["Example", "build_examples"]
 
@@ -21,6 +21,7 @@ TITLES = (
     "Demand of the next four weeks",
     "Find products by words",
     "What can replace it, and why",
+    "Why two products are related",
     "What goes beside a basket",
     "What is served",
 )
@@ -83,6 +84,23 @@ query Substitutes($id: ID!) {
         }
       }
       decision { id asOf modelVersion freshness { table newest ageDays } }
+    }
+    ... on Problem { message remedy }
+  }
+}
+"""
+
+WHY = """\
+query WhyRelated($a: ID!, $b: ID!) {
+  whyRelated(a: $a, b: $b) {
+    ... on WhyRelated {
+      related
+      text
+      relations { relation scope text evidence { strength low high unit events grade status } }
+      paths { hops { source { displayName } relation target { displayName } } }
+      shared { kind shared first second }
+      daysTogether
+      decision { id asOf graphVersion }
     }
     ... on Problem { message remedy }
   }
@@ -164,6 +182,12 @@ def build_examples(graph: ArrayGraph) -> tuple[Example, ...]:
     examples = []
     if product is not None:
         examples += _product_examples(product, _neighbour(graph, product), _word(graph, product))
+        substitute = _best_related(graph, "isSubstituteFor", product)
+        if substitute is not None:
+            examples.append(Example(
+                "merchandiser", "Why two products are related", "Edges both ways, paths, and what they share in sales.",
+                WHY, {"a": substitute, "b": product},
+            ))  # fmt: skip
     if household is not None:
         examples.append(Example(
             "recommendation client", "Ten recommendations for a household", "Each with the paths that it rests on.",
@@ -211,8 +235,13 @@ def _best_household(graph: ArrayGraph) -> str | None:
 
 
 def _neighbour(graph: ArrayGraph, product: str) -> str | None:
-    found = graph.related("isBoughtWith", [product], direction=Direction.OUT, limit=1)[product]
+    found = graph.related("isBoughtWith", [product], direction=Direction.OUT, limit=1, scope=CHAIN)[product]
     return found[0].target.id if found else None
+
+
+def _best_related(graph: ArrayGraph, relation: str, product: str) -> str | None:
+    found = graph.related(relation, [product], direction=Direction.IN, limit=1, scope=CHAIN)[product]
+    return found[0].source.id if found else None
 
 
 def _word(graph: ArrayGraph, product: str) -> str:

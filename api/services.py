@@ -1,6 +1,6 @@
 """What the API asks of the rest of the house, as one frozen object. The wiring builds it; tests build it from doubles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,7 +8,10 @@ from typing import Protocol
 from decisions.envelope import Freshness
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
+from decisions.relations.compare import DiffAnswer, DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedRequest
+from decisions.relations.measured import QualityAnswer, QualityRequest
+from decisions.relations.why import WhyAnswer, WhyRequest
 from decisions.search.contract import SearchAnswer, SearchRequest
 from governance.records.ports import DecisionEntry, DecisionLog, Release
 from kg.ports import ArrayGraph
@@ -18,7 +21,7 @@ __all__ = ["DecisionBook", "Forecaster", "ProductFinder", "Recommender", "Relate
 
 
 class RelatedService(Protocol):
-    """Answers which products replace, complete or accompany a product."""
+    """Answers which products replace, complete or accompany a product, why, what changed, and how well that was borne out."""
 
     def related(self, request: RelatedRequest) -> RelatedAnswer:
         """Return related products with evidence. Raises: the errors of `decisions.relations`."""
@@ -26,6 +29,22 @@ class RelatedService(Protocol):
 
     def related_many(self, requests: Sequence[RelatedRequest]) -> tuple[RelatedAnswer, ...]:
         """Return the answer of each request, as `related` would, in a number of reads that does not grow with them."""
+        ...
+
+    def why(self, request: WhyRequest) -> WhyAnswer:
+        """Return all that the graph holds between two products. Raises: the errors of `decisions.relations`."""
+        ...
+
+    def compare(self, request: DiffRequest) -> DiffAnswer:
+        """Return a page of what changed between two published versions. Raises: the errors of `decisions.relations`."""
+        ...
+
+    def quality(self, request: QualityRequest) -> QualityAnswer:
+        """Return what the release's back-test measured. Raises: the errors of `decisions.relations`."""
+        ...
+
+    def pictures(self) -> Mapping[str, bytes]:
+        """Return the back-test's pictures by name, as SVG."""
         ...
 
 

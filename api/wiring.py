@@ -13,6 +13,7 @@ from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
 from decisions.relations import RelationService
+from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
 from features import open_features
 from governance.records import Release, SqliteDecisionLog
@@ -22,7 +23,7 @@ from kg.embedded_store import EmbeddedSettings, open_embedded
 from kg.neo4j_store import Neo4jSettings, open_neo4j
 from kg.neo4j_store.server import RunningServer, start
 from kg.ports import GraphStore
-from kg.snapshot import Snapshot, current_folder, open_snapshot
+from kg.snapshot import Snapshot, SnapshotVersions, current_folder, open_snapshot
 from kg.snapshot.publish import CURRENT
 from kit.clock import SystemClock
 from kit.progress import Progress
@@ -155,12 +156,17 @@ class Installation:
         return Services(
             release=release,
             graph=graph,
-            relations=RelationService(graph),
+            relations=RelationService(graph, versions=SnapshotVersions(self.layout.snapshots), quality=self._quality(release)),
             recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
             forecaster=ForecastService(graph, features, artefacts.get(release.models["forecast"])),
             search=ProductSearch.build(graph),
             freshness=self._freshness(date.fromisoformat(release.as_of)),
         )
+
+    def _quality(self, release: Release) -> RelationQuality | None:
+        """Return the back-test of a release's relations; None where it was made without one."""
+        digest = release.models.get(ARTEFACT)
+        return None if digest is None else read_quality(self.books.artefacts.get(digest))
 
     def _freshness(self, as_of: date) -> tuple[Freshness, ...]:
         return tuple(

@@ -41,9 +41,17 @@ LIST_BOUNDS: Mapping[str, int] = {
     "Product.promotions": 10,
     "Forecast.points": 8,
     "Forecast.history": 26,
+    "WhyRelated.relations": 100,
+    "WhyRelated.paths": 9,
+    "WhyRelated.shared": 3,
+    "WhyRelated.periods": 2,
+    "NeverSoldTogether.periods": 2,
+    "RelationQuality.figures": 200,
+    "RelationQuality.pictures": 20,
 }
 DECISIONS = frozenset({
     "Query.substitutes", "Query.complements", "Query.boughtWith", "Query.recommendations", "Query.forecast",
+    "Query.whyRelated", "Query.graphDiff", "Query.relationQuality",
     "Product.substitutes", "Product.complements", "Product.boughtWith",
 })  # fmt: skip
 POINTS_PER_DECISION = 10

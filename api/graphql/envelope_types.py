@@ -58,6 +58,7 @@ class Evidence:
     scope: str | None
     run_id: str | None
     model_version: str | None
+    status: str | None
 
 
 @strawberry.type(description="One step of a path: an edge of the graph version that answered, in its stored direction.")

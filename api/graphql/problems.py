@@ -1,23 +1,31 @@
 """Business outcomes that are no success: types of the schema, so that a client must think of them."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
 
 import strawberry
 
 from api.error_map import answer_for
 from api.graphql.envelope_types import Decision
+from api.graphql.relation_types import SellingPeriod
 from kit.errors import ShelfgraphError
 
 __all__ = [
     "PROBLEMS",
+    "BeforeFirstSale",
     "InsufficientEvidence",
     "InvalidRequest",
+    "NeverSoldTogether",
     "NotAuthorised",
     "Problem",
+    "QualityNotMeasured",
+    "ScopeWithoutData",
     "UnknownDecision",
     "UnknownHousehold",
     "UnknownProduct",
     "UnknownStore",
+    "UnknownVersion",
     "problem_for",
 ]
 
@@ -60,6 +68,43 @@ class InvalidRequest(Problem):
     """An argument that cannot be used."""
 
 
+@strawberry.type(description="The day lies before anything was sold.")
+class BeforeFirstSale(Problem):
+    """Nothing was known on that day."""
+
+    first_sale: date = strawberry.field(description="The first day on which anything was sold.")
+
+
+@strawberry.type(description="No edge of the relation has the scope that was asked for, for any product.")
+class ScopeWithoutData(Problem):
+    """A scope without data."""
+
+    scope: str
+    scopes: list[str] = strawberry.field(description="The scopes that have data.")
+
+
+@strawberry.type(description="No such graph version is published, or there is none before it.")
+class UnknownVersion(Problem):
+    """No such version."""
+
+    versions: list[str] = strawberry.field(description="The published versions, the newest first.")
+
+
+@strawberry.type(description="The release was made without a back-test of its relations, or it has no past event of that part.")
+class QualityNotMeasured(Problem):
+    """No back-test."""
+
+    categories: list[str] = strawberry.field(description="The categories with past events.")
+
+
+@strawberry.type(description="The two products were never sold at the same time, and nothing joins them. Logged like an answer.")
+class NeverSoldTogether(Problem):
+    """Two products that never met."""
+
+    periods: list[SellingPeriod]
+    decision: Decision = strawberry.field(description="Which versions came to this outcome.")
+
+
 @strawberry.type(description="There is too little to decide from. This is an answer too: it is logged and can be replayed.")
 class InsufficientEvidence(Problem):
     """Too little to decide from."""
@@ -69,9 +114,13 @@ class InsufficientEvidence(Problem):
 
 PROBLEMS: Mapping[str, type[Problem]] = {
     problem.__name__: problem
-    for problem in (UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest)
-}
-"""Outcomes of errors. Too little evidence is not among them: it comes with its decision (`api.decisions_made.Refused`)."""
+    for problem in (
+        UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest, BeforeFirstSale,
+        ScopeWithoutData, UnknownVersion, QualityNotMeasured,
+    )
+}  # fmt: skip
+"""Outcomes of errors. Those that come with their decision are not among them."""
+TEXTS = ("message", "remedy")
 
 
 def problem_for(error: ShelfgraphError, allowed: tuple[type[Problem], ...]) -> Problem:
@@ -80,4 +129,6 @@ def problem_for(error: ShelfgraphError, allowed: tuple[type[Problem], ...]) -> P
     problem = PROBLEMS.get(outcome or "")
     if problem is None or problem not in allowed:
         raise error
-    return problem(message=error.problem, remedy=error.remedy)
+    # what else an outcome tells has the same name as in the error
+    told = {field.name: getattr(error, field.name) for field in fields(problem) if field.name not in TEXTS}
+    return problem(message=error.problem, remedy=error.remedy, **told)

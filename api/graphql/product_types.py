@@ -10,13 +10,14 @@ from api.asked import Asked
 from api.decisions_made import Made, kind_of_relation
 from api.errors import ArgumentInvalid, CursorInvalid
 from api.graphql.described import described
-from api.graphql.envelope_types import Decision, Evidence, Explanation, PageInfo, decision_of, explanation_of
+from api.graphql.envelope_types import Decision, Evidence, Explanation, NodeName, PageInfo, decision_of, explanation_of
 from api.graphql.node_types import Ask, Brand, Node, ProductCategory, Promotion, Supplier, node_of
+from api.graphql.relation_types import InsufficientScope, RelationScopeInput, insufficient_scope, scope_asked
 from api.identifiers import global_id
 from api.loaders import Page
-from decisions.relations.contract import RelatedProduct, RelatedRequest
+from decisions.relations.contract import RelatedAnswer, RelatedProduct, RelatedRequest
 from kg import ports as kg
-from kg.ports import Direction
+from kg.ports import CHAIN, Direction
 
 __all__ = [
     "MAXIMUM_FIRST",
@@ -76,16 +77,28 @@ class Product(Node):
         return [node_of(node) for node in found[str(self.product_id)]]
 
     @described("What can be taken in place of this product, the strongest first.")
-    def substitutes(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
-        return related_connection(info.context, Question("isSubstituteFor", first, after), self.page, str(self.product_id))
+    def substitutes(
+        self, info: Ask, first: int, after: str | None = None, scope: RelationScopeInput | None = None
+    ) -> "RelatedConnection | None":
+        return self.related(info.context, "isSubstituteFor", first, after, scope)
 
     @described("What goes with this product, the strongest first.")
-    def complements(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
-        return related_connection(info.context, Question("isComplementTo", first, after), self.page, str(self.product_id))
+    def complements(
+        self, info: Ask, first: int, after: str | None = None, scope: RelationScopeInput | None = None
+    ) -> "RelatedConnection | None":
+        return self.related(info.context, "isComplementTo", first, after, scope)
 
     @described("What lies in the same baskets more often than by chance, the strongest first.")
-    def bought_with(self, info: Ask, first: int, after: str | None = None) -> "RelatedConnection | None":
-        return related_connection(info.context, Question("isBoughtWith", first, after), self.page, str(self.product_id))
+    def bought_with(
+        self, info: Ask, first: int, after: str | None = None, scope: RelationScopeInput | None = None
+    ) -> "RelatedConnection | None":
+        return self.related(info.context, "isBoughtWith", first, after, scope)
+
+    def related(
+        self, asked: Asked, relation: str, first: int, after: str | None, scope: RelationScopeInput | None
+    ) -> "RelatedConnection":
+        wanted = Question(relation, first, after, None, *scope_asked(scope))
+        return related_connection(asked, wanted, self.page, str(self.product_id))
 
     def others(self, asked: Asked, relation: str, label: str, limit: int) -> list[Any]:
         found = asked.loaders.others(relation, self.page, label, direction=Direction.OUT, limit=limit)
@@ -98,6 +111,8 @@ class RelatedEdge:
 
     cursor: str
     node: Product
+    source: NodeName = strawberry.field(description="Where the edge begins: the related product, which replaces or goes with.")
+    target: NodeName = strawberry.field(description="Where the edge ends: the product that was asked about.")
     evidence: Evidence
     explanation: Explanation
 
@@ -107,6 +122,13 @@ class RelatedConnection:
     """A page of related products."""
 
     relation: str
+    asked_scope: str = strawberry.field(
+        description="Where the relation was to hold: `chain`, or `store_cluster:ID` and the like."
+    )
+    answered_scope: str | None = strawberry.field(description="Where these edges hold: the asked scope, its parent, or none.")
+    insufficient: InsufficientScope | None = strawberry.field(
+        description="Set when the asked scope has no edge for this product: too little evidence there."
+    )
     edges: list[RelatedEdge]
     page_info: PageInfo
     decision: Decision
@@ -146,6 +168,8 @@ class Question:
     first: int
     after: str | None = None
     as_of: date | None = None
+    scope: str = CHAIN
+    or_parent: bool = True
 
 
 def related_connection(asked: Asked, question: Question, page: Page, product_id: str) -> RelatedConnection:
@@ -156,12 +180,13 @@ def related_connection(asked: Asked, question: Question, page: Page, product_id:
     whether more follow; a list ends at `MAXIMUM_FIRST`.
     """
     check_first(question.first)
-    scope = f"{question.relation}:{product_id}:{question.as_of}"
+    scope = f"{question.relation}:{product_id}:{question.as_of}:{question.scope}:{question.or_parent}"
     seen, last_id = rank_after(asked, scope, question.after)
     limit = min(seen + question.first + 1, MAXIMUM_FIRST)
     siblings = page.ids if question.after is None else (product_id,)
     made = _decide_together(asked, question, siblings, limit)
-    items: tuple[RelatedProduct, ...] = made[product_id].answer.items
+    answer: RelatedAnswer = made[product_id].answer
+    items = answer.items
     if last_id is not None and (len(items) < seen or items[seen - 1].product_id != last_id):
         raise CursorInvalid
     last = seen + question.first
@@ -172,11 +197,14 @@ def related_connection(asked: Asked, question: Question, page: Page, product_id:
         if item.product_id in products
     ]
     info = PageInfo.of(edges, seen=seen, more=len(items) > last)
-    return RelatedConnection(relation=question.relation, edges=edges, page_info=info, decision=decision_of(made[product_id]))
+    return RelatedConnection(
+        relation=question.relation, asked_scope=question.scope, answered_scope=answer.scope,
+        insufficient=insufficient_scope(answer.thin), edges=edges, page_info=info, decision=decision_of(made[product_id]),
+    )  # fmt: skip
 
 
 def _decide_together(asked: Asked, question: Question, ids: tuple[str, ...], limit: int) -> dict[str, Made]:
-    requests = [RelatedRequest(one, question.relation, limit, question.as_of) for one in ids]
+    requests = [RelatedRequest(one, question.relation, limit, question.as_of, question.scope, question.or_parent) for one in ids]
     return dict(zip(ids, asked.desk.decide_related(kind_of_relation(question.relation), requests), strict=True))
 
 
@@ -190,9 +218,12 @@ def _products_of(asked: Asked, key: Any, made: dict[str, Made], last: int) -> di
 
 
 def _edge(asked: Asked, scope: str, rank: int, item: RelatedProduct, product: Product) -> RelatedEdge:
+    own = item.explanation.paths[0].hops[0]  # the first path is the edge itself
     return RelatedEdge(
         cursor=asked.front.cursors.give(scope, [rank, item.product_id]),
         node=product,
+        source=cast("NodeName", own.source),
+        target=cast("NodeName", own.target),
         evidence=cast("Evidence", item.evidence),
         explanation=explanation_of(item.explanation),
     )

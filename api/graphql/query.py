@@ -23,14 +23,9 @@ from api.graphql.answer_types import (
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
 from api.graphql.lists import product_connection, search_connection
 from api.graphql.node_types import NODE_TYPES, Ask, Node, Store, node_of
-from api.graphql.product_types import (
-    Product,
-    Question,
-    RelatedConnection,
-    load_product,
-    related_connection,
-)
+from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
+from api.graphql.relation_questions import RelationQuestions
 from api.graphql.suggestions import recommendation_connection
 from api.identifiers import node_ref, plain_id
 from api.loaders import Page
@@ -46,10 +41,6 @@ _P = problems
 ProductResult: TypeAlias = Annotated[
     Product | _P.UnknownProduct | _P.NotAuthorised, strawberry.union("ProductResult", description="A product, or why not.")
 ]
-RelatedResult: TypeAlias = Annotated[
-    RelatedConnection | _P.UnknownProduct | _P.InvalidRequest | _P.NotAuthorised,
-    strawberry.union("RelatedResult", description="Related products, or why not."),
-]
 RecommendationsResult: TypeAlias = Annotated[
     RecommendationConnection | _P.UnknownHousehold | _P.UnknownProduct | _P.UnknownStore | _P.InvalidRequest | _P.NotAuthorised,
     strawberry.union("RecommendationsResult", description="Suggestions, or why not."),
@@ -62,9 +53,8 @@ DecisionResult: TypeAlias = Annotated[
     LoggedDecision | _P.UnknownDecision | _P.NotAuthorised,
     strawberry.union("DecisionResult", description="A logged decision, or why not."),
 ]
-RELATED_OUTCOMES = (_P.UnknownProduct, _P.InvalidRequest, _P.NotAuthorised)
-RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, _P.UnknownStore, *RELATED_OUTCOMES)
-FORECAST_OUTCOMES = (_P.UnknownStore, *RELATED_OUTCOMES)
+FORECAST_OUTCOMES = (_P.UnknownStore, _P.UnknownProduct, _P.InvalidRequest, _P.NotAuthorised)
+RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, *FORECAST_OUTCOMES)
 """What an error may become in these fields. Too little evidence is none of them: it comes with its decision."""
 
 
@@ -74,7 +64,7 @@ def _refused(made: Any) -> problems.InsufficientEvidence:
 
 
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
-class Query:
+class Query(RelationQuestions):
     """The root of the schema."""
 
     @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)
@@ -99,28 +89,6 @@ class Query:
         merchandise_only: bool = True,
     ) -> SearchConnection:  # fmt: skip
         return search_connection(info.context, text, first, after, merchandise_only=merchandise_only)
-
-    @question("What can be taken in place of a product, with evidence and paths.", Operation.READ_RELATIONS, *RELATED_OUTCOMES)
-    def substitutes(
-        self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
-    ) -> RelatedResult:
-        return _related(info.context, "isSubstituteFor", str(product_id), first, after, as_of)
-
-    @question("What goes with a product, with evidence and paths.", Operation.READ_RELATIONS, *RELATED_OUTCOMES)
-    def complements(
-        self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
-    ) -> RelatedResult:
-        return _related(info.context, "isComplementTo", str(product_id), first, after, as_of)
-
-    @question(
-        "What lies in the same baskets more often than by chance, with evidence and paths.",
-        Operation.READ_RELATIONS,
-        *RELATED_OUTCOMES,
-    )
-    def bought_with(
-        self, info: Ask, product_id: strawberry.ID, first: int, after: str | None = None, as_of: date | None = None
-    ) -> RelatedResult:
-        return _related(info.context, "isBoughtWith", str(product_id), first, after, as_of)
 
     @question(
         "What to offer to a household, beside a basket, or both; without either, what sells.",
@@ -186,12 +154,6 @@ def _unknown_product(product_id: str) -> problems.UnknownProduct:
     return problems.UnknownProduct(
         message=f"There is no product '{product_id[:80]}'.", remedy="Search for it by type, brand or size to find its id."
     )
-
-
-def _related(asked: Asked, relation: str, id: str, first: int, after: str | None, as_of: date | None) -> RelatedConnection:
-    wanted = Question(relation, first, after, as_of)
-    product_id = plain_id("Product", id)
-    return related_connection(asked, wanted, Page("Product", (product_id,)), product_id)
 
 
 def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:

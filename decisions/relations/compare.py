@@ -120,6 +120,10 @@ class _Difference:
         wanted = (place.source, place.target, place.scope)
         return low + bisect_right(range(low, high), wanted, key=self.ends)
 
+    def count(self, kind: str) -> int:
+        """Return how many edges are of a kind."""
+        return int(np.count_nonzero(self.kind == KINDS.index(kind)))
+
     def ends(self, row: int) -> tuple[str, str, str]:
         """Return source id, target id and scope of a row."""
         return self.ids[self.source[row]], self.ids[self.target[row]], self.scopes[self.scope[row]]
@@ -149,9 +153,17 @@ class Comparison:
         found = self._difference(request.relation, old, new)
         start = found.first_after(request.after)
         rows = np.arange(start, min(start + request.limit, len(found.kind)))
-        counts = [int(np.count_nonzero(found.kind == kind)) for kind in range(len(KINDS))]
-        items = _items(request.relation, found, rows, old, new)
-        return DiffAnswer(request.relation, new.version.as_of, old_id, new_id, *counts, found.unchanged, items)
+        return DiffAnswer(
+            relation=request.relation,
+            as_of=new.version.as_of,
+            from_version=old_id,
+            to_version=new_id,
+            added=found.count(ADDED),
+            removed=found.count(REMOVED),
+            changed=found.count(CHANGED),
+            unchanged=found.unchanged,
+            items=_items(request.relation, found, rows, old, new),
+        )
 
     def _named(self, request: DiffRequest) -> tuple[str, str]:
         ids = [version.id for version in self._versions.published()]
@@ -190,8 +202,9 @@ def _difference(relation: str, old: ArrayGraph, new: ArrayGraph) -> _Difference:
     pair, scope = np.divmod(keys[order], max(len(scopes), 1))
     source, target = np.divmod(pair, max(len(ids), 1))
     return _Difference(
-        ids, scopes, source, target, scope, kind[order], change[order], *(at[order] for at in rows), len(keys) - len(differs)
-    )
+        ids=ids, scopes=scopes, source=source, target=target, scope=scope, kind=kind[order], change=change[order],
+        old_row=rows[0][order], new_row=rows[1][order], unchanged=len(keys) - len(differs),
+    )  # fmt: skip
 
 
 def _side(

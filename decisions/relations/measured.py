@@ -70,7 +70,8 @@ def quality_answer(quality: RelationQuality, request: QualityRequest) -> Quality
         raise LimitOutOfRange(request.limit, LARGEST_LIMIT - 1)
     figures = [one for one in quality.figures if one.relation == request.relation]
     events = [one for one in quality.events if one.relation == request.relation]
-    categories = tuple(sorted({one.category for one in (*figures, *events) if one.category is not None}))
+    named = {one.category for one in figures} | {one.category for one in events}
+    categories = tuple(sorted(category for category in named if category is not None))
     if not figures and not events:
         raise QualityNotMeasured(f"the relation {request.relation}")
     if request.category is not None:

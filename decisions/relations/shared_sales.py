@@ -59,7 +59,7 @@ class SharedSales:
     def _baskets(self, product_id: str) -> np.ndarray:
         lines = self._graph.adjacency("contains", Direction.IN)
         found = np.unique(_row(lines.indptr, lines.neighbours, self._place(product_id)))
-        return found[self._basket_days[found] <= _number(self._graph.version.as_of)]
+        return np.asarray(found[self._basket_days[found] <= _number(self._graph.version.as_of)])
 
     def _buyers(self, baskets: np.ndarray) -> np.ndarray:
         made = self._graph.adjacency("madeBy", Direction.OUT)

@@ -16,7 +16,7 @@ from decisions.relations.shared_sales import SharedCount, SharedSales
 from decisions.relations.surroundings import names_of
 from kg.ports import CHAIN, ArrayGraph, Direction, Edge, NodeRef, Path, PropertyValue
 
-__all__ = ["PairRelation", "SellingPeriod", "WhyAnswer", "WhyRequest", "Witnesses", "require_met"]
+__all__ = ["PairRelation", "SellingPeriod", "WhyAnswer", "WhyRequest", "Witnesses", "unmet"]
 
 MOST_RELATIONS = 100
 STATED = {
@@ -99,18 +99,13 @@ class WhyAnswer:
     explanation: Explanation
     missing: tuple[str, ...]
 
-    @property
-    def never_met(self) -> bool:
-        """Whether nothing can be said because they were never sold at the same time."""
-        return not self.relations and self.days_together == 0
 
-
-def require_met(answer: WhyAnswer) -> WhyAnswer:
-    """Return the answer. Raises: NeverSoldTogether when the two products were never sold at the same time."""
-    if answer.never_met:
-        first, second = answer.periods
-        raise NeverSoldTogether(first.product.id, second.product.id, _gap(answer.periods))
-    return answer
+def unmet(answer: WhyAnswer) -> NeverSoldTogether | None:
+    """Return the refusal that an answer comes to when the two were never sold at the same time and nothing joins them."""
+    if answer.relations or answer.days_together != 0:
+        return None
+    first, second = answer.periods
+    return NeverSoldTogether(first.product.id, second.product.id, _gap(answer.periods))
 
 
 class Witnesses:

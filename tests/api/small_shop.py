@@ -4,7 +4,7 @@ Product P007 has the substitutes P008, P009, … in this order (as many as `rela
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastR
 from decisions.forecast.errors import NoHistory, UnknownProduct
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest, RecommendedProduct
 from decisions.relations import RelationService
+from decisions.relations.quality import QualityFigure, RelationQuality
 from decisions.search import ProductSearch
 from governance.records.ports import Release
-from kg.ports import ArrayGraph
+from kg.ports import ArrayGraph, GraphVersion
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
 from kit.clock import FixedClock
@@ -160,9 +161,28 @@ class FixedForecaster:
         return ForecastAnswer(request.product_id, request.store_id, AS_OF, "shelfgraph", "mean_8", points, history, explanation)
 
 
+class TwoVersions:
+    """Knows the graph under two names, the older one `g0`."""
+
+    def __init__(self, graph: ArrayGraph) -> None:
+        self._graph = graph
+
+    def published(self) -> tuple[GraphVersion, ...]:
+        return replace(self._graph.version, id="g0"), self._graph.version
+
+    def open(self, version_id: str) -> ArrayGraph:
+        return self._graph
+
+
+QUALITY = RelationQuality(
+    AS_OF, "m1", "Two past events.", (QualityFigure("isSubstituteFor", "shelfgraph", "log_loss", "test", None, 4.5, 4, 5, 2),), ()
+)
+
+
 def services(graph: ArrayGraph, finder: ProductSearch) -> Services:
     release = Release(
         "rel_1", MOMENT, AS_OF.isoformat(), graph.version.id, graph.version.ontology_version, "feat_1",
         {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel"}, "p", "run_1",
     )  # fmt: skip
-    return Services(release, graph, RelationService(graph), FixedRecommender(), FixedForecaster(), finder)
+    relations = RelationService(graph, versions=TwoVersions(graph), quality=QUALITY)
+    return Services(release, graph, relations, FixedRecommender(), FixedForecaster(), finder)

@@ -260,7 +260,9 @@ def test_a_logged_decision_is_shown_as_it_was_answered(shop):
         "query($id: ID!) { decision(id: $id) { ... on LoggedDecision { id kind principal releaseId header request answer } } }",
         id=made,
     )["data"]["decision"]
-    assert logged["request"] == {"product_id": "P007", "relation": "isSubstituteFor", "limit": 3, "as_of": None}
+    assert logged["request"] == {
+        "product_id": "P007", "relation": "isSubstituteFor", "limit": 3, "as_of": None, "scope": "chain", "or_parent": True,
+    }  # fmt: skip
     assert [item["product_id"] for item in logged["answer"]["items"]] == ["P008", "P009", "P010"]
     assert logged["header"]["graph_version"] == shop.graph.version.id
     assert (logged["id"], logged["principal"], logged["releaseId"]) == (made, "development", "rel_1")
@@ -269,7 +271,7 @@ def test_a_logged_decision_is_shown_as_it_was_answered(shop):
 def test_every_saved_query_runs_and_shows_rows(shop):
     examples = shop.client.get("/playground/examples.json").json()
     assert {e["role"] for e in examples} == {"merchandiser", "recommendation client", "planner", "data steward"}
-    assert len(examples) == 7
+    assert len(examples) == 8
     for example in examples:
         assert set(example) == {"role", "title", "description", "query", "variables"}
         answer = shop.ask(example["query"], **example["variables"])

@@ -88,7 +88,7 @@ def room_errors():
 NOT_AT_REQUESTS = {
     "RunUnknown", "RunFinished", "NothingReleased", "ReleaseUnknown", "ReleaseConflict", "ArtefactUnknown", "ArtefactDamaged",
     "DecisionRepeated", "IdentityNotAvailable", "UnknownTerm", "InvalidBatch", "UnknownEndpoint", "ReplayImpossible",
-    "TooLittleHistory", "NothingSold",
+    "TooLittleHistory", "NothingSold", "ProjectionRefused",
 }  # fmt: skip
 
 
@@ -117,7 +117,8 @@ def test_roles_are_asked_for_at_every_question(open_shop):
 
 
 ROOT_FIELDS = build_schema({}).compiled.query_type.fields
-NEEDED = {"productId": '"P007"', "id": f'"{global_id("Product", "P007")}"', "first": "1", "text": '"milk"'}
+NEEDED = {"productId": '"P007"', "id": f'"{global_id("Product", "P007")}"', "first": "1", "text": '"milk"',
+          "a": '"P007"', "b": '"P008"', "relation": '"isSubstituteFor"'}  # fmt: skip
 
 
 @pytest.mark.requirement("R-SEC-03")
