@@ -1,12 +1,13 @@
 """BenchError
 ├── DataSetUnknown   the benchmark cannot measure on the named data set
 ├── PathNotUsed      a path was given without the name of the data that lie there
+├── DataMissing      the data set that the benchmark needs is not where it was said to be
 └── DayFixed         the benchmark measures as of the last day of the data alone
 """
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["BenchError", "DataSetUnknown", "DayFixed", "PathNotUsed"]
+__all__ = ["BenchError", "DataMissing", "DataSetUnknown", "DayFixed", "PathNotUsed"]
 
 
 class BenchError(ShelfgraphError):
@@ -28,6 +29,15 @@ class PathNotUsed(BenchError):
     def __init__(self, bench: str) -> None:
         remedy = "Leave --path out, or name --data too."
         super().__init__(f"`bench {bench}` reads the installation's own data, not a path.", remedy)
+
+
+class DataMissing(BenchError):
+    """The data set that the benchmark needs is not where it was said to be."""
+
+    def __init__(self, bench: str, data: str, files: tuple[str, ...]) -> None:
+        self.data = data
+        needed = f"`bench {bench}` measures on {', '.join(files)} of the data set {data}, which it was not given."
+        super().__init__(needed, f"Add --data {data} --path FOLDER, the folder that holds them.")
 
 
 class DayFixed(BenchError):

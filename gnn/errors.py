@@ -4,6 +4,7 @@ GnnError
 ├── NothingToLearn      too few weeks, or no pairs of a kind, before the day
 ├── CheckpointForeign   the folder holds the checkpoint of another training
 ├── VectorsDamaged      the file of the vectors is missing, changed or of another format
+├── EncoderFailed       the process that learns typed links ended with an error
 ├── RelationUnlearned   a relation that the network has no decoder for
 └── ProductUnplaced     a product that the vectors do not know
 """
@@ -14,7 +15,15 @@ from pathlib import Path
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["CheckpointForeign", "GnnError", "NothingToLearn", "ProductUnplaced", "RelationUnlearned", "VectorsDamaged"]
+__all__ = [
+    "CheckpointForeign",
+    "EncoderFailed",
+    "GnnError",
+    "NothingToLearn",
+    "ProductUnplaced",
+    "RelationUnlearned",
+    "VectorsDamaged",
+]
 
 
 class GnnError(ShelfgraphError):
@@ -48,6 +57,14 @@ class VectorsDamaged(GnnError):
     def __init__(self, path: Path, problem: str) -> None:
         self.path, self.problem_found = path, problem
         super().__init__(f"The product vectors in {path} cannot be used: {problem}.", "Train the graph neural network again.")
+
+
+class EncoderFailed(GnnError):
+    """The process that learns typed links ended with an error."""
+
+    def __init__(self, last_words: str) -> None:
+        self.last_words = last_words
+        super().__init__(f"Learning typed links failed: {last_words}.", "Install the extra `gnn` where torch is missing.")
 
 
 class RelationUnlearned(GnnError):
