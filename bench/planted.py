@@ -34,8 +34,9 @@ from bench.planted_scores import (
     matrix_of,
     substitute_figures,
 )
-from bench.world import SIZES, Scope, World, generate_world, of_stores, open_world
+from bench.world import SIZES, Scope, World, generate_world, of_households, of_stores, open_world
 from decisions.relations import derive_relations
+from features.household_segments import household_segments
 from features.store_clusters import store_clusters
 
 __all__ = ["BENCH", "judge"]
@@ -93,20 +94,16 @@ def _substitutes(world: World, edges: pa.Table, listed: np.ndarray, floors: Mapp
 
 
 def _parts(world: World, edges: pa.Table) -> Figures:
-    """Yield the agreement in store clusters and in seasons, and whether summer is told from winter and cluster from cluster."""
+    """Yield the agreement in parts of the chain, and whether these are told apart: cluster from cluster, summer from winter."""
     products = world.names.products
-    clusters = _found_clusters(world)
-    truths = world.substitutes_in(clusters)
-    in_cluster = {
-        scope.name: (_matrix_in(truths, products, scope.name), claims_of(edges, products, scope.name)) for scope in clusters
-    }
-    in_season = {
-        name: (_truth(world, f"season:{name}"), claims_of(edges, products, f"season:{name}")) for name in ("summer", "winter")
-    }
-    for where, views in (("store_cluster", in_cluster), ("season", in_season)):
-        for truth, claims in views.values():
+    found = {"store_cluster": _found_clusters(world), "segment": _found_segments(world)}
+    truths = pa.concat_tables([world.substitutes_in([*found["store_cluster"], *found["segment"]]), world.truth_substitutes])
+    parts = {where: [scope.name for scope in scopes] for where, scopes in found.items()}
+    for where, names in {**parts, "season": ["season:summer", "season:winter"]}.items():
+        views = [(_matrix_in(truths, products, name), claims_of(edges, products, name)) for name in names]
+        for truth, claims in views:
             yield from _named(where, agreement(truth, np.asarray(truth.any(axis=1)), claims))
-        for one, other in combinations(views.values(), 2):
+        for one, other in combinations(views, 2):
             yield from _ours(differences((one[0], other[0]), (one[1], other[1]), DIVERSION_DIFFERS, where))
 
 
@@ -165,6 +162,15 @@ def _found_clusters(world: World) -> list[Scope]:
         of_stores(f"store_cluster:{name}", np.isin(np.arange(world.size.stores), place[names == name]))
         for name in np.unique(names)
     ]
+
+
+def _found_segments(world: World) -> list[Scope]:
+    """Return the segments of households that were found from the sales, as scopes that the truth can be asked in."""
+    found = household_segments(world.lake, world.as_of)
+    place = pc.index_in(found["household_id"].combine_chunks(), value_set=world.names.households).to_numpy()
+    names = np.array(found["segment_id"].to_pylist())
+    everybody = np.arange(world.size.households)
+    return [of_households(f"segment:{name}", np.isin(everybody, place[names == name])) for name in np.unique(names)]
 
 
 def _ours(figures: Iterator[tuple[str, Columns]]) -> Figures:

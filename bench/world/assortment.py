@@ -16,6 +16,7 @@ PRODUCT_TASTE, NEST_TASTE = 1.3, 0.8
 TYPICAL = 400
 MISLABELLED = 0.08
 """Share of products whose type on the label is that of another nest: types tell of nests, but not everything."""
+PRIVATE_LABELS, PRIVATE_CHEAPER = 0.25, 0.4
 SEASONAL_CATEGORIES, SEASONAL_NESTS, SEASONAL_SHIFT = 0.4, 0.6, 1.4
 """Nests of seasonal categories that are worth more in summer and less in winter, or the other way round."""
 STRENGTHS = (0.05, 0.1, 0.2, 0.4)
@@ -27,13 +28,15 @@ class Products:
     """Columns by product. `value` is the mean utility on the scale of the choice within a nest; nests are contiguous.
 
     `label` is the product type that the retailer sees; `cluster_value` (clusters x products) is added to `value` in the
-    stores of a cluster, `trend` times the part of the year gone by since its middle.
+    stores of a cluster, `trend` times the part of the year gone by since its middle. `cheapness` is how far the price lies below
+    the category's mean, in logarithms.
     """
 
     category: np.ndarray
     nest: np.ndarray
     value: np.ndarray
     price: np.ndarray
+    cheapness: np.ndarray
     private: np.ndarray
     supplier: np.ndarray
     label: np.ndarray
@@ -138,13 +141,17 @@ def _products(size: WorldSize, rng: np.random.Generator) -> Products:
     nest = _nest_of(category, rng)
     elsewhere = np.minimum(nest + rng.integers(1, 3, count), nest.max())
     same_category = category[np.searchsorted(nest, elsewhere)] == category
+    private = rng.random(count) < PRIVATE_LABELS
+    cheapness = rng.normal(0.0, 0.35, count) + PRIVATE_CHEAPER * private
+    price = np.round(np.exp(rng.normal(1.0, 0.4, size.categories)[category] - cheapness), 2)
     label = np.where((rng.random(count) < MISLABELLED) & same_category, elsewhere, nest)
     return Products(
         category=category,
         nest=nest,
         value=rng.normal(0.0, 1.0, count),
-        price=np.round(np.exp(rng.normal(1.0, 0.5, count)), 2),
-        private=rng.random(count) < 0.25,
+        price=price,
+        cheapness=cheapness,
+        private=private,
         supplier=rng.integers(0, max(size.categories * 2, 8), count),
         label=label,
         trend=rng.normal(0.0, 0.2, count),

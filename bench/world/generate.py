@@ -111,7 +111,7 @@ class World:
 
 
 def generate_world(size: WorldSize, seed: int, folder: Path, *, advance: Callable[[int], None] = lambda _: None) -> World:
-    """Simulate a world into a lake below `folder`: the same size and seed give the same rows.
+    """Simulate a world into a lake below `folder`: the same size and seed give the same rows, in any order.
 
     Args:
         size: SMALL, MEDIUM, LARGE or another.

@@ -20,8 +20,8 @@ TRIPS_A_YEAR = 62.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Shoppers:
     """Some households, by place: `number` counts them over the whole world; `stores` (2 x households) are the own and the
-    second store; `habit` (households x categories) multiplies occasions; `thrift` is what they add to the value of private
-    labels.
+    second store; `habit` (households x categories) multiplies occasions; `thrift` is what they add to a product's value per
+    unit of its cheapness.
     """
 
     number: np.ndarray
@@ -77,7 +77,7 @@ def shoppers(size: WorldSize, seed: int, chunk: int) -> Shoppers:
         trips_a_year=TRIPS_A_YEAR * rng.gamma(4.0, 0.25, count),
         stores=stores,
         habit=rng.lognormal(-0.18, 0.6, (count, size.categories)),
-        thrift=rng.normal(0.0, 0.8, count),
+        thrift=rng.normal(0.0, 1.2, count),
         chunk=chunk,
     )
 
@@ -87,7 +87,7 @@ def tastes(assortment: Assortment, people: Shoppers, category: int, seed: int) -
     rng = stream(seed, "tastes", people.chunk, category)
     products, nests = assortment.products_of(category), assortment.nests_of(category)
     liking = rng.normal(0.0, PRODUCT_TASTE, (people.count, products.stop - products.start))
-    liking += people.thrift[:, None] * assortment.products.private[products]
+    liking += people.thrift[:, None] * assortment.products.cheapness[products]
     return Tastes(products=liking, nests=rng.normal(0.0, NEST_TASTE, (people.count, nests.stop - nests.start)))
 
 

@@ -24,6 +24,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
     return generate_world(TINY, 3, tmp_path_factory.mktemp("tiny"))
 
 
+def rows_of(world: World, name: str) -> pa.Table:
+    """The rows in the order of their key: a writer may order chunks of households as it likes."""
+    return world.lake.arrow(name).sort_by([(column, "ascending") for column in contract_of(name).key])
+
+
 def everybody(world: World) -> list[Shoppers]:
     return [shoppers(world.size, world.seed, chunk) for chunk in range(-(-world.size.households // world.size.chunk))]
 
@@ -31,8 +36,8 @@ def everybody(world: World) -> list[Shoppers]:
 def test_the_same_seed_gives_the_same_facts_and_another_seed_others(tiny: World, tmp_path: Path) -> None:
     again, other = generate_world(TINY, 3, tmp_path / "again"), generate_world(TINY, 4, tmp_path / "other")
     for name in tiny.lake.names():
-        assert tiny.lake.version(name).digest == again.lake.version(name).digest, name
-    assert tiny.lake.version("sales_lines").digest != other.lake.version("sales_lines").digest
+        assert rows_of(tiny, name).equals(rows_of(again, name)), name
+        assert not rows_of(tiny, name).equals(rows_of(other, name)) or name in {"households", "stores"}
     opened = open_world(TINY, 3, tmp_path / "again")
     assert opened.truth_substitutes.equals(tiny.truth_substitutes)
     assert opened.truth_complements.equals(tiny.truth_complements)
