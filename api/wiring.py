@@ -34,6 +34,7 @@ from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
 from pipeline.layout import HomeLayout
+from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.train import train_release
 
 __all__ = ["Installation"]
@@ -156,12 +157,33 @@ class Installation:
         return Services(
             release=release,
             graph=graph,
-            relations=RelationService(graph, versions=SnapshotVersions(self.layout.snapshots), quality=self._quality(release)),
+            relations=RelationService(graph, versions=self.graph_versions(), quality=self._quality(release)),
             recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
             forecaster=ForecastService(graph, features, artefacts.get(release.models["forecast"])),
             search=ProductSearch.build(graph),
             freshness=self._freshness(date.fromisoformat(release.as_of)),
         )
+
+    def graph_versions(self) -> SnapshotVersions:
+        """Return the published graph versions."""
+        return SnapshotVersions(self.layout.snapshots)
+
+    def relations(self) -> RelationService:
+        """Open what answers about relations on the published graph. Raises: NotBuilt, SnapshotError."""
+        return RelationService(self.snapshot(), versions=self.graph_versions())
+
+    def released_relations(self) -> RelationService:
+        """Open what answers about the relations of the current release, its back-test included.
+
+        Raises: NothingReleased, SnapshotError, ArtefactDamaged, QualityArtefactError.
+        """
+        release = self.books.releases.current()
+        graph = self.snapshot(release.graph_version)
+        return RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
+
+    def relation_events(self, as_of: date | None, wanted: EventFilter) -> EventList:
+        """List the events that relations are tried on, as known on a day, the last full one unless named."""
+        return list_events(self.lake, as_of or last_full_day(self.lake), wanted)
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

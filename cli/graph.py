@@ -74,6 +74,22 @@ def _projection_row(one: ProjectionInfo, age_seconds: float) -> tuple[object, ..
 
 
 @app.command()
+def versions(as_json: AsJson = False) -> None:
+    """List the published versions, the oldest first: what `shelfgraph relations diff` can compare.
+
+    Example: `shelfgraph graph versions`.
+    """
+    with failing_clearly():
+        installation = Installation.open()
+        current, found = installation.snapshot().version.id, installation.graph_versions().published()
+    if as_json:
+        show_json({"current": current, "versions": found})
+        return
+    rows = [(one.id, one.as_of, one.built_at.isoformat(timespec="seconds"), one.ontology_version) for one in found]
+    show_table(f"Published versions, {current} is current", ("id", "as of", "built at", "ontology"), rows)
+
+
+@app.command()
 def verify(as_json: AsJson = False) -> None:
     """Read every byte of the published version and compare its digests. Example: `shelfgraph graph verify`."""
     with failing_clearly():

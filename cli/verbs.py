@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, serve, train
+from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, relations, serve, train
 
 __all__ = ["app"]
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(graph.app, name="graph")
+app.add_typer(relations.app, name="relations")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

@@ -172,7 +172,9 @@ class Comparison:
         if new not in ids:
             raise UnknownVersion(new, newest_first)
         before = ids[: ids.index(new)]
-        old = request.from_version or (before[-1] if before else "before the first")
+        if request.from_version is None and not before:
+            raise UnknownVersion(new, newest_first, before=True)
+        old = request.from_version or before[-1]
         if old not in ids:
             raise UnknownVersion(old, newest_first)
         return old, new

@@ -121,14 +121,17 @@ class SameProduct(RelationError):
 
 
 class UnknownVersion(RelationError):
-    """No such graph version is published."""
+    """No such graph version is published, or none before another."""
 
-    def __init__(self, version: str, versions: tuple[str, ...]) -> None:
+    def __init__(self, version: str, versions: tuple[str, ...], *, before: bool = False) -> None:
         self.version = version
         self.versions = versions
-        super().__init__(
-            f"No graph version '{version[:80]}' is published.", f"Published versions, the newest first: {_listed(versions)}."
+        problem = (
+            f"No graph version is published before '{version[:80]}'."
+            if before
+            else (f"No graph version '{version[:80]}' is published.")
         )
+        super().__init__(problem, f"Published versions, the newest first: {_listed(versions)}.")
 
 
 class QualityNotMeasured(RelationError):

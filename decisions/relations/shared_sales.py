@@ -43,11 +43,11 @@ class SharedSales:
     def of(self, one: str, other: str) -> tuple[SharedCount, ...]:
         """Return the counts of two products of the graph."""
         baskets = [self._baskets(product) for product in (one, other)]
-        baskets.append(np.intersect1d(*baskets, assume_unique=True))
+        baskets.append(np.intersect1d(baskets[0], baskets[1], assume_unique=True))
         buyers = [self._buyers(held) for held in baskets]
         both = np.intersect1d(buyers[0], buyers[1], assume_unique=True)
         promoted = [self._promoted_days(product) for product in (one, other)]
-        days = len(np.intersect1d(*promoted, assume_unique=True))
+        days = len(np.intersect1d(promoted[0], promoted[1], assume_unique=True))
         shown = [_shown(len(held), len(people)) for held, people in zip(baskets, buyers, strict=True)]
         people = [_shown(len(who), len(who)) for who in (buyers[0], buyers[1], both)]
         return (
