@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from kg.algorithms.communities import check_leiden, smallest_ids
 from kg.algorithms.gds_projecting import LEFTOVER_SECONDS, OnServer, Server, ServerProjection, weight_of
-from kg.algorithms.nearest import directions
+from kg.algorithms.nearest import best_of_each, directions
 from kg.algorithms.ports import (
     COMMUNITY_SCHEMA,
     COMPONENT_SCHEMA,
@@ -26,6 +26,10 @@ from ontology.schema_types import GraphSchema
 __all__ = ["GdsAlgorithms"]
 
 TOLERANCE = 1e-12
+SEARCHED = 3
+LEAST_SEARCHED = 30
+"""The server looks for so many times the neighbours that are wanted, and for so many at least: its search goes from neighbour to
+neighbour, and with ten it found half of the exact ones on the demo data, with thirty 95 %."""
 NEIGHBOUR_ROUNDS = 100
 """The search for neighbours ends earlier, when a round finds no nearer one."""
 LEIDEN_LEVELS = 20
@@ -119,7 +123,7 @@ class GdsAlgorithms:
                     graph,
                     # measured as (1 + cosine) / 2
                     {"embedding": "COSINE"},
-                    top_k=top_k,
+                    top_k=max(SEARCHED * top_k, LEAST_SEARCHED),
                     similarity_cutoff=max((1.0 + minimum_similarity) / 2.0, 0.0),
                     sample_rate=1.0,
                     delta_threshold=0.0,
@@ -130,7 +134,8 @@ class GdsAlgorithms:
                 ),
                 *PAIR,
             )
-        return stamped(_ranked(on, sources, targets, 2.0 * shifted - 1.0), on.info)
+        nearest = best_of_each(sources.astype(np.int64), targets.astype(np.int64), 2.0 * shifted - 1.0, top_k)
+        return stamped(_ranked(on, *nearest), on.info)
 
     def leiden(self, projection: NetworkProjection, *, resolution: float = 1.0, seed: int) -> pa.Table:
         check_leiden(projection, resolution)

@@ -11,7 +11,7 @@ from kg.algorithms.limits import MAXIMUM_NUMBERS
 from kg.algorithms.ports import EMBEDDING_ID
 from kg.errors import ProjectionRefused, QueryTooLarge
 
-__all__ = ["Found", "directions", "most_similar", "nearest"]
+__all__ = ["Found", "best_of_each", "directions", "most_similar", "nearest"]
 
 CHUNK_PAIRS = 4_000_000
 """Pairs of products in memory at once: some 100 MB."""
@@ -67,7 +67,7 @@ def _chunks(similarity: Callable[[slice], np.ndarray], count: int, top_k: int, m
         values[own, own + start] = -np.inf
         kept = (values >= np.maximum(_last_place(values, top_k), minimum)) & (values > -np.inf)
         found, targets = np.nonzero(kept)
-        yield _top(found + start, targets, values[found, targets], top_k)
+        yield best_of_each(found + start, targets, values[found, targets], top_k)
 
 
 def _last_place(values: np.ndarray, top_k: int) -> np.ndarray:
@@ -77,7 +77,7 @@ def _last_place(values: np.ndarray, top_k: int) -> np.ndarray:
     return np.asarray(np.partition(values, -top_k, axis=1)[:, [-top_k]])
 
 
-def _top(sources: np.ndarray, targets: np.ndarray, values: np.ndarray, top_k: int) -> Found:
+def best_of_each(sources: np.ndarray, targets: np.ndarray, values: np.ndarray, top_k: int) -> Found:
     """Return the `top_k` largest values per source, ties by target position, which is the order of ids."""
     order = np.lexsort((targets, -values, sources))
     ordered = sources[order]
