@@ -14,8 +14,10 @@ CARRIED = 0.85
 PRODUCT_TASTE, NEST_TASTE = 1.3, 0.8
 """Standard deviations over households of what they add to the value of a product and of a nest."""
 TYPICAL = 400
-MISLABELLED = 0.08
-"""Share of products whose type on the label is that of another nest: types tell of nests, but not everything."""
+MISLABELLED, MERGED = 0.12, 0.3
+"""Shares of products whose type on the label is that of another nest, and of nests that share their type with the one before:
+types tell of nests, but not everything.
+"""
 PRIVATE_LABELS, PRIVATE_CHEAPER = 0.25, 0.4
 SEASONAL_CATEGORIES, SEASONAL_NESTS, SEASONAL_SHIFT = 0.4, 0.6, 1.4
 """Nests of seasonal categories that are worth more in summer and less in winter, or the other way round."""
@@ -118,7 +120,7 @@ def build_assortment(size: WorldSize, seed: int) -> Assortment:
     carried = _carried(size, products.count, rng)
     department = np.arange(size.categories) // CATEGORIES_PER_DEPARTMENT
     interest = rng.lognormal(0.0, 0.35, (size.clusters, int(department.max()) + 1))
-    dissimilarity = rng.uniform(0.35, 0.85, size.categories)
+    dissimilarity = rng.uniform(0.4, 0.95, size.categories)
     return Assortment(
         products=products,
         nests=nests,
@@ -139,12 +141,9 @@ def _products(size: WorldSize, rng: np.random.Generator) -> Products:
     category = np.repeat(np.arange(size.categories), sizes)
     count = category.size
     nest = _nest_of(category, rng)
-    elsewhere = np.minimum(nest + rng.integers(1, 3, count), nest.max())
-    same_category = category[np.searchsorted(nest, elsewhere)] == category
     private = rng.random(count) < PRIVATE_LABELS
     cheapness = rng.normal(0.0, 0.35, count) + PRIVATE_CHEAPER * private
     price = np.round(np.exp(rng.normal(1.0, 0.4, size.categories)[category] - cheapness), 2)
-    label = np.where((rng.random(count) < MISLABELLED) & same_category, elsewhere, nest)
     return Products(
         category=category,
         nest=nest,
@@ -153,7 +152,7 @@ def _products(size: WorldSize, rng: np.random.Generator) -> Products:
         cheapness=cheapness,
         private=private,
         supplier=rng.integers(0, max(size.categories * 2, 8), count),
-        label=label,
+        label=_labels(nest, category, rng),
         trend=rng.normal(0.0, 0.2, count),
         cluster_value=rng.normal(0.0, 0.5, (size.clusters, count)),
     )
@@ -165,6 +164,16 @@ def _nest_of(category: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     run = np.searchsorted(ends, np.arange(category.size), side="right")
     starts = np.r_[True, (np.diff(run) != 0) | (np.diff(category) != 0)]
     return np.asarray(np.cumsum(starts) - 1)
+
+
+def _labels(nest: np.ndarray, category: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the type on each product's label, numbered by nest."""
+    first = np.searchsorted(nest, np.arange(nest.max() + 1))
+    kept = (rng.random(first.size) >= MERGED) | (np.diff(category[first], prepend=-1) != 0)
+    label = np.flatnonzero(kept)[np.cumsum(kept) - 1][nest]
+    elsewhere = np.minimum(nest + rng.integers(1, 3, nest.size), nest.max())
+    wrong = (rng.random(nest.size) < MISLABELLED) & (category[first[elsewhere]] == category)
+    return np.asarray(np.where(wrong, elsewhere, label))
 
 
 def _nests(products: Products, rng: np.random.Generator) -> Nests:
