@@ -29,7 +29,6 @@ DIVERSIONS = (0.05, 0.1, 0.2)
 """True diversion ratios from which recall, and claimed ones from which precision is counted."""
 TOLERANCE = 0.5
 """A claim of half the level finds a pair of that level, and a pair of half the level bears a claim of it out."""
-TRUE_LIFT = 1.1
 LEAST_COMPARED = 3
 RESAMPLES = 1000
 
@@ -110,8 +109,8 @@ def differences(
 def complement_figures(
     lift: np.ndarray, planted: Mapping[float, np.ndarray], said: np.ndarray, listed: np.ndarray
 ) -> Iterator[tuple[str, Columns]]:
-    """Yield precision (a true lift of 1.1 or more) and, by planted strength, recall in the planted direction."""
-    yield "precision:complements", _counted(said & (lift >= TRUE_LIFT), said, listed)
+    """Yield precision and, by planted strength, recall in the planted direction. `lift` is that of the true complements, else 0."""
+    yield "precision:complements", _counted(said & (lift > 0), said, listed)
     for strength, pairs in planted.items():
         yield f"recall:complements {strength}", _counted(said & pairs, pairs, listed)
 
