@@ -11,12 +11,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from gnn.examples import Histories
 from gnn.export import ProductVectors
 from gnn.graph import ShopGraph, build_graph, read_nodes
-from gnn.negatives import KINDS, Negatives, draw_pairs
+from gnn.negatives import Negatives, draw_pairs
 from gnn.supervision import DECODED, PairSet, observed_pairs
 from lake.ports import Lake
 
-__all__ = ["SYSTEMS", "LinkQuality", "evaluate"]
+__all__ = ["KINDS", "SYSTEMS", "LinkQuality", "evaluate"]
 
+KINDS = ("random", "popular", "same_category", "two_hops")
+"""Evenly among the products sold of late, and as `gnn.negatives` draws them."""
 SYSTEMS = ("shelfgraph", "adamic_adar", "popularity")
 METRICS = ("roc_auc", "pr_auc", "hits@10")
 PAIRS = 4000
@@ -28,7 +30,7 @@ Scorer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class LinkQuality:
-    """One figure: `negatives` says against what (see `gnn.negatives.KINDS`), `pairs` how many were asked."""
+    """One figure: `negatives` says against what (see `KINDS`), `pairs` how many were asked."""
 
     relation: str
     negatives: str
@@ -49,7 +51,7 @@ def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int) -> 
     graph = build_graph(lake, nodes, vectors.as_of)
     negatives, rows = Negatives(graph), []
     for relation, pairs in observed_pairs(lake, graph, until, seed).items():
-        if len(pairs):
+        if len(pairs) and relation in vectors.relations:
             random = np.random.default_rng((seed, DECODED.index(relation)))
             rows += _of_relation(relation, pairs, negatives, _scorers(relation, vectors, graph), random)
     return rows
@@ -73,6 +75,8 @@ def _of_relation(
 def _others(
     relation: str, kind: str, negatives: Negatives, source: np.ndarray, target: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
+    if kind == "random":
+        return negatives.evenly(len(source) * OTHERS, random)
     if kind == "popular":
         return negatives.popular(len(source) * OTHERS, random)
     if kind == "same_category":

@@ -27,16 +27,6 @@ class Examples:
         return Examples(*(array[number:last:of] for array in (self.source, self.target, self.others, self.taken_too)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """The window that pairs are drawn from: its graph, which ends where the window begins, and its pairs."""
-
-    graph: ShopGraph
-    pairs: dict[str, PairSet]
-    negatives: Negatives
-    histories: "Histories"
-
-
 class Histories:
     """What each household bought of late, by weight: edges of bought_by turned round."""
 
@@ -53,6 +43,16 @@ class Histories:
         row = np.repeat(np.arange(len(households)), length)
         place = self._start[households][row] + np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
         return row, self._product[place], self._weight[place]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """The window that pairs are drawn from: its graph, which ends where the window begins, and its pairs."""
+
+    graph: ShopGraph
+    pairs: dict[str, PairSet]
+    negatives: Negatives
+    histories: Histories
 
 
 def draw_lesson(lesson: Lesson, config: TrainingConfig, random: np.random.Generator) -> dict[str, Examples]:

@@ -15,6 +15,7 @@ RECENT_DAYS = 182
 """Edges of behaviour are of the last 26 weeks, so that a graph of an early day looks like one of a late day."""
 HALF_LIFE_DAYS = 60.0
 PRICE_DAYS = 91
+PROMOTION_DAYS = 91
 SHORT_DAYS = 14
 DESCRIBING = ("supplier_id", "department", "category", "product_type", "brand", "size", "name")
 
@@ -46,7 +47,7 @@ def store_edges(lake: Lake, as_of: date) -> pa.Table:
 def promotion_edges(lake: Lake, as_of: date) -> pa.Table:
     """Return product_id, mechanic (such as mailer:A) and weight of the promotions that had begun on `as_of`."""
     rows = lake.table("promotion_weeks")
-    known = rows.filter((rows.week_start <= as_of) & (rows.week_start > as_of - timedelta(days=RECENT_DAYS)))
+    known = rows.filter((rows.week_start <= as_of) & (rows.week_start > as_of - timedelta(days=PROMOTION_DAYS)))
     counted = [
         _promoted(known, kind, column) for kind, column in (("display", "display_location"), ("mailer", "mailer_location"))
     ]

@@ -19,7 +19,7 @@ from gnn.text import text_vectors
 from kit.canonical import digest_of_bytes, digest_of_value
 from lake.ports import Lake
 
-__all__ = ["NUMBERS", "RELATIONS", "Edges", "ShopGraph", "ShopNodes", "build_graph", "read_nodes"]
+__all__ = ["NUMBERS", "RELATIONS", "Edges", "ShopGraph", "ShopNodes", "build_graph", "digest_of_arrays", "read_nodes"]
 
 RELATIONS: Mapping[str, str] = {
     "in_category": "category",
@@ -92,8 +92,8 @@ class ShopGraph:
 
     def digest(self) -> str:
         """Return the SHA-256 of everything the network sees."""
-        arrays = [self.features, *(part for edges in self.edges.values() for part in (edges.product, edges.other, edges.weight))]
-        return digest_of_value([self.as_of, *(_digest(array) for array in arrays)])
+        edges = [part for edges in self.edges.values() for part in (edges.product, edges.other, edges.weight)]
+        return digest_of_value([self.as_of, digest_of_arrays(self.features, *edges)])
 
 
 def read_nodes(lake: Lake, as_of: date, text_columns: int) -> ShopNodes:
@@ -201,5 +201,7 @@ def _distinct(column: pa.ChunkedArray) -> pa.Array:
     return values.take(pc.sort_indices(values))
 
 
-def _digest(array: np.ndarray) -> str:
-    return digest_of_bytes(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+def digest_of_arrays(*arrays: np.ndarray) -> str:
+    """Return one SHA-256 of the types, shapes and bytes of some arrays."""
+    each = [digest_of_bytes(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()) for array in arrays]
+    return digest_of_value(each)

@@ -5,10 +5,7 @@ import numpy as np
 from gnn.graph import ShopGraph
 from gnn.supervision import PairSet
 
-__all__ = ["KINDS", "Negatives", "draw_pairs"]
-
-KINDS = ("popular", "same_category", "two_hops")
-"""Drawn by popularity; of the same category (of products sold of late); bought by a buyer of the target."""
+__all__ = ["Negatives", "draw_pairs"]
 
 
 def draw_pairs(pairs: PairSet, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -31,9 +28,13 @@ class Negatives:
         self._households = _Rows(bought.product, bought.other, graph.nodes.count("product"))
         self._products = _Rows(bought.other, bought.product, graph.nodes.count("household"))
         self._bought = bought.product
-        sold = np.unique(bought.product)
+        self._sold = sold = np.unique(bought.product)
         self._category = graph.nodes.category
         self._in_category = _Rows(self._category[sold], sold, graph.nodes.count("category") + 1)
+
+    def evenly(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return products sold of late, each as likely as any other."""
+        return np.asarray(self._sold[random.integers(0, len(self._sold), count)])
 
     def popular(self, count: int, random: np.random.Generator) -> np.ndarray:
         """Return products drawn by their number of buyers."""

@@ -136,7 +136,9 @@ def _surplus(
     strata = sparse.csr_array(
         (np.ones(len(stratum)), (np.arange(len(stratum)), stratum)), shape=(len(stratum), LARGEST_TRIP_STRATUM + 1)
     )
-    usual = expected_together((bought @ strata).tocsr(), np.bincount(stratum, minlength=LARGEST_TRIP_STRATUM + 1), first, second)
+    counts = (bought @ strata).tocsr()
+    counts.sort_indices()
+    usual = expected_together(counts, np.bincount(stratum, minlength=LARGEST_TRIP_STRATUM + 1), first, second)
     return together - usual, usual
 
 

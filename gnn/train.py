@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +13,19 @@ from gnn.checkpoints import Course, Standing, read_checkpoint, write_checkpoint
 from gnn.configuration import TrainingConfig
 from gnn.curves import write_curves
 from gnn.errors import NothingToLearn
-from gnn.examples import Examples, Histories, Lesson, draw_lesson
+from gnn.examples import Examples, Lesson, draw_lesson
 from gnn.export import ProductVectors, save_vectors
-from gnn.graph import RELATIONS, ShopGraph, ShopNodes, build_graph, read_nodes
+from gnn.graph import RELATIONS, ShopGraph
 from gnn.learning import Classroom, losses
+from gnn.material import Material, read_material
 from gnn.model import Network
-from gnn.negatives import Negatives
 from gnn.replicas import Replica, joined
-from gnn.supervision import DECODED, observed_pairs
+from gnn.supervision import DECODED
 from kit.canonical import digest_of_value
 from kit.progress import Progress
 from lake.ports import Lake
 
-__all__ = ["train"]
+__all__ = ["fit", "train"]
 
 STEPS_PER_WINDOW = 2
 HELD_OUT_STEPS = 2
@@ -42,39 +42,35 @@ def train(
     share of the pairs.
 
     Raises:
-        NothingToLearn: there are too few weeks, or a relation without any pair, before that day.
+        NothingToLearn: there are too few weeks, or no relation has pairs to learn from, before that day.
         CheckpointForeign: the folder holds the checkpoint of another training.
         TableMissing: the lake has no products or sales_lines.
     """
     settings = config or TrainingConfig()
-    with joined() as replica, _repeatable(seed, settings.threads):
-        with progress.stage("Reading the graph of each window", settings.windows + 2) as stage:
-            nodes = read_nodes(lake, as_of, settings.text_columns)
-            lessons = []
-            for lesson in _lessons(lake, nodes, as_of, seed, settings):
-                lessons.append(lesson)
-                stage.advance()
-            graph = build_graph(lake, nodes, as_of)
-            stage.advance()
-        course = _Course(lessons, graph, seed, settings, replica)
-        standing = course.run(progress, folder)
-        vectors = _vectors(standing, graph, course.configuration, replica)
+    material = read_material(lake, as_of=as_of, seed=seed, config=settings, progress=progress)
+    with joined() as replica:
+        vectors, course = fit(material, seed=seed, progress=progress, folder=folder, config=settings, replica=replica)
         if replica.first:
-            write_curves(folder, standing.course)
+            write_curves(folder, course)
             save_vectors(vectors, folder / "vectors.safetensors")
         replica.wait()
     return vectors
 
 
-def _lessons(lake: Lake, nodes: ShopNodes, as_of: date, seed: int, config: TrainingConfig) -> Iterator[Lesson]:
-    """Give the lesson of each window, the latest last."""
-    for window in range(config.windows, -1, -1):
-        until = as_of - timedelta(days=config.window_days * window)
-        graph = build_graph(lake, nodes, until - timedelta(days=config.window_days))
-        if not len(graph.edges["bought_by"].product):
-            raise NothingToLearn(as_of, f"nothing was sold on or before {graph.as_of}, where the first window begins")
-        pairs = observed_pairs(lake, graph, until, seed)
-        yield Lesson(graph, pairs, Negatives(graph), Histories(graph))
+def fit(
+    material: Material, *, seed: int, progress: Progress, folder: Path, config: TrainingConfig, replica: Replica | None = None
+) -> tuple[ProductVectors, Course]:
+    """Train on what was read already; `train` says the rest. Leaves only the checkpoint.
+
+    Raises:
+        NothingToLearn: no relation has pairs both in the latest window and in one before.
+        CheckpointForeign: the folder holds the checkpoint of another training.
+    """
+    alone = replica or Replica(0, 1, torch.device("cpu"))
+    with _repeatable(seed, config.threads):
+        epochs = _Epochs(material, seed, config, alone)
+        standing = epochs.run(progress, folder)
+        return _vectors(standing, material.graph, epochs, alone), standing.course
 
 
 @contextmanager
@@ -90,21 +86,19 @@ def _repeatable(seed: int, threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-class _Course:
+class _Epochs:
     """The epochs: all randomness comes from (seed, epoch, step), so that any epoch can be begun without those before."""
 
-    def __init__(self, lessons: list[Lesson], graph: ShopGraph, seed: int, config: TrainingConfig, replica: Replica) -> None:
+    def __init__(self, material: Material, seed: int, config: TrainingConfig, replica: Replica) -> None:
+        lessons, graph = material.lessons, material.graph
         self._lessons, self._config, self._seed, self._replica = lessons, config, seed, replica
         self._rooms = [self._room(lesson) for lesson in lessons]
         self._products = graph.nodes.count("product")
-        digests = [lesson.graph.digest() for lesson in lessons] + [graph.digest()]
-        self.configuration = digest_of_value([config, seed, replica.count, digests])
-        self._held_out = [
-            draw_lesson(lessons[-1], config, np.random.default_rng((seed, 1, step))) for step in range(HELD_OUT_STEPS)
-        ]
-        missing = [relation for relation in DECODED if relation not in self._held_out[0]]
-        if len(missing) == len(DECODED):
-            raise NothingToLearn(graph.as_of, f"no pair of {', '.join(missing)} in its last {config.window_days} days")
+        self.configuration = digest_of_value([config, seed, replica.count, material.digest])
+        self.learned = _learnable(material)
+        if not self.learned:
+            raise NothingToLearn(graph.as_of, f"no pairs of {', '.join(DECODED)} both in its last window and in one before")
+        self._held_out = [self._drawn(lessons[-1], (seed, 1, step)) for step in range(HELD_OUT_STEPS)]
         counts = {kind: graph.nodes.count(kind) for kind in ("product", *RELATIONS.values())}
         features = graph.features.shape[1]
         self._network = Network(counts, features=features, dims=config.dims, decoded=config.decoded, layers=config.layers)
@@ -141,9 +135,8 @@ class _Course:
             standing.best = {name: value.detach().clone() for name, value in self._network.state_dict().items()}
 
     def _step(self, standing: Standing, epoch: int, step: int, window: int) -> dict[str, float]:
-        random = np.random.default_rng((self._seed, 0, epoch, step))
-        examples = self._share(draw_lesson(self._lessons[window], self._config, random))
-        hidden = random.random(self._products) < self._config.hidden_share
+        examples = self._share(self._drawn(self._lessons[window], (self._seed, 0, epoch, step)))
+        hidden = np.random.default_rng((self._seed, 2, epoch, step)).random(self._products) < self._config.hidden_share
         standing.optimiser.zero_grad(set_to_none=True)
         told = losses(self._network, self._rooms[window], examples, hidden=hidden, draw=epoch * 1000 + step)
         torch.stack(list(told.values())).sum().backward()
@@ -161,6 +154,10 @@ class _Course:
             ]
         return _average([{relation: float(loss) for relation, loss in one.items()} for one in told])
 
+    def _drawn(self, lesson: Lesson, seed: tuple[int, ...]) -> dict[str, Examples]:
+        drawn = draw_lesson(lesson, self._config, np.random.default_rng(seed))
+        return {relation: part for relation, part in drawn.items() if relation in self.learned}
+
     def _share(self, examples: dict[str, Examples]) -> dict[str, Examples]:
         return {relation: part.part(self._replica.rank, self._replica.count) for relation, part in examples.items()}
 
@@ -171,8 +168,14 @@ class _Course:
         return Classroom(batches, lesson.histories, None if whole else config.history, device)
 
 
-def _vectors(standing: Standing, graph: ShopGraph, configuration: str, replica: Replica) -> ProductVectors:
-    """Return what the best network makes of the whole graph of the last day."""
+def _learnable(material: Material) -> tuple[str, ...]:
+    """Return the relations with pairs to learn from and pairs to stop by; a decoder without them would score by chance."""
+    *trained, held_out = material.lessons
+    return tuple(name for name in DECODED if held_out.pairs[name] and any(lesson.pairs[name] for lesson in trained))
+
+
+def _vectors(standing: Standing, graph: ShopGraph, epochs: _Epochs, replica: Replica) -> ProductVectors:
+    """Return what the best network makes of the whole graph of the last day, for the relations that it learned."""
     network = standing.network
     assert isinstance(network, Network)
     network.load_state_dict(standing.best)
@@ -180,10 +183,10 @@ def _vectors(standing: Standing, graph: ShopGraph, configuration: str, replica: 
     with torch.no_grad():
         batch = WholeGraph(graph, replica.device).around(every, 0).batch
         embedding = network(batch, torch.ones(len(every), device=replica.device))
-        sources = {relation: network.decoder(relation).sources(embedding).cpu().numpy() for relation in DECODED}
-        targets = {relation: network.decoder(relation).targets(embedding).cpu().numpy() for relation in DECODED}
+        sources = {relation: network.decoder(relation).sources(embedding).cpu().numpy() for relation in epochs.learned}
+        targets = {relation: network.decoder(relation).targets(embedding).cpu().numpy() for relation in epochs.learned}
     ids = tuple(graph.nodes.ids["product"].to_pylist())
-    return ProductVectors(ids, embedding.cpu().numpy(), sources, targets, graph.as_of, configuration)
+    return ProductVectors(ids, embedding.cpu().numpy(), sources, targets, graph.as_of, epochs.configuration)
 
 
 def _mean(row: dict[str, float]) -> float:

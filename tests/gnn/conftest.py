@@ -8,6 +8,7 @@ import pytest
 from gnn import TrainingConfig
 from gnn.export import ProductVectors
 from gnn.graph import ShopGraph, build_graph, read_nodes
+from gnn.material import Material, read_material
 from gnn.train import train
 from kit.progress import SilentProgress
 from lake.delta_lake import DeltaLake
@@ -25,6 +26,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> DeltaLake:
 @pytest.fixture(scope="session")
 def graph(shop: DeltaLake) -> ShopGraph:
     return build_graph(shop, read_nodes(shop, AS_OF, 16), CUT)
+
+
+@pytest.fixture(scope="session")
+def material(shop: DeltaLake) -> Material:
+    return read_material(shop, as_of=AS_OF, seed=3, config=SHORT, progress=SilentProgress())
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,8 @@ def test_complements_are_of_two_categories_and_pasta_finds_its_sauce(graph, pair
     assert found["sauce", "pasta"] == found["pasta", "sauce"] > 0
     category = dict(zip(graph.nodes.ids["product"].to_pylist(), graph.nodes.category.tolist(), strict=True))
     assert all(category[source] != category[target] for source, target in found)
-    assert max(found, key=found.__getitem__) in {("sauce", "pasta"), ("pasta", "sauce")}
+    sauces = {target: weight for (source, target), weight in found.items() if source == "sauce"}
+    assert sauces.keys() == {"pasta"}
 
 
 def test_the_window_ends_with_its_last_day(shop, graph) -> None:

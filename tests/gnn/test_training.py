@@ -13,16 +13,20 @@ import pytest
 from gnn import CheckpointForeign, NothingToLearn, ProductUnplaced, RelationUnlearned, VectorsDamaged, evaluate, load_vectors
 from gnn.errors import GnnError
 from gnn.export import save_vectors
+from gnn.material import read_material
 from gnn.supervision import DECODED
-from gnn.train import train
+from gnn.train import fit, train
 from kit.progress import SilentProgress
 from tests.gnn.conftest import SHORT
 from tests.tiny_retailer import AS_OF, CATALOGUE, FIRST_MONDAY, append_lines, build_tiny_lake, future_lines
 
 
-def again(lake, folder, **changes):
-    settings = replace(SHORT, **changes)
-    return train(lake, as_of=AS_OF, seed=3, progress=SilentProgress(), folder=folder, config=settings)
+def again(material, folder, *, seed=3, progress=None, **changes):
+    return fit(material, seed=seed, progress=progress or SilentProgress(), folder=folder, config=replace(SHORT, **changes))[0]
+
+
+def read(lake, as_of=AS_OF):
+    return read_material(lake, as_of=as_of, seed=3, config=SHORT, progress=SilentProgress())
 
 
 class Interrupting:
@@ -49,39 +53,38 @@ class Interrupting:
             raise KeyboardInterrupt
 
 
-def test_the_same_seed_gives_the_same_digest_three_times(shop, vectors, tmp_path) -> None:
-    assert {again(shop, tmp_path / str(run)).digest for run in range(2)} == {vectors.digest}
-    other = train(shop, as_of=AS_OF, seed=4, progress=SilentProgress(), folder=tmp_path / "other", config=SHORT)
-    assert other.digest != vectors.digest
+def test_the_same_seed_gives_the_same_digest_three_times(material, vectors, tmp_path) -> None:
+    assert {again(material, tmp_path / str(run)).digest for run in range(2)} == {vectors.digest}
+    assert again(material, tmp_path / "other", seed=4).digest != vectors.digest
 
 
-def test_what_was_interrupted_ends_as_if_it_had_not_been(shop, vectors, tmp_path) -> None:
+def test_what_was_interrupted_ends_as_if_it_had_not_been(material, vectors, tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(shop, as_of=AS_OF, seed=3, progress=Interrupting(1), folder=tmp_path, config=SHORT)
-    assert again(shop, tmp_path).digest == vectors.digest
-    assert again(shop, tmp_path).digest == vectors.digest
+        again(material, tmp_path, progress=Interrupting(1))
+    assert again(material, tmp_path).digest == vectors.digest
+    assert again(material, tmp_path).digest == vectors.digest
 
 
-def test_sampled_training_is_repeatable_and_resumable_too(shop, tmp_path) -> None:
+def test_sampled_training_is_repeatable_and_resumable_too(material, tmp_path) -> None:
     sampled = {"whole_edges": 0, "fanout": (4, 3), "history": 5}
-    whole = again(shop, tmp_path / "whole", **sampled).digest
+    whole = again(material, tmp_path / "whole", **sampled).digest
     with pytest.raises(KeyboardInterrupt):
-        config = replace(SHORT, **sampled)
-        train(shop, as_of=AS_OF, seed=3, progress=Interrupting(1), folder=tmp_path / "parts", config=config)
-    assert again(shop, tmp_path / "parts", **sampled).digest == whole
+        again(material, tmp_path / "parts", progress=Interrupting(1), **sampled)
+    assert again(material, tmp_path / "parts", **sampled).digest == whole
 
 
-def test_a_checkpoint_of_another_training_is_refused(shop, vectors, trained_folder) -> None:
+def test_a_checkpoint_of_another_training_is_refused(material, vectors, trained_folder) -> None:
     before = (trained_folder / "checkpoint.safetensors").read_bytes()
     with pytest.raises(CheckpointForeign, match="other settings"):
-        again(shop, trained_folder, dims=16)
+        again(material, trained_folder, dims=16)
     assert (trained_folder / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_facts_after_the_day_change_no_byte(vectors, tmp_path) -> None:
+def test_facts_after_the_day_change_nothing_that_is_read(material, tmp_path) -> None:
     lake = build_tiny_lake(tmp_path / "lake")
     append_lines(lake, future_lines())
-    assert again(lake, tmp_path / "out").digest == vectors.digest
+    assert read(lake).digest == material.digest
+    assert read(lake, AS_OF + timedelta(days=1)).digest != material.digest
 
 
 def test_two_processes_train_equal_replicas(shop, project_root, tmp_path) -> None:
@@ -158,7 +161,7 @@ def test_a_product_without_sales_lies_near_those_like_it(shop, tmp_path) -> None
         "products",
         type(lake.arrow("products")).from_pylist([*rows, {**twin, "product_id": "zz_new"}], lake.arrow("products").schema),
     )
-    found = again(lake, tmp_path / "out")
+    found = again(read(lake), tmp_path / "out", epochs=2)
     new = found.embedding[found.position("zz_new")]
     assert np.isfinite(new).all()
     cosine = {
@@ -180,8 +183,7 @@ def test_nothing_that_is_read_for_serving_imports_torch(project_root) -> None:
 
 
 def test_quality_is_measured_beside_its_floors(shop, tmp_path) -> None:
-    day = AS_OF - timedelta(days=28)
-    early = train(shop, as_of=day, seed=3, progress=SilentProgress(), folder=tmp_path, config=SHORT)
+    early = again(read(shop, AS_OF - timedelta(days=28)), tmp_path, epochs=1)
     rows = evaluate(shop, early, until=AS_OF, seed=1)
     assert {row.system for row in rows} == {"shelfgraph", "adamic_adar", "popularity"}
     assert {row.relation for row in rows} == set(DECODED)
