@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from features.seasons import SEASONS, season_of
 from features.store_clusters import store_clusters
+from kit.errors import ShelfgraphError
 from lake.ports import Lake
 
 __all__ = ["CHAIN", "PromotionPanel", "ScopeUnknown", "promotion_panel"]
@@ -30,12 +31,13 @@ COVERED = 0.3
 """A depth of 8 % beyond the usual one, or stores with 30 % of the trips, make a promoted week."""
 
 
-class ScopeUnknown(ValueError):
+class ScopeUnknown(ShelfgraphError):
     """The scope is none of `chain`, `store_cluster:<id>` (of that day) and `season:<name>`."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
-        super().__init__(f"no scope '{scope}': use chain, store_cluster:<id of that day> or season:<{'|'.join(SEASONS)}>")
+        remedy = f"Use chain, store_cluster:<a cluster of that day> or season:<{'|'.join(SEASONS)}>."
+        super().__init__(f"Cross-promotion response knows no scope '{scope}'.", remedy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
