@@ -108,7 +108,7 @@ class Network(nn.Module):
         own = self.known["product"](batch.nodes["product"]) * product_known[:, None]
         state = {kind: self.known[kind](batch.nodes[kind]) for kind in OTHER_KINDS}
         state["product"] = self.describe(batch.features) + own
-        heard = state["product"]
+        heard: torch.Tensor = state["product"]
         for layer in self.layers:
             state = layer(state, batch)
             heard = heard + state["product"]

@@ -52,7 +52,7 @@ class _Incoming:
         return row[kept], self.edge[self.start[nodes[row[kept]]] + step[kept]]
 
 
-class NeighbourSampler(BaseSampler):
+class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # the library ships no types
     """Draws neighbours evenly, hop by hop and relation by relation; the same seed and number of the draw give the same draw.
 
     Args:
@@ -65,7 +65,7 @@ class NeighbourSampler(BaseSampler):
         self._fanout, self._seed, self._draw = fanout, seed, 0
         self._counts = {kind: int(data[kind].num_nodes) for kind in data.node_types}
         self._incoming: dict[EdgeType, _Incoming] = {
-            edge_type: _Incoming(*data[edge_type].edge_index.numpy(), self._counts[edge_type[2]]) for edge_type in data.edge_types
+            edge_type: _incoming(data[edge_type].edge_index, self._counts[edge_type[2]]) for edge_type in data.edge_types
         }
 
     def go_to(self, draw: int) -> None:
@@ -130,6 +130,11 @@ def sampled_batch(data: HeteroData, sampler: NeighbourSampler, products: np.ndar
     )
     batches: Iterator[HeteroData] = iter(loader)
     return next(batches)
+
+
+def _incoming(edge_index: torch.Tensor, nodes: int) -> _Incoming:
+    source, destination = edge_index.numpy()
+    return _Incoming(source, destination, nodes)
 
 
 def _new(known: np.ndarray, reached: list[np.ndarray]) -> np.ndarray:

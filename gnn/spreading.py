@@ -25,9 +25,9 @@ def spread_of(
     destination: np.ndarray, source: np.ndarray, weight: np.ndarray, shape: tuple[int, int], device: torch.device
 ) -> Spread:
     """Return the weighted mean over each destination's sources; a destination without any gets zeros."""
-    matrix = sparse.csr_array((weight.astype(np.float32), (destination, source)), shape=shape)
-    total = np.asarray(matrix.sum(axis=1)).reshape(-1)
-    matrix.data = matrix.data / np.repeat(total, np.diff(matrix.indptr)).astype(np.float32)
+    total = np.bincount(destination, weight, minlength=shape[0])
+    share = (weight / total[destination]).astype(np.float32)
+    matrix = sparse.csr_array((share, (destination, source)), shape=shape)
     return Spread(matrix, device)
 
 
@@ -35,10 +35,11 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, matrix: torch.Tensor, transposed: torch.Tensor) -> torch.Tensor:
         ctx.transposed = transposed
-        return torch.sparse.mm(matrix, rows)
+        product: torch.Tensor = torch.sparse.mm(matrix, rows)
+        return product
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]  # fixed arity
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return torch.sparse.mm(ctx.transposed, gradient.contiguous()), None, None
 
 

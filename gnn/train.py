@@ -139,7 +139,7 @@ class _Epochs:
         hidden = np.random.default_rng((self._seed, 2, epoch, step)).random(self._products) < self._config.hidden_share
         standing.optimiser.zero_grad(set_to_none=True)
         told = losses(self._network, self._rooms[window], examples, hidden=hidden, draw=epoch * 1000 + step)
-        torch.stack(list(told.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(told.values())).sum())
         self._replica.average_gradients(self._network.parameters())
         standing.optimiser.step()
         return {relation: float(loss.detach()) for relation, loss in told.items()}
