@@ -14,7 +14,7 @@ from pipeline.books import kept_run, open_books
 from pipeline.layout import HomeLayout
 from pipeline.projections import keep_projections, projections_behind
 from tests.pipeline.conftest import Shop
-from tests.tiny_retailer import AS_OF
+from tests.tiny_retailer import AS_OF, CATALOGUE
 
 MADE = tuple(
     ProjectionInfo(algorithm, "given edges, both ways", day, datetime(2026, 3, 1, hour, tzinfo=UTC), 5, 8, "portable", "scipy 1")
@@ -40,8 +40,8 @@ def test_the_newest_build_of_a_version_is_asked(tmp_path: Path) -> None:
 def test_a_build_shows_what_its_relations_rest_on(embedded_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     installation = embedded_shop.installation
     made = projections_behind(installation.books, installation.snapshot().version)
-    assert [one.algorithm for one in made] == ["FastRP", "node similarity"]
-    assert all(one.as_of == AS_OF and one.engine == "portable" and one.nodes > 0 < one.relationships for one in made)
+    assert {(one.as_of, one.engine) for one in made} == {(AS_OF, "portable")}
+    assert max(one.nodes for one in made) > len(CATALOGUE) / 2
     monkeypatch.setenv("SHELFGRAPH_HOME", str(installation.layout.home))
     shown = CliRunner().invoke(app, ["graph", "status", "--json"])
     assert [one["content"] for one in json.loads(shown.stdout)["projections"]] == [one.content for one in made]
