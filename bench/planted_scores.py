@@ -109,7 +109,7 @@ def differences(
 def complement_figures(
     lift: np.ndarray, planted: Mapping[float, np.ndarray], said: np.ndarray, listed: np.ndarray
 ) -> Iterator[tuple[str, Columns]]:
-    """Yield precision and, by planted strength, recall in the planted direction. `lift` is that of the true complements, else 0."""
+    """Yield precision and, by planted strength, recall in that direction. `lift` is that of the true complements, else 0."""
     yield "precision:complements", _counted(said & (lift > 0), said, listed)
     for strength, pairs in planted.items():
         yield f"recall:complements {strength}", _counted(said & pairs, pairs, listed)

@@ -96,7 +96,7 @@ def edges_of(rows: Mapping[str, object]) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return generate_world(TINY, 3, tmp_path_factory.mktemp("tiny"))
+    return generate_world(TINY, 1, tmp_path_factory.mktemp("tiny"))
 
 
 def told(world: World, width: float) -> dict[str, pa.Table]:
