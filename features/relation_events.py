@@ -14,14 +14,24 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from features.relation_events_gaps import GapNeed, gap_events, with_former_buyers
+from features.relation_events_launches import LaunchNeed, launches
 from features.relation_events_links import linked
-from features.relation_events_sales import scoped_sales
+from features.relation_events_promotions import PromotionNeed, promotions
+from features.relation_events_sales import ScopedSales, scoped_sales
+from features.relation_events_stock import stock_outs
 from features.store_clusters import store_clusters
 from lake.ports import Lake
 
 __all__ = ["EVENT_KINDS", "EVENT_SCHEMA", "EventNeed", "detect_events", "event_expressions"]
 
-EVENT_KINDS = ("delisting", "absence")
+TABLE_OF = {
+    "delisting": "sales_lines",
+    "absence": "sales_lines",
+    "launch": "sales_lines",
+    "stock_out": "stock_levels",
+    "promotion": "promotion_weeks",
+}
+EVENT_KINDS = tuple(TABLE_OF)
 EVENT_SCHEMA = pa.schema(
     [
         ("event_id", pa.string()),
@@ -53,6 +63,9 @@ class EventNeed:
     """What each kind of event needs."""
 
     gaps: GapNeed = field(default_factory=GapNeed)
+    launches: LaunchNeed = field(default_factory=LaunchNeed)
+    promotions: PromotionNeed = field(default_factory=PromotionNeed)
+    stock_out_buyers: int = 1
 
 
 def detect_events(
@@ -85,27 +98,39 @@ def detect_events(
 def event_expressions(
     lake: Lake, as_of: date, *, kinds: Collection[str] | None, clusters: pa.Table, need: EventNeed | None = None
 ) -> Mapping[str, ir.Table]:
-    """Return the lazy tables behind `detect_events` by the table they come from; nothing is linked yet."""
-    wanted = _wanted(kinds)
-    limits = need or EventNeed()
-    found = {}
+    """Return the tables behind `detect_events` by what they are found in, as Ibis tables; nothing is linked yet.
+
+    Arguments and errors as `detect_events`.
+    """
+    wanted, limits = _wanted(lake, kinds), need or EventNeed()
+    sales = scoped_sales(lake, as_of, clusters, stores=bool(wanted & {"absence", "stock_out"}))
+    found: dict[str, tuple[str, ir.Table]] = {}
     if wanted & {"delisting", "absence"}:
-        found["gaps"] = _identified(_gaps(lake, as_of, clusters, wanted, limits), "sales_lines")
-    return found
+        gaps = gap_events(sales, as_of, limits.gaps)
+        found["gaps"] = "sales_lines", gaps.filter(gaps.kind.isin(sorted(wanted)))
+    if "launch" in wanted:
+        found["launches"] = "sales_lines", launches(sales, as_of, limits.launches)
+    if "promotion" in wanted:
+        found["promotions"] = "promotion_weeks", promotions(lake, as_of, sales, clusters, limits.promotions)
+    if "stock_out" in wanted:
+        found["stock_outs"] = "stock_levels", stock_outs(lake, as_of)
+    bought = {name: (source, _with_buyers(events, sales, limits)) for name, (source, events) in found.items()}
+    felt = bought.get("stock_outs")
+    if felt:
+        # what nobody there was used to buying cannot be missed
+        bought["stock_outs"] = felt[0], felt[1].filter(felt[1].former_buyers >= limits.stock_out_buyers)
+    return {name: _identified(events, source) for name, (source, events) in bought.items()}
 
 
-def _wanted(kinds: Collection[str] | None) -> set[str]:
+def _wanted(lake: Lake, kinds: Collection[str] | None) -> set[str]:
     unknown = set(kinds or ()) - set(EVENT_KINDS)
     if unknown:
         raise ValueError(f"{sorted(unknown)} are no kinds of events; there are {', '.join(EVENT_KINDS)}")
-    return set(EVENT_KINDS) if kinds is None else set(kinds)
+    return {kind for kind in EVENT_KINDS if TABLE_OF[kind] in lake.names()} if kinds is None else set(kinds)
 
 
-def _gaps(lake: Lake, as_of: date, clusters: pa.Table, wanted: set[str], need: EventNeed) -> ir.Table:
-    sales = scoped_sales(lake, as_of, clusters, stores="absence" in wanted)
-    events = gap_events(sales, as_of, need.gaps)
-    kept = events.filter(events.kind.isin(sorted(wanted)))
-    return with_former_buyers(kept, sales.purchases, need.gaps)
+def _with_buyers(events: ir.Table, sales: ScopedSales, need: EventNeed) -> ir.Table:
+    return with_former_buyers(events.cache(), sales.purchases, need.gaps)
 
 
 def _identified(events: ir.Table, source: str) -> ir.Table:

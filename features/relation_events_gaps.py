@@ -80,7 +80,7 @@ def _gaps(sales: ScopedSales, need: GapNeed) -> ir.Table:
     Columns: scope, product_id, category, day, next_day (null after the last), gap_trips, trips_of_history, by_mean (baskets at
     the mean rate of the history), simulated.
     """
-    days = selling_days(sales)
+    days = selling_days(sales).cache()
     in_order = ibis.window(group_by=[days.scope, days.product_id], order_by=days.day)
     history = ibis.range_window(
         preceding=need.history_days - 1, following=0, group_by=[days.scope, days.product_id], order_by=days.day
@@ -88,12 +88,12 @@ def _gaps(sales: ScopedSales, need: GapNeed) -> ir.Table:
     followed = days.mutate(next_day=days.day.lead().over(in_order), history=days.baskets.sum().over(history))
     long = followed.filter(followed.next_day.isnull() | (followed.next_day - followed.day > need.absent_days))
     placed = _trips_between(long, sales, need)
-    return placed.mutate(by_mean=placed.history * placed.gap_trips / placed.trips_of_history)
+    return placed.mutate(by_mean=placed.history * placed.gap_trips / placed.trips_of_history).cache()
 
 
 def _trips_between(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Table:
     """Add the trips of the scope within the gap and within the history; the scope must have had a whole history."""
-    trips = traffic(sales, need.history_days)
+    trips = traffic(sales, need.history_days).cache()
     before = trips.select("scope", "day", "trips_so_far", "trips_of_history")
     after = trips.select("scope", next_day=trips.day, trips_then=trips.trips_so_far - trips.trips)
     whole = trips.group_by("scope").aggregate(all_trips=trips.trips.sum(), began=trips.day.min())

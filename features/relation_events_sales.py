@@ -27,6 +27,7 @@ __all__ = [
     "scoped_sales",
     "selling_days",
     "traffic",
+    "weeks_in_a_row",
 ]
 
 CHAIN = "chain"
@@ -99,9 +100,10 @@ def in_scopes(rows: ir.Table, clusters: pa.Table | None, *, stores: bool) -> ir.
 
 def scoped_sales(lake: Lake, as_of: date, clusters: pa.Table | None, *, stores: bool) -> ScopedSales:
     """Return purchases and trips by scope, as known at the end of `as_of`. Raises: TableMissing."""
-    bought = purchases(lake, as_of)
+    bought = purchases(lake, as_of).cache()
     trips = bought.group_by("basket_id").aggregate(store_id=bought.store_id.min(), day=bought.day.min())
-    return ScopedSales(in_scopes(bought, clusters, stores=stores), in_scopes(trips, clusters, stores=stores))
+    placed = in_scopes(bought, clusters, stores=stores)
+    return ScopedSales(placed.cache(), in_scopes(trips, clusters, stores=stores).cache())
 
 
 def selling_days(sales: ScopedSales) -> ir.Table:
@@ -121,3 +123,9 @@ def traffic(sales: ScopedSales, history_days: int) -> ir.Table:
     so_far = ibis.cumulative_window(group_by=daily.scope, order_by=daily.day)
     history = ibis.range_window(preceding=history_days - 1, following=0, group_by=daily.scope, order_by=daily.day)
     return daily.mutate(trips_so_far=daily.trips.sum().over(so_far), trips_of_history=daily.trips.sum().over(history))
+
+
+def weeks_in_a_row(weekly: ir.Table, keys: list[str]) -> ir.Table:
+    """Add `run`: the same number for weeks (of the column `week`, the day number of its Monday) that follow one another."""
+    in_order = ibis.window(group_by=[weekly[key] for key in keys], order_by=weekly.week)
+    return weekly.mutate(run=weekly.week - 7 * ibis.row_number().over(in_order))

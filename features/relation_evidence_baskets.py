@@ -24,8 +24,9 @@ class BasketNeed:
 def same_basket(shop: Shopping, need: BasketNeed) -> ir.Table:
     """Return the pairs that met in baskets, each once (first < second), by scope.
 
-    Columns: first, second (products), scope (its place); observed (baskets with both), expected (by chance: see `relation_evidence_chance`; cells are
-    the trips of one household and one size), households, first_day, last_day (int64), first_sold, second_sold (baskets).
+    Columns: first, second (products), scope (its place); observed (baskets with both), expected (by chance, of which
+    `relation_evidence_chance` speaks; cells are the trips of one household and one size), households, first_day, last_day
+    (int64), first_sold, second_sold (baskets).
     """
     placed = _supported(shop, need).cache()
     pairs = _frequent(placed, need).cache()

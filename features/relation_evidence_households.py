@@ -36,7 +36,8 @@ def co_consumption(shop: Shopping, need: HouseholdNeed) -> ir.Table:
     both = _both(taken).left_join(_together(lines).cache(), ["scope", "household", "first", "second"])
     apart = both.together.isnull()
     seen = both.group_by("first", "second", "scope").aggregate(
-        households=both.count(), observed=apart.sum().cast("float64"), first_day=both.first_day.min(), last_day=both.last_day.max(),
+        households=both.count(), observed=apart.sum().cast("float64"),
+        first_day=both.first_day.min(), last_day=both.last_day.max(),
         expected=(-(both.first_baskets * both.second_baskets) / both.trips).exp().sum(),
     )  # fmt: skip
     enough = seen.filter(seen.households >= need.pair_households).cache()

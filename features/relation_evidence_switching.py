@@ -21,7 +21,7 @@ CELL = ("household", "category")
 
 @dataclass(frozen=True, slots=True)
 class SwitchingNeed:
-    """A product needs `product_baskets`, a pair `pair_transitions` over the chain; a scope `scope_transitions`, seen or expected."""
+    """A product needs `product_baskets`, a pair `pair_transitions` (chain), a scope `scope_transitions`, seen or expected."""
 
     product_baskets: int = 50
     pair_transitions: float = 2.0
@@ -53,7 +53,7 @@ def switching(shop: Shopping, need: SwitchingNeed) -> ir.Table:
 
 
 def _transitions(shop: Shopping) -> ir.Table:
-    """Return move (int64), household, category, basket, parts (products in it), to_basket, to_parts; day and scopes of the later."""
+    """Return move, household, category, basket, parts (products in it), to_basket, to_parts; day and scopes of the later."""
     known = shop.products.filter(shop.products.category.notnull()).select("product", "category")
     placed = shop.lines.inner_join(known, "product").inner_join(shop.trips.select("basket", "household"), "basket")
     purchases = placed.group_by("household", "category", "basket").aggregate(parts=placed.count())
