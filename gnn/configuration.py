@@ -23,7 +23,7 @@ class TrainingConfig:
         learning_rate: of Adam.
         weight_decay: likewise.
         hidden_share: of the products' own vectors, hidden in each step.
-        whole_edges: graphs with more edges are sampled.
+        whole_edges: graphs with more edges are sampled; twenty million take about 0.7 GB for each window.
         fanout: neighbours for each relation, by hop, when sampled.
         history: purchases of a household that are looked at when sampled.
         threads: of torch; part of the configuration because sums depend on it.
@@ -42,7 +42,7 @@ class TrainingConfig:
     learning_rate: float = 0.002
     weight_decay: float = 0.01
     hidden_share: float = 0.5
-    whole_edges: int = 6_000_000
+    whole_edges: int = 20_000_000
     fanout: tuple[int, ...] = (12, 6)
     history: int = 30
     threads: int = 2

@@ -21,7 +21,6 @@ KINDS = ("random", "popular", "same_category", "two_hops")
 """Evenly among the products sold of late, and as `gnn.negatives` draws them."""
 SYSTEMS = ("shelfgraph", "adamic_adar", "popularity")
 METRICS = ("roc_auc", "pr_auc", "hits@10")
-PAIRS = 4000
 OTHERS = 50
 """Products that were not taken, for each pair: hits@10 is the share of pairs whose source is among the ten highest of 51."""
 
@@ -40,8 +39,8 @@ class LinkQuality:
     pairs: int
 
 
-def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int) -> list[LinkQuality]:
-    """Return the quality of the vectors and of the floors on the pairs of (vectors.as_of, until], by relation and negatives.
+def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int, most: int = 4000) -> list[LinkQuality]:
+    """Return the quality of the vectors and of the floors on the pairs of (vectors.as_of, until], by relation and negatives: `most` pairs each.
 
     Pairs are drawn by their weight (`gnn.supervision`), the same for all systems. Floors: popularity is the number of buyers of
     the source; adamic_adar weighs the buyers that source and target (or what the household bought) have in common.
@@ -53,14 +52,14 @@ def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int) -> 
     for relation, pairs in observed_pairs(lake, graph, until, seed).items():
         if len(pairs) and relation in vectors.relations:
             random = np.random.default_rng((seed, DECODED.index(relation)))
-            rows += _of_relation(relation, pairs, negatives, _scorers(relation, vectors, graph), random)
+            rows += _of_relation(relation, pairs, negatives, _scorers(relation, vectors, graph), random, most)
     return rows
 
 
 def _of_relation(
-    relation: str, pairs: PairSet, negatives: Negatives, scorers: Mapping[str, Scorer], random: np.random.Generator
+    relation: str, pairs: PairSet, negatives: Negatives, scorers: Mapping[str, Scorer], random: np.random.Generator, most: int
 ) -> list[LinkQuality]:
-    source, target = draw_pairs(pairs, PAIRS, random)
+    source, target = draw_pairs(pairs, most, random)
     rows = []
     for kind in KINDS:
         others = _others(relation, kind, negatives, source, target, random)

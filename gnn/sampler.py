@@ -15,6 +15,7 @@ from gnn.graph import RELATIONS, ShopGraph
 
 __all__ = ["NeighbourSampler", "hetero_data", "sampled_batch"]
 
+HUB = 8
 EdgeType = tuple[str, str, str]
 
 
@@ -43,13 +44,19 @@ class _Incoming:
         self.start = np.searchsorted(destination[self.edge], np.arange(nodes + 1))
 
     def sample(self, nodes: np.ndarray, most: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return (which of `nodes`, edge) of at most `most` edges into each, drawn evenly without replacement."""
+        """Return (which of `nodes`, edge) of at most `most` edges into each, every edge as likely as any other.
+
+        A node with far more edges than `most` is drawn from with replacement and repeats are dropped: a hub costs no more than
+        its share, and may get a few less.
+        """
         length = self.start[nodes + 1] - self.start[nodes]
-        row = np.repeat(np.arange(len(nodes)), length)
-        step = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
-        shuffled = np.lexsort((random.random(len(row)), row))
-        kept = np.sort(shuffled[step < most])
-        return row[kept], self.edge[self.start[nodes[row[kept]]] + step[kept]]
+        hub = length > HUB * most
+        row, step = _shuffled(np.where(hub, 0, length), most, random)
+        drawn = np.repeat(np.flatnonzero(hub), most)
+        place = (random.random(len(drawn)) * length[drawn]).astype(np.int64)
+        widest = np.int64(length.max(initial=0) + 1)
+        key = np.unique(np.r_[row, drawn] * widest + np.r_[step, place])
+        return key // widest, self.edge[self.start[nodes[key // widest]] + key % widest]
 
 
 class NeighbourSampler(BaseSampler):  # type: ignore[misc]  # the library ships no types
@@ -130,6 +137,15 @@ def sampled_batch(data: HeteroData, sampler: NeighbourSampler, products: np.ndar
     )
     batches: Iterator[HeteroData] = iter(loader)
     return next(batches)
+
+
+def _shuffled(length: np.ndarray, most: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return (row, step) of at most `most` different steps below each length."""
+    row = np.repeat(np.arange(len(length)), length)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
+    shuffled = np.lexsort((random.random(len(row)), row))
+    kept = shuffled[step < most]
+    return row[kept], step[kept]
 
 
 def _incoming(edge_index: torch.Tensor, nodes: int) -> _Incoming:
