@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
-from features.needs import Needs, categories_of, derive_needs
+from features.needs import NeedLimits, Needs, categories_of, derive_needs
 from kg.algorithms import GraphAlgorithms
 from kg.ports import GraphStore
 
@@ -24,6 +24,7 @@ def write_need_nodes(
     run_id: str,
     recorded_at: datetime,
     seed: int,
+    limits: NeedLimits | None = None,
 ) -> Needs:
     """Derive needs, write their nodes, and return them with the edges, which are to be written like other derived ones.
 
@@ -38,6 +39,7 @@ def write_need_nodes(
         run_id: what writes the edges.
         recorded_at: when they become known to us, in UTC.
         seed: for the communities.
+        limits: None takes the defaults.
     """
     categories = categories_of(facts["ProductCategory"], facts["broader"], facts["inCategory"])
     needs = derive_needs(
@@ -49,6 +51,7 @@ def write_need_nodes(
         recorded_at=recorded_at,
         seed=seed,
         known=store.export_nodes(NEED),
+        limits=limits,
     )
     store.upsert_nodes(NEED, needs.nodes)
     return needs
