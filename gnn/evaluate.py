@@ -40,7 +40,7 @@ class LinkQuality:
 
 
 def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int, most: int = 4000) -> list[LinkQuality]:
-    """Return the quality of the vectors and of the floors on the pairs of (vectors.as_of, until], by relation and negatives: `most` pairs each.
+    """Return the quality of the vectors and of the floors on `most` pairs of (vectors.as_of, until], by relation and negatives.
 
     Pairs are drawn by their weight (`gnn.supervision`), the same for all systems. Floors: popularity is the number of buyers of
     the source; adamic_adar weighs the buyers that source and target (or what the household bought) have in common.
