@@ -23,7 +23,7 @@ TABLES_FILE = "relation_quality.json"
 FORMAT = "relation_quality/1"
 PICTURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 PICTURE_SUFFIX = ".svg"
-UNSAFE = re.compile(rb"<script|<foreignobject|<!entity|javascript:|\son[a-z]+\s*=|href\s*=\s*[\"'](?!#)", re.IGNORECASE)
+UNSAFE = re.compile(rb"<script|<foreignobject|<!entity|<[^>]*(?:javascript:|\son[a-z]+\s*=|href\s*=\s*[\"'](?!#))", re.IGNORECASE)
 """What a picture must not hold: anything that runs, or that is fetched from elsewhere."""
 
 
