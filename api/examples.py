@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from kg.ports import CHAIN, ArrayGraph, Direction
 
@@ -216,13 +217,20 @@ def _degrees(graph: ArrayGraph, relation: str, direction: Direction) -> np.ndarr
     return np.diff(graph.adjacency(relation, direction).indptr)
 
 
+def _related_in_chain(graph: ArrayGraph, relation: str) -> np.ndarray:
+    """How many edges of the whole chain lead into each product."""
+    stored = graph.adjacency(relation, Direction.IN)
+    in_chain = pc.equal(graph.edge_column(relation, "scope"), CHAIN).to_numpy()[stored.edges]
+    before = np.concatenate(([0], np.cumsum(in_chain)))
+    return np.asarray(before[stored.indptr[1:]] - before[stored.indptr[:-1]])
+
+
 def _best_product(graph: ArrayGraph) -> str | None:
     """The most bought product that has enough substitutes and complements to show; failing that, the best related one."""
     ids = graph.ids("Product")
     if not len(ids):
         return None
-    substitutes = _degrees(graph, "isSubstituteFor", Direction.IN)
-    complements = _degrees(graph, "isComplementTo", Direction.IN)
+    substitutes, complements = (_related_in_chain(graph, relation) for relation in ("isSubstituteFor", "isComplementTo"))
     shown = np.minimum(substitutes, ENOUGH_RELATED) + np.minimum(complements, ENOUGH_RELATED)
     bought = _degrees(graph, "contains", Direction.IN)
     return ids[int(np.lexsort((np.arange(len(ids)), -bought, -shown))[0])]

@@ -154,6 +154,13 @@ def random_query(rng):
         lambda: f'complements(productId: "P003", first: $n) {{ ... on RelatedConnection {{ {related_selection(rng, 0)} }} }}',
         lambda: "recommendations(first: $n) { ... on RecommendationConnection { edges { node { productId }"
                 " explanation { paths { hops { source { id } } } } } } }",
+        lambda: f'substitutes(productId: "P004", first: $n, scope: {{}}) {{ ... on RelatedConnection {{'
+                f" insufficient {{ scope }} {related_selection(rng, 0)} }} }}",
+        lambda: 'whyRelated(a: "P007", b: "P008") { ... on WhyRelated { relations { source { id } evidence { strength } }'
+                " paths { hops { source { id } evidence { grade } } } shared { kind } periods { product { id } } } }",
+        lambda: 'graphDiff(relation: "isSubstituteFor", first: $n) { ... on GraphDiff { edges { source { id } old { low } } } }',
+        lambda: 'relationQuality(relation: "isSubstituteFor", first: $n) { ... on RelationQuality { figures { value }'
+                " edges { product { id } } pictures { url } } }",
         lambda: 'forecast(productId: "P001") { ... on Forecast { points { units } history { units } } }',
     ])  # fmt: skip
     body = root()
