@@ -25,6 +25,7 @@ from pyarrow import feather
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.planted_floors import count, same_basket_complements, substitute_floors
 from bench.planted_scores import (
+    Claims,
     Columns,
     agreement,
     claims_of,
@@ -34,7 +35,7 @@ from bench.planted_scores import (
     matrix_of,
     substitute_figures,
 )
-from bench.world import SIZES, Scope, World, generate_world, of_households, of_stores, open_world
+from bench.world import SIZES, Scope, World, chain, generate_world, of_households, of_season, of_stores, open_world
 from decisions.relations import derive_relations
 from features.household_segments import household_segments
 from features.store_clusters import store_clusters
@@ -79,13 +80,20 @@ def judge(world: World, edges: Mapping[str, pa.Table]) -> Figures:
     substitutes, complements = (edges[relation] for relation in RELATIONS)
     listed = np.asarray(world.shelf.listed.any(axis=0))
     counts = count(world.lake, world.names.products, world.assortment.products.category, world.as_of)
-    yield from _substitutes(world, substitutes, listed, substitute_floors(counts))
-    yield from _parts(world, substitutes)
+    parts = {
+        "store_cluster": _found_clusters(world),
+        "segment": _found_segments(world),
+        "season": [of_season("summer"), of_season("winter")],
+    }
+    truths = world.substitutes_in([chain(), *(scope for scopes in parts.values() for scope in scopes)])
+    view = partial(_view, world.names.products, truths, substitutes)
+    yield from _substitutes(*view("chain"), listed, substitute_floors(counts))
+    for where, scopes in parts.items():
+        yield from _told_apart(where, [view(scope.name) for scope in scopes])
     yield from _complements(world, complements, listed, same_basket_complements(counts))
 
 
-def _substitutes(world: World, edges: pa.Table, listed: np.ndarray, floors: Mapping[str, np.ndarray]) -> Figures:
-    truth, claims = _truth(world, "chain"), claims_of(edges, world.names.products, "chain")
+def _substitutes(truth: np.ndarray, claims: Claims, listed: np.ndarray, floors: Mapping[str, np.ndarray]) -> Figures:
     for system, strength in {"shelfgraph": claims.strength, **floors}.items():
         for name, columns in substitute_figures(truth, listed, strength, claims.said):
             yield system, name, columns
@@ -93,24 +101,18 @@ def _substitutes(world: World, edges: pa.Table, listed: np.ndarray, floors: Mapp
     yield from _ours(differences((truth, truth.T), (claims, claims.turned), DIVERSION_DIFFERS, "direction"))
 
 
-def _parts(world: World, edges: pa.Table) -> Figures:
+def _told_apart(where: str, views: list[tuple[np.ndarray, Claims]]) -> Figures:
     """Yield the agreement in parts of the chain, and whether these are told apart: cluster from cluster, summer from winter."""
-    products = world.names.products
-    found = {"store_cluster": _found_clusters(world), "segment": _found_segments(world)}
-    truths = pa.concat_tables([world.substitutes_in([*found["store_cluster"], *found["segment"]]), world.truth_substitutes])
-    parts = {where: [scope.name for scope in scopes] for where, scopes in found.items()}
-    for where, names in {**parts, "season": ["season:summer", "season:winter"]}.items():
-        views = [(_matrix_in(truths, products, name), claims_of(edges, products, name)) for name in names]
-        for truth, claims in views:
-            yield from _named(where, agreement(truth, np.asarray(truth.any(axis=1)), claims))
-        for one, other in combinations(views, 2):
-            yield from _ours(differences((one[0], other[0]), (one[1], other[1]), DIVERSION_DIFFERS, where))
+    for truth, claims in views:
+        yield from _named(where, agreement(truth, np.asarray(truth.any(axis=1)), claims))
+    for one, other in combinations(views, 2):
+        yield from _ours(differences((one[0], other[0]), (one[1], other[1]), DIVERSION_DIFFERS, where))
 
 
 def _complements(world: World, edges: pa.Table, listed: np.ndarray, floor: np.ndarray) -> Figures:
     products, truth = world.names.products, world.truth_complements
-    chain = truth.filter(pc.equal(truth["scope"], "chain"))
-    claims, lift = claims_of(edges, products, "chain"), matrix_of(chain, products, "lift")
+    everywhere = truth.filter(pc.equal(truth["scope"], "chain"))
+    claims, lift = claims_of(edges, products, "chain"), matrix_of(everywhere, products, "lift")
     for system, said in {"shelfgraph": claims.said, "same_basket": floor}.items():
         for name, columns in complement_figures(lift, _planted(world), said, listed):
             yield system, name, columns
@@ -145,12 +147,10 @@ def _planted(world: World) -> dict[float, np.ndarray]:
     return marked
 
 
-def _truth(world: World, scope: str) -> np.ndarray:
-    return _matrix_in(world.truth_substitutes, world.names.products, scope)
-
-
-def _matrix_in(truths: pa.Table, products: pa.Array, scope: str) -> np.ndarray:
-    return matrix_of(truths.filter(pc.equal(truths["scope"], scope)), products, "diversion")
+def _view(products: pa.Array, truths: pa.Table, edges: pa.Table, scope: str) -> tuple[np.ndarray, Claims]:
+    """Return what is true, and what is said, in one scope."""
+    true = truths.filter(pc.equal(truths["scope"], scope))
+    return matrix_of(true, products, "diversion"), claims_of(edges, products, scope)
 
 
 def _found_clusters(world: World) -> list[Scope]:

@@ -83,8 +83,9 @@ def substitute_figures(
 
 
 def agreement(truth: np.ndarray, listed: np.ndarray, claims: Claims) -> Iterator[tuple[str, Columns]]:
-    """Yield the coverage of our intervals, and how many listed products have no edge at all."""
+    """Yield the coverage of our intervals, their mean width, and how many listed products have no edge at all."""
     yield "coverage_90", _counted((claims.low <= truth) & (truth <= claims.high), claims.said, listed)
+    yield "interval_width", _summed(claims.high - claims.low, claims.said, listed)
     nothing = np.logical_not(claims.said[listed]).all(axis=1)
     yield "insufficient", (nothing.astype(float), np.ones(nothing.size))
 

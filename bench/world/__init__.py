@@ -1,7 +1,7 @@
 """A world whose truth is known: simulated shoppers, the facts they leave, and what is true of their choices."""
 
 from bench.world.generate import World, generate_world, open_world
-from bench.world.scopes import Scope, of_households, of_stores
+from bench.world.scopes import Scope, chain, of_households, of_season, of_stores
 from bench.world.sizes import LARGE, MEDIUM, SIZES, SMALL, WorldSize
 
 __all__ = [
@@ -12,8 +12,10 @@ __all__ = [
     "Scope",
     "World",
     "WorldSize",
+    "chain",
     "generate_world",
     "of_households",
+    "of_season",
     "of_stores",
     "open_world",
 ]

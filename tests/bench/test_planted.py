@@ -46,10 +46,9 @@ def test_figures_of_three_products() -> None:
         }
     )
     bounds = Claims(strength, strength - 0.09, strength + 0.11, said)
-    assert {name: ratio(columns) for name, columns in agreement(truth, listed, bounds)} == {
-        "coverage_90": 3 / 4,
-        "insufficient": 0.0,
-    }
+    assert {name: ratio(columns) for name, columns in agreement(truth, listed, bounds)} == pytest.approx(
+        {"coverage_90": 3 / 4, "interval_width": 0.2, "insufficient": 0.0}
+    )
     assert ratio(dict(agreement(truth, ~listed, bounds))["insufficient"]) == 0.0
     nothing = Claims(*(np.zeros((3, 3)) for _ in range(3)), np.zeros((3, 3), dtype=bool))
     assert ratio(dict(agreement(truth, listed, nothing))["insufficient"]) == 1.0
