@@ -76,5 +76,5 @@ def test_the_algorithms_are_closed_with_the_store(tmp_path: Path, neo4j_server) 
     address = {"neo4j_uri": neo4j_server.uri, "neo4j_user": neo4j_server.user, "neo4j_password": neo4j_server.password}
     with Installation.open(Settings(home=tmp_path, store="neo4j", **address)).graph_of_record() as opened:
         assert opened.algorithms.held_projections() == ()
-    assert opened.algorithms._driver._closed
+    assert opened.algorithms._server.driver._closed
     assert opened.store._sessions._reader._closed
