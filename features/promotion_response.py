@@ -9,7 +9,8 @@ scope is one observation: the noise is counting noise and a shock shared by the 
 is the average over like weeks, those with the other's promotion included.
 
 Products of one supplier and type are promoted together, so pairs of such a line with one responder measure nearly the same:
-they are pooled and count as one measurement. Measurements are then drawn towards the pair of lines, of types, of categories.
+they are pooled and count as one measurement. Measurements are then drawn towards the pair of lines, of types, of the category's
+pairs of one type or of two, of categories.
 """
 
 from collections.abc import Mapping, Sequence
@@ -270,6 +271,7 @@ def _pooled(panel: PromotionPanel, measured: Measured) -> tuple[np.ndarray, np.n
     weight = np.bincount(cell, measured.information)
     value = np.bincount(cell, measured.information * measured.response) / weight
     groups = [_numbered(group[a], group[b]) for group in (panel.line, panel.kind, panel.category)]
+    groups.insert(2, _numbered(groups[2], (panel.kind[a] == panel.kind[b]).astype(np.int64)))
     one = _first_of(cell)
     nested = [group[one] for group in groups] + [np.zeros(one.size, dtype=np.int64)]
     # pairs of one cell count as one measurement: their noise is nearly the same

@@ -2,7 +2,7 @@
 
 from decisions.relations.compare import DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedProduct, RelatedRequest
-from decisions.relations.derive import Limits, derive_relations, substitute_ranking
+from decisions.relations.derive import Derived, Limits, derive, derive_relations, fit_relations
 from decisions.relations.edges import EDGE_SCHEMA
 from decisions.relations.errors import (
     BeforeFirstSale,
@@ -24,6 +24,7 @@ from decisions.relations.why import WhyRequest
 __all__ = [
     "EDGE_SCHEMA",
     "BeforeFirstSale",
+    "Derived",
     "DiffRequest",
     "LimitOutOfRange",
     "Limits",
@@ -42,6 +43,7 @@ __all__ = [
     "UnknownRelation",
     "UnknownVersion",
     "WhyRequest",
+    "derive",
     "derive_relations",
-    "substitute_ranking",
+    "fit_relations",
 ]

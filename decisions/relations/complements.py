@@ -43,7 +43,7 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
     ratio = rate_ratio(together, expected, PRIOR_BASKETS, 1.0 + CLOSENESS_WEIGHT * closeness)
     days = (pairs[name].cast(pa.int32()).to_numpy() for name in ("first_day", "last_day"))
     both = Candidates(first, second, ratio.minus(1.0), together, pairs["households"].to_numpy(), *days).with_reverse()
-    baskets = observed.products["baskets"].to_numpy()[both.target]
+    baskets = observed.baskets_of()[both.target]
     gains = both.with_estimate(both.estimate.times(np.concatenate([expected, expected]) / baskets))
     likely = gains.take(gains.estimate.low > 0.0)
     return likely.take(best_of_target(likely.source, likely.target, likely.estimate.value, per_product))
@@ -51,7 +51,7 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
 
 def _across_categories(observed: Observed, pairs: pa.Table) -> np.ndarray:
     first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
-    codes, names = observed.category_codes, observed.repertoire.names
+    codes, names = observed.category_codes, observed.names
     across = (codes[first] != codes[second]) & (codes[first] >= 0) & (codes[second] >= 0)
     by_name = names.named()[first] & names.named()[second]
     across[by_name] = names.of(first[by_name], second[by_name]) < LEAST_LIKENESS

@@ -1,26 +1,38 @@
-"""The first relations between products, derived from what households bought: associations with their evidence."""
+"""The relations between products as of a day, with their evidence: what replaces, what completes, what is bought together.
 
-from collections.abc import Mapping
+Substitutes are diversion ratios (`diversion`), complements gains in attach rate (`complements`), each for the whole chain and
+for the store clusters, household segments and seasons that have evidence enough; products bought together are told of the chain
+alone.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TypedDict
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.relations import bought_with, complements, substitutes
+from decisions.relations import bought_with, complements, diversion
 from decisions.relations.closeness import Closeness, measure_closeness, no_closeness
-from decisions.relations.edges import Candidates, Provenance, edge_table
-from decisions.relations.observed import Observed, observe, observe_repertoire
+from decisions.relations.diversion import DiversionModel, Scopes, diversions
+from decisions.relations.edges import CHAIN, EDGE_SCHEMA, Candidates, Provenance, edge_table
+from decisions.relations.fitting import DiversionFit, Experiments, fit_diversion, gone_events
+from decisions.relations.observed import Observed, observe
+from decisions.relations.scoping import cluster_members, season_ends, segment_members
 from features.basket_pairs import basket_pairs
+from features.category_lines import CategoryLines, read_category_lines
 from features.co_purchase import Support
+from features.relation_events import detect_events
+from features.store_clusters import store_clusters
 from kg.algorithms.ports import GraphAlgorithms
 from lake.ports import Lake
 
-__all__ = ["MODEL_VERSION", "Limits", "derive_relations", "substitute_ranking"]
+__all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
 
-MODEL_VERSION = "relations-3"
+MODEL_VERSION = "relations-4"
 
 
 class _Said(TypedDict):
@@ -30,7 +42,7 @@ class _Said(TypedDict):
 
 SAID: Mapping[str, _Said] = {
     "isBoughtWith": {"unit": bought_with.UNIT, "sources": ("sales_lines",)},
-    "isSubstituteFor": {"unit": substitutes.UNIT, "sources": ("products", "sales_lines")},
+    "isSubstituteFor": {"unit": diversion.UNIT, "sources": ("products", "sales_lines")},
     "isComplementTo": {"unit": complements.UNIT, "sources": ("products", "sales_lines")},
 }
 """The unit of each relation's strength, and the tables it was read from."""
@@ -38,11 +50,11 @@ SAID: Mapping[str, _Said] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much evidence a relation needs, and how many edges a product keeps.
+    """How much evidence a relation needs, and how many edges a product keeps in a scope.
 
     Products need `seen_baskets` and `seen_households` to be looked at, `replaced_baskets` and `replaced_households` to have
-    substitutes, and `minimum_baskets` and `minimum_households` to have pairs: shares of households are drawn to popularity
-    and bear thinner products than ratios of counts do.
+    substitutes, and `minimum_baskets` and `minimum_households` to have pairs. A part of the chain needs `scope_buyers` former
+    buyers of a product, a season `scope_baskets` baskets from as many buyers, to have substitutes of its own, and keeps fewer.
     """
 
     seen_baskets: int = 3
@@ -53,18 +65,30 @@ class Limits:
     minimum_households: int = 10
     minimum_together: int = 8
     minimum_households_together: int = 4
+    scope_buyers: int = 20
+    scope_baskets: int = 40
     bought_with_per_product: int = 12
     substitutes_per_product: int = 12
     complements_per_product: int = 12
+    per_product_in_scope: int = 6
 
     @property
     def replaced(self) -> tuple[int, int]:
         """What a product needs to have substitutes."""
         return self.replaced_baskets, self.replaced_households
 
-    def support(self, categories: tuple[str, ...] | None = None) -> Support:
+    def support(self) -> Support:
         """Return what a product needs to be looked at."""
-        return Support(self.seen_baskets, self.seen_households, categories)
+        return Support(self.seen_baskets, self.seen_households)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derived:
+    """Edge batches by relation, the model behind the substitutes, and what it was fitted on (None: it was given)."""
+
+    edges: dict[str, pa.Table]
+    model: DiversionModel
+    experiments: Experiments | None
 
 
 def derive_relations(
@@ -87,33 +111,127 @@ def derive_relations(
         as_of: the last business day that is known.
         run_id: what writes the edges.
         recorded_at: when they become known to us, in UTC.
-        seed: for the embedding.
+        seed: for drawing occasions, the trees, and the embedding.
         limits: None takes the defaults.
 
     Raises:
         TableMissing: the lake has no such table.
     """
+    return derive(lake, algorithms, as_of=as_of, run_id=run_id, recorded_at=recorded_at, seed=seed, limits=limits).edges
+
+
+def derive(
+    lake: Lake,
+    algorithms: GraphAlgorithms | None,
+    *,
+    as_of: date,
+    run_id: str,
+    recorded_at: datetime,
+    seed: int = 7,
+    limits: Limits | None = None,
+    model: DiversionModel | None = None,
+    scoped: bool = True,
+) -> Derived:
+    """Return what `derive_relations` returns, with the model behind it.
+
+    Args:
+        lake: as there.
+        algorithms: as there.
+        as_of: as there.
+        run_id: as there.
+        recorded_at: as there.
+        seed: as there.
+        limits: as there.
+        model: fitted as of an earlier day, to be used as it is; None fits one.
+        scoped: whether parts of the chain are told apart.
+    """
     allowed = limits or Limits()
     observed = observe(lake, as_of, allowed.support())
+    lines = read_category_lines(lake, as_of)
     nothing = no_closeness(observed.products.num_rows)
     closeness = nothing if algorithms is None else measure_closeness(algorithms, observed, seed)
+    clusters = cluster_members(lake, lines, store_clusters(lake, as_of)) if scoped or model is None else {}
+    fitted, experiments = (model, None) if model else _fit(lake, lines, clusters, seed)
+    members = clusters | segment_members(lake, lines) if scoped else {}
     written_by = partial(Provenance, model_version=MODEL_VERSION, run_id=run_id, as_of=as_of, recorded_at=recorded_at)
-    return {
-        relation: edge_table(candidates, observed.ids, written_by(relation=relation, **SAID[relation]))
-        for relation, candidates in _candidates(observed, closeness, allowed).items()
-    }
+    parts: dict[str, list[pa.Table]] = {relation: [] for relation in SAID}
+    scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
+    for scope, candidates in _substitutes(lines, fitted, scopes, allowed, seasons=scoped):
+        provenance = written_by(relation="isSubstituteFor", scope=scope, **SAID["isSubstituteFor"])
+        parts["isSubstituteFor"].append(edge_table(candidates, lines.product_ids, provenance))
+    for relation, scope, candidates in _pairs(observed, closeness, _basket_scopes(observed, lines, members, scoped), allowed):
+        provenance = written_by(relation=relation, scope=scope, **SAID[relation])
+        parts[relation].append(edge_table(candidates, observed.ids, provenance))
+    return Derived({relation: _sorted(found) for relation, found in parts.items()}, fitted, experiments)
 
 
-def _candidates(observed: Observed, closeness: Closeness, limits: Limits) -> dict[str, Candidates]:
+def fit_relations(
+    lake: Lake, as_of: date, *, seed: int = 7, fit: DiversionFit | None = None
+) -> tuple[DiversionModel, Experiments]:
+    """Fit the model behind substitutes on what was known on a day. Raises: TableMissing."""
+    lines = read_category_lines(lake, as_of)
+    return _fit(lake, lines, cluster_members(lake, lines), seed, fit)
+
+
+def _fit(
+    lake: Lake, lines: CategoryLines, clusters: Mapping[str, np.ndarray], seed: int, fit: DiversionFit | None = None
+) -> tuple[DiversionModel, Experiments]:
+    how = fit or DiversionFit()
+    events = detect_events(lake, lines.as_of, kinds=("delisting", "absence"))
+    return fit_diversion(lines, gone_events(lines, events, clusters, how), seed=seed, fit=how)
+
+
+def _substitutes(
+    lines: CategoryLines, model: DiversionModel, scopes: Scopes, limits: Limits, *, seasons: bool
+) -> Iterator[tuple[str, Candidates]]:
+    """Yield the substitutes of each scope; of a season, as they were at its end."""
+    of_season = Scopes({}, 0, limits.per_product_in_scope)
+    often = (limits.scope_baskets, limits.scope_buyers)
+    by_scope: dict[str, list[Candidates]] = {}
+    for scope, found in diversions(
+        lines, model, day=lines.last_day, scopes=scopes, per_product=limits.substitutes_per_product, least=limits.replaced
+    ):
+        by_scope.setdefault(scope, []).append(found)
+    for name, (_, end) in (season_ends(_date(lines, lines.first_day), lines.as_of) if seasons else {}).items():
+        for _, found in diversions(
+            lines, model, day=(end - lines.epoch).days, scopes=of_season, per_product=limits.per_product_in_scope, least=often
+        ):
+            by_scope.setdefault(name, []).append(found)
+    for scope, parts in by_scope.items():
+        for part in parts:
+            yield scope, part
+
+
+def _basket_scopes(
+    observed: Observed, lines: CategoryLines, members: Mapping[str, np.ndarray], scoped: bool
+) -> dict[str, np.ndarray]:
+    """Return the baskets (mask) of each part of the chain, by scope."""
+    if not scoped:
+        return {}
+    at = pc.index_in(observed.household_ids, value_set=lines.household_ids)
+    known = at.is_valid().to_numpy(zero_copy_only=False)
+    place = np.asarray(pc.fill_null(at, 0).to_numpy(zero_copy_only=False))
+    found = {scope: (mask[place] & known)[observed.household] for scope, mask in members.items()}
+    if observed.day.size:
+        for scope, (start, end) in season_ends(_date(lines, int(observed.day.min())), observed.as_of).items():
+            first, last = ((day - lines.epoch).days for day in (start, end))
+            found[scope] = (observed.day >= first) & (observed.day <= last)
+    return found
+
+
+def _pairs(
+    observed: Observed, closeness: Closeness, baskets: Mapping[str, np.ndarray], limits: Limits
+) -> Iterator[tuple[str, str, Candidates]]:
+    """Yield what meets in baskets: relation, scope, candidates."""
     met = _met(observed, limits)
-    met_near = closeness.of(met["first"].to_numpy(), met["second"].to_numpy())
-    return {
-        "isBoughtWith": bought_with.bought_with(observed, met, per_product=limits.bought_with_per_product),
-        "isSubstituteFor": substitutes.substitutes(
-            observed.repertoire, closeness, per_product=limits.substitutes_per_product, least=limits.replaced
-        ),
-        "isComplementTo": complements.complements(observed, met, met_near, per_product=limits.complements_per_product),
-    }
+    near = closeness.of(met["first"].to_numpy(), met["second"].to_numpy())
+    yield "isBoughtWith", CHAIN, bought_with.bought_with(observed, met, per_product=limits.bought_with_per_product)
+    yield "isComplementTo", CHAIN, complements.complements(observed, met, near, per_product=limits.complements_per_product)
+    for scope, chosen in baskets.items():
+        part = observed.within(chosen)
+        met = _met(part, limits)
+        near = closeness.of(met["first"].to_numpy(), met["second"].to_numpy())
+        yield "isComplementTo", scope, complements.complements(part, met, near, per_product=limits.per_product_in_scope)
 
 
 def _met(observed: Observed, limits: Limits) -> pa.Table:
@@ -128,17 +246,10 @@ def _met(observed: Observed, limits: Limits) -> pa.Table:
     return pairs.filter(pc.and_(both, pc.greater_equal(pairs["households"], limits.minimum_households_together)))
 
 
-def substitute_ranking(lake: Lake, *, as_of: date, categories: tuple[str, ...], limits: Limits | None = None) -> pa.Table:
-    """Return source, target and strength of the substitutes within some categories, as `derive_relations` without an engine
-    would give them as of that day. Substitutes never cross a category, so nothing is lost by looking at some alone.
+def _sorted(parts: list[pa.Table]) -> pa.Table:
+    order = [("source", "ascending"), ("target", "ascending"), ("scope", "ascending")]
+    return pa.concat_tables([EDGE_SCHEMA.empty_table(), *parts]).sort_by(order).combine_chunks()
 
-    Raises:
-        TableMissing: the lake has no such table.
-    """
-    allowed = limits or Limits()
-    repertoire = observe_repertoire(lake, as_of, allowed.support(categories))
-    nothing = no_closeness(repertoire.products.num_rows)
-    ranked = substitutes.substitutes(repertoire, nothing, per_product=allowed.substitutes_per_product, least=allowed.replaced)
-    ids = repertoire.products["product_id"].combine_chunks()
-    ends = ids.take(pa.array(ranked.source)), ids.take(pa.array(ranked.target))
-    return pa.table([*ends, pa.array(ranked.estimate.value)], names=["source", "target", "strength"])
+
+def _date(lines: CategoryLines, day: int) -> date:
+    return date.fromordinal(lines.epoch.toordinal() + day)

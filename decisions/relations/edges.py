@@ -5,13 +5,25 @@ from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from decisions.relations.intervals import Estimate
 from kit.ids import stable_id
 
-__all__ = ["EDGE_SCHEMA", "Candidates", "Provenance", "best_of_target", "edge_table"]
+__all__ = [
+    "ASSOCIATION",
+    "CHAIN",
+    "EDGE_SCHEMA",
+    "NATURAL_EXPERIMENT",
+    "Candidates",
+    "Provenance",
+    "best_of_target",
+    "edge_table",
+]
 
-SCOPE = "chain"
+CHAIN = "chain"
+ASSOCIATION = "association"
+NATURAL_EXPERIMENT = "natural_experiment"
 
 EDGE_SCHEMA = pa.schema(
     [
@@ -52,13 +64,15 @@ class Provenance:
     run_id: str
     as_of: date
     recorded_at: datetime
+    scope: str = CHAIN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
     """Scored pairs as columns of one length: positions of both ends, the estimate, and what was observed.
 
-    `first_day` and `last_day` are days since 1970.
+    `first_day` and `last_day` are days since 1970. `tried` marks pairs whose target itself went away once, so that a natural
+    experiment stands behind them; None: none.
     """
 
     source: np.ndarray
@@ -68,6 +82,7 @@ class Candidates:
     support: np.ndarray
     first_day: np.ndarray
     last_day: np.ndarray
+    tried: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Candidates":
         """Return the named rows, by index or by mask."""
@@ -75,6 +90,7 @@ class Candidates:
         return Candidates(
             self.source[rows], self.target[rows], estimate,
             self.events[rows], self.support[rows], self.first_day[rows], self.last_day[rows],
+            None if self.tried is None else self.tried[rows],
         )  # fmt: skip
 
     def with_reverse(self) -> "Candidates":
@@ -109,7 +125,7 @@ def edge_table(candidates: Candidates, product_ids: pa.Array, provenance: Proven
     observed = {
         "source": sources,
         "target": targets,
-        "assertion_id": _assertion_ids(provenance.relation, sources, targets),
+        "assertion_id": _assertion_ids(provenance, sources, targets),
         "strength": pa.array(chosen.estimate.value),
         "low": pa.array(chosen.estimate.low),
         "high": pa.array(chosen.estimate.high),
@@ -117,25 +133,30 @@ def edge_table(candidates: Candidates, product_ids: pa.Array, provenance: Proven
         "support": pa.array(chosen.support, pa.int64()),
         "first_observed": pa.array(chosen.first_day.astype(np.int32), pa.date32()),
         "last_observed": pa.array(chosen.last_day.astype(np.int32), pa.date32()),
+        "grade": _grades(chosen.tried, order.size),
     }
     columns = observed | _constant_columns(provenance, order.size)
     return pa.table([columns[name] for name in EDGE_SCHEMA.names], schema=EDGE_SCHEMA)
 
 
-def _assertion_ids(relation: str, sources: pa.Array, targets: pa.Array) -> pa.Array:
+def _grades(tried: np.ndarray | None, rows: int) -> pa.Array:
+    marks = np.zeros(rows, dtype=bool) if tried is None else tried
+    return pc.if_else(pa.array(marks), NATURAL_EXPERIMENT, ASSOCIATION)
+
+
+def _assertion_ids(provenance: Provenance, sources: pa.Array, targets: pa.Array) -> pa.Array:
     # one id at a time: every room must get the same id from `stable_id`; 0.5 s for 250,000 edges
     pairs = zip(sources.to_pylist(), targets.to_pylist(), strict=True)
-    return pa.array([stable_id(relation, source, target, SCOPE) for source, target in pairs], pa.string())
+    return pa.array([stable_id(provenance.relation, source, target, provenance.scope) for source, target in pairs], pa.string())
 
 
 def _constant_columns(provenance: Provenance, rows: int) -> dict[str, pa.Array]:
     constants = {
         "unit": provenance.unit,
-        "scope": SCOPE,
+        "scope": provenance.scope,
         "sources": list(provenance.sources),
         "run_id": provenance.run_id,
         "model_version": provenance.model_version,
-        "grade": "association",
         "status": "active",
         # the relation is stated as of that day: a question about an earlier day must not see it
         "valid_from": provenance.as_of,

@@ -20,7 +20,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "isSubstituteFor": {
         "diversion_ratio": (
             "of 100 purchases of {asked} that are lost, an estimated {in_100:.1f} ({low_in_100:.1f} to {high_in_100:.1f}) go to "
-            "{other}: {events} purchases of {support} former buyers."
+            "{other}, which its {support} buyers took in {events} baskets."
         ),
         ANY_UNIT: (
             "buyers of {asked} give {other} an estimated {strength:.1%} ({low:.1%} to {high:.1%}) of what a purchase today "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-__all__ = ["Estimate", "mean_share", "rate_ratio"]
+__all__ = ["Estimate", "mean_share", "rate_ratio", "rounded"]
 
 TAIL = 0.05
 DIGITS = 9
@@ -29,11 +29,11 @@ class Estimate:
 
     def times(self, factor: np.ndarray | float) -> "Estimate":
         """Return the estimate in another unit: each figure times a factor that is not negative."""
-        return Estimate(_rounded(self.value * factor), _rounded(self.low * factor), _rounded(self.high * factor))
+        return Estimate(rounded(self.value * factor), rounded(self.low * factor), rounded(self.high * factor))
 
     def minus(self, offset: float) -> "Estimate":
         """Return the estimate counted from another zero."""
-        return Estimate(_rounded(self.value - offset), _rounded(self.low - offset), _rounded(self.high - offset))
+        return Estimate(rounded(self.value - offset), rounded(self.low - offset), rounded(self.high - offset))
 
 
 def rate_ratio(
@@ -47,7 +47,7 @@ def rate_ratio(
     shape = observed + prior_events * prior_ratio
     rate = expected + prior_events
     low, high = special.gammaincinv(shape, TAIL) / rate, special.gammaincinv(shape, 1 - TAIL) / rate
-    return Estimate(_rounded(shape / rate), _rounded(low), _rounded(high))
+    return Estimate(rounded(shape / rate), rounded(low), rounded(high))
 
 
 def mean_share(total: np.ndarray, squares: np.ndarray, households: np.ndarray) -> Estimate:
@@ -61,10 +61,11 @@ def mean_share(total: np.ndarray, squares: np.ndarray, households: np.ndarray) -
     variance = np.maximum(squares / households - mean**2, np.finfo(float).tiny) / households
     size = np.minimum(mean * (1 - mean) / variance, LARGEST_SIZE)
     low, high = (special.betaincinv(mean * size, (1 - mean) * size, tail) for tail in (TAIL, 1 - TAIL))
-    return Estimate(_rounded(mean), _rounded(np.minimum(low, mean)), _rounded(np.maximum(high, mean)))
+    return Estimate(rounded(mean), rounded(np.minimum(low, mean)), rounded(np.maximum(high, mean)))
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Return the figures rounded to 9 significant digits; what is below 1e-12 becomes 0."""
     # what is smaller than any count could tell from nothing is nothing
     held = np.where(np.abs(values) < SMALLEST, 0.0, values)
     size = np.floor(np.log10(np.where(held == 0, 1.0, np.abs(held))))

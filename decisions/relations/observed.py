@@ -1,6 +1,6 @@
 """The facts that relations are derived from, as known at the end of one day, in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -8,40 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from features.co_purchase import (
-    LARGEST_TRIP_STRATUM,
-    Support,
-    household_purchases,
-    product_support,
-    recent_trips,
-    supported_lines,
-    trips,
-)
-from features.household_shares import HouseholdShares, household_shares
+from features.co_purchase import LARGEST_TRIP_STRATUM, Support, product_support, supported_lines, trips
 from features.name_likeness import NameLikeness, name_likeness
 from lake.ports import Lake
 
-__all__ = ["Observed", "Repertoire", "observe", "observe_repertoire"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Repertoire:
-    """The products by position, and what households take of them within a category: what substitutes are derived from."""
-
-    products: pa.Table
-    shares: HouseholdShares
-    names: NameLikeness
-
-    @property
-    def type_codes(self) -> np.ndarray:
-        """The product type of each product as a number, -1 where unknown."""
-        return _codes(self.products["product_type"])
-
-    def supported(self, baskets: int, households: int) -> np.ndarray:
-        """Return which products have at least so many baskets and households."""
-        return np.asarray(
-            (self.products["baskets"].to_numpy() >= baskets) & (self.products["households"].to_numpy() >= households)
-        )
+__all__ = ["Observed", "observe"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +21,7 @@ class Observed:
 
     `bought` has an int32 one per product and basket. `by_stratum` and `by_household_stratum` count baskets by product and
     cell (trips of like size; one household's trips of like size), `stratum_trips` and `household_stratum_trips` all trips
-    of each cell.
+    of each cell; `stratum` and `cell` are those of each basket. `names` compares products of no category.
     """
 
     as_of: date
@@ -58,11 +29,14 @@ class Observed:
     bought: sparse.csr_array
     household: np.ndarray
     day: np.ndarray
+    stratum: np.ndarray
+    cell: np.ndarray
+    household_ids: pa.Array
+    names: NameLikeness
     by_stratum: sparse.csr_array
     stratum_trips: np.ndarray
     by_household_stratum: sparse.csr_array
     household_stratum_trips: np.ndarray
-    repertoire: Repertoire
 
     @property
     def ids(self) -> pa.Array:
@@ -74,16 +48,38 @@ class Observed:
         """The category of each product as a number, -1 where unknown."""
         return _codes(self.products["category"])
 
+    def within(self, baskets: np.ndarray) -> "Observed":
+        """Return what is seen in some baskets (mask) alone; products keep their positions and their records."""
+        bought = self.bought[:, np.flatnonzero(baskets)]
+        bought.sort_indices()
+        stratum, cell = self.stratum[baskets], self.cell[baskets]
+        return replace(
+            self,
+            bought=bought,
+            household=self.household[baskets],
+            day=self.day[baskets],
+            stratum=stratum,
+            cell=cell,
+            by_stratum=_by_group(bought, stratum),
+            stratum_trips=np.bincount(stratum, minlength=1),
+            by_household_stratum=_by_group(bought, cell),
+            household_stratum_trips=np.bincount(cell, minlength=1),
+        )
+
+    def baskets_of(self) -> np.ndarray:
+        """Return how many baskets hold each product."""
+        return np.diff(self.bought.indptr)
+
 
 def observe(lake: Lake, as_of: date, need: Support) -> Observed:
     """Read what relations need from the lake. Nothing dated after `as_of` is counted. Raises: TableMissing."""
-    repertoire = observe_repertoire(lake, as_of, need)
-    products = repertoire.products
+    products = lake.to_arrow(product_support(lake, as_of, need))
     visits = lake.to_arrow(
         trips(lake, as_of).select("basket", "basket_id", "household_id", "day", "trip_stratum").order_by("basket")
     )
     bought = _bought(lake.to_arrow(supported_lines(lake, as_of, need)), visits, products.num_rows)
-    household = visits["household_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    encoded = visits["household_id"].combine_chunks().dictionary_encode()
+    household = encoded.indices.to_numpy().astype(np.int64)
     stratum = visits["trip_stratum"].to_numpy()
     # halves of the strata: a household has too few trips for all of them
     cell = household * (LARGEST_TRIP_STRATUM // 2 + 1) + stratum // 2
@@ -93,21 +89,15 @@ def observe(lake: Lake, as_of: date, need: Support) -> Observed:
         bought=bought,
         household=household,
         day=visits["day"].cast(pa.int32()).to_numpy(),
+        stratum=stratum,
+        cell=cell,
+        household_ids=encoded.dictionary,
+        names=name_likeness(products["name"], products["category"]),
         by_stratum=_by_group(bought, stratum),
         stratum_trips=np.bincount(stratum),
         by_household_stratum=_by_group(bought, cell),
         household_stratum_trips=np.bincount(cell),
-        repertoire=repertoire,
     )
-
-
-def observe_repertoire(lake: Lake, as_of: date, need: Support) -> Repertoire:
-    """Read what substitutes need from the lake. Nothing dated after `as_of` is counted. Raises: TableMissing."""
-    products = lake.to_arrow(product_support(lake, as_of, need))
-    purchases = lake.to_arrow(household_purchases(lake, as_of, need))
-    on_trips = lake.to_arrow(recent_trips(lake, as_of, need))
-    shares = household_shares(purchases, on_trips, products.num_rows, as_of)
-    return Repertoire(products, shares, name_likeness(products["name"], products["category"]))
 
 
 def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_array:

@@ -1,0 +1,216 @@
+"""Diversion ratios: of the demand for a product that goes away, the share that each other product of its category takes over.
+
+diversion(A -> B) = recovery x share of first choices. The share is the mean, over former buyers of A, weighted by how much
+they bought it, of the probability that a model of choice gives B when A is missing (`choice`); the recovery is the part of the
+lost demand that stays in the category at all, from differences against a counterfactual (`recovery`); the interval comes from
+choices the model was not fitted on (`doubt`). Source of the measure: Conlon and Mortimer, Empirical properties of diversion ratios, 2021.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from decisions.relations.choice import SAME_TYPE, ChoiceModel
+from decisions.relations.doubt import ShareDoubt
+from decisions.relations.edges import Candidates
+from decisions.relations.intervals import Estimate
+from decisions.relations.recovery import Recovery
+from features.category_lines import CategoryLines
+from features.choice_features import loyalty_of, pair_features
+from features.choice_state import ShelfState, shelf_state
+
+__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions"]
+
+UNIT = "diversion_ratio"
+CHAIN = "chain"
+BUYER_BASKETS = 2
+WORTH_TREES = 64
+"""So many candidates of a product, the best by the linear part, are looked at by the trees; the rest hardly matter."""
+LEAST_SHARE = 0.002
+LEAST_WEIGHT = 0.05
+SCOPE_PRIOR_BUYERS = 6.0
+BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnChoices:
+    """First choices after a product's own events, by its number: numbers of products taken, how often, how often foreseen."""
+
+    products: np.ndarray
+    seen: np.ndarray
+    expected: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiversionModel:
+    """All that turns facts of a day into diversion ratios. `own` holds a product's own events by its number in the lines."""
+
+    choice: ChoiceModel
+    recovery: Recovery
+    doubt: ShareDoubt
+    own: Mapping[int, OwnChoices]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scopes:
+    """Parts of the chain by household: name, and for each of the lines' households whether it belongs (mask).
+
+    A part needs `fewest_buyers` former buyers of a product, and keeps `per_product` replacements.
+    """
+
+    members: Mapping[str, np.ndarray]
+    fewest_buyers: int
+    per_product: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pass:
+    """One category on its way: matrices are dense here, since each row is read for every product that its household bought.
+
+    `days_since` and `days_known` count from the latest and the first line (infinite and negative where there is none).
+    """
+
+    state: ShelfState
+    first: int
+    model: DiversionModel
+    scopes: Scopes
+    per_product: int
+    household_part: np.ndarray
+    taste: np.ndarray
+    taken: np.ndarray
+    days_since: np.ndarray
+    days_known: np.ndarray
+
+    @classmethod
+    def of(cls, state: ShelfState, first: int, model: DiversionModel, scopes: Scopes, per_product: int) -> "_Pass":
+        utility = model.choice.of_households(state, np.arange(state.households.size))
+        taste, taken, last, oldest = (
+            matrix.toarray().astype(np.float32) for matrix in (state.taste, state.taken, state.last, state.first)
+        )
+        since = np.where(last > 0, last - 1, np.inf).astype(np.float32)
+        return cls(state, first, model, scopes, per_product, utility, taste, taken, since, oldest - 1)
+
+
+def diversions(
+    lines: CategoryLines,
+    model: DiversionModel,
+    *,
+    day: int,
+    scopes: Scopes,
+    per_product: int,
+    least: tuple[int, int],
+    similarity: np.ndarray | None = None,
+) -> Iterator[tuple[str, Candidates]]:
+    """Yield the strongest replacements of each product of a category, scope by scope: (scope, candidates), chain first.
+
+    Positions are numbers of products in the lines. A product needs `least` (baskets, households) to be asked for; a replacement
+    needs a basket of a former buyer. Events are those baskets, support the former buyers.
+
+    Args:
+        lines: up to `day` or later; later lines are not read.
+        model: fitted on what was known on `day`.
+        day: days since 1970-01-01.
+        scopes: parts of the chain to be told apart, where they have enough buyers.
+        per_product: how many replacements a product keeps in a scope.
+        least: what a product needs.
+        similarity: unit vectors by product of the lines (products x dimensions); None: similarity counts as 0.
+    """
+    for category in range(len(lines.categories)):
+        shelf = lines.shelf(category)
+        state = shelf_state(shelf, day)
+        households = np.diff(state.taken.tocsc().indptr)
+        asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
+        if not asked.size or state.products.size < 2:
+            continue
+        part = _Pass.of(state, shelf.first, model, scopes, per_product)
+        found: dict[str, list[Candidates]] = {}
+        for at in range(0, asked.size, BLOCK):
+            block = asked[at : at + BLOCK]
+            near = None if similarity is None else _near(similarity, shelf.first + state.products, block)
+            for scope, candidates in _block(part, block, near):
+                found.setdefault(scope, []).append(candidates)
+        for scope, parts in found.items():
+            yield scope, _joined(parts)
+
+
+def _near(vectors: np.ndarray, numbers: np.ndarray, block: np.ndarray) -> np.ndarray:
+    own = vectors[numbers]
+    return np.asarray(own[block] @ own.T)
+
+
+def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[tuple[str, Candidates]]:
+    choice = part.model.choice
+    pairs = pair_features(part.state, block, near)
+    linear = part.household_part.mean(axis=0)[None, :] + choice.linear_of_pairs(pairs)
+    of_pairs = choice.of_pairs(pairs, _largest(linear, WORTH_TREES))
+    for row, missing in enumerate(block):
+        yield from _of_product(part, int(missing), of_pairs[row], pairs[row, :, SAME_TYPE])
+
+
+def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, same_type: np.ndarray) -> Iterator[tuple[str, Candidates]]:
+    buyers = part.state.buyers(missing, BUYER_BASKETS)
+    if not buyers.size:
+        return
+    taste, taken = part.taste[buyers], part.taken[buyers]
+    utility = part.household_part[buyers] + of_pairs
+    never = (taken == 0).astype(np.float32)
+    chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
+    weight = taste[:, missing] + LEAST_WEIGHT
+    whole = weight @ chance / weight.sum()
+    yield CHAIN, _candidates(part, missing, buyers, whole, 1.0, part.per_product)
+    for name, member in part.scopes.members.items():
+        inside = member[part.state.households[buyers]]
+        count = int(inside.sum())
+        if part.scopes.fewest_buyers <= count < buyers.size:
+            own = weight[inside] @ chance[inside] / weight[inside].sum()
+            known = count / (count + SCOPE_PRIOR_BUYERS)
+            share = own * known + whole * (1 - known)
+            yield name, _candidates(part, missing, buyers[inside], share, known, part.scopes.per_product)
+
+
+def _candidates(part: _Pass, missing: int, buyers: np.ndarray, share: np.ndarray, known: float, per_product: int) -> Candidates:
+    """Return the replacements with the largest shares that a buyer has taken at least once."""
+    model, state = part.model, part.state
+    baskets = part.taken[buyers].sum(axis=0)
+    possible = np.flatnonzero((baskets > 0) & (share >= LEAST_SHARE) & (np.arange(share.size) != missing))
+    kept = np.sort(possible[np.argsort(-share[possible], kind="stable")[:per_product]])
+    target, sources = part.first + state.products[missing], part.first + state.products[kept]
+    seen, expected = _own(model, target, sources)
+    estimate = model.doubt.estimate(share[kept].astype(np.float64), model.recovery, seen, expected, known)
+    at = np.ix_(buyers, kept)
+    size = kept.size
+    return Candidates(
+        sources,
+        np.full(size, target),
+        estimate,
+        baskets[kept].astype(np.int64),
+        np.full(size, buyers.size, dtype=np.int64),
+        (state.day - part.days_known[at].max(axis=0, initial=0)).astype(np.int64),
+        (state.day - part.days_since[at].min(axis=0, initial=np.inf)).astype(np.int64),
+        np.full(size, target in model.own),
+    )
+
+
+def _own(model: DiversionModel, missing: int, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    own = model.own.get(int(missing))
+    if own is None:
+        return np.zeros(kept.size), np.zeros(kept.size)
+    place = np.minimum(np.searchsorted(own.products, kept), own.products.size - 1)
+    found = own.products[place] == kept
+    return np.where(found, own.seen[place], 0.0), np.where(found, own.expected[place], 0.0)
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return a mask of the `count` largest values of each row."""
+    if values.shape[1] <= count:
+        return np.ones(values.shape, dtype=bool)
+    bound = np.partition(values, -count, axis=1)[:, [-count]]
+    return np.asarray(values >= bound)
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    columns = ("source", "target", "events", "support", "first_day", "last_day", "tried")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    estimate = Estimate(*(np.concatenate([getattr(part.estimate, name) for part in parts]) for name in ("value", "low", "high")))
+    return Candidates(estimate=estimate, **joined)

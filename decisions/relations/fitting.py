@@ -1,0 +1,151 @@
+"""Fits what diversion ratios need from the facts known on one day: choices, recovery, doubt, and each product's own events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows
+from decisions.relations.diversion import DiversionModel, OwnChoices
+from decisions.relations.doubt import ShareDoubt, fit_doubt
+from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
+from features.category_lines import CategoryLines
+from features.choice_occasions import (
+    FEWEST_BUYERS,
+    ChoiceRows,
+    Missing,
+    choice_rows,
+    first_choices,
+    in_states,
+    joined_rows,
+    passed_over,
+)
+
+__all__ = ["DiversionFit", "Experiments", "fit_diversion", "gone_events"]
+
+CLUSTER = "store_cluster:"
+HALF = Recovery(0.5, 0.25, 0)
+"""What is thought of recovery before any event: half, give or take a quarter."""
+UNTRIED = ShareDoubt(0.5, 0.3)
+LEAST_PLACEBOS = 20
+LEAST_COUNTED_SHARE = 0.004
+FEWEST_COUNTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DiversionFit:
+    """How diversion is fitted. `window_days`: how long an event is watched; `watched_days`: how long it must have been."""
+
+    choice: ChoiceFit = field(default_factory=ChoiceFit)
+    window_days: int = 56
+    watched_days: int = 28
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiments:
+    """What was watched: products that went away, products that stayed, and the counterfactual fitted on the latter (None: too
+    few of them).
+    """
+
+    gone: Sequence[Missing]
+    passed: Sequence[Missing]
+    outcomes: Sequence[Outcome]
+    placebos: Sequence[Outcome]
+    counterfactual: Counterfactual | None
+
+
+def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, np.ndarray], fit: DiversionFit) -> list[Missing]:
+    """Return delistings and absences of the chain and of store clusters, as products that former buyers went without.
+
+    Args:
+        lines: up to the day that is known.
+        events: as `features.relation_events.detect_events` gives them, known on that day.
+        clusters: the households (mask over those of the lines) of each store cluster, by its scope.
+        fit: how long events are watched.
+    """
+    kept = events.filter(pc.is_in(events["kind"], value_set=pa.array(["delisting", "absence"])))
+    found = []
+    columns = (kept[name].to_pylist() for name in ("product_id", "scope", "first_day", "last_day", "cause"))
+    for product_id, scope, first, last, cause in zip(*columns, strict=True):
+        place = lines.place(product_id)
+        chain = scope == "chain"
+        if place is None or not (chain or (scope in clusters and cause != "whole_chain")):
+            continue
+        day = (first - lines.epoch).days - 1
+        end = lines.last_day if last is None else (last - lines.epoch).days
+        until = min(end, day + fit.window_days, lines.last_day)
+        if until - day >= min(fit.watched_days, 14):
+            among = None if chain else clusters[scope]
+            found.append(Missing(*place, day, until, gone=True, weight=fit.choice.gone_weight, households=among))
+    return found
+
+
+def fit_diversion(
+    lines: CategoryLines, gone: Sequence[Missing], *, seed: int, fit: DiversionFit | None = None
+) -> tuple[DiversionModel, Experiments]:
+    """Fit on products that went away and on products passed over. The same lines, events and seed give the same model."""
+    how = fit or DiversionFit()
+    choose = how.choice
+    passed = passed_over(
+        lines, seed=seed, days_per_category=choose.days_per_category, products_per_day=choose.products_per_day,
+        horizon_days=choose.horizon_days,
+    )  # fmt: skip
+    rows, outcomes = _watch(lines, [*gone, *passed], seed, choose)
+    half = fit_on_rows(rows.of_choices(rows.category % 2 == 0), seed=seed, fit=choose)
+    choice = fit_on_rows(rows, seed=seed, fit=choose)
+    doubt, own = _hear(lines, [*gone, *passed], half, choice)
+    happened = [one for one in outcomes if one.missing.gone]
+    stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
+    counterfactual = fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
+    share = HALF if counterfactual is None else recovery(counterfactual, happened, prior=HALF, seed=seed)
+    return DiversionModel(choice, share, doubt, own), Experiments(gone, passed, happened, stayed, counterfactual)
+
+
+def _watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:
+    """Return the rows of choices, and the outcomes, of all missing products with enough former buyers."""
+    random = np.random.default_rng(seed)
+    rows, outcomes = [], []
+    for shelf, state, group in in_states(lines, missing):
+        for one in group:
+            choices = first_choices(shelf, state, one)
+            outcome = measure_outcome(shelf, state, one)
+            if choices is None or outcome is None or choices.buyers.size < FEWEST_BUYERS:
+                continue
+            outcomes.append(outcome)
+            part = choice_rows(choices, one, random, choices_each=fit.choices_each, others_each=fit.others_each)
+            if part is not None:
+                rows.append(part)
+    return joined_rows(rows), outcomes
+
+
+def _hear(
+    lines: CategoryLines, missing: Sequence[Missing], half: ChoiceModel, whole: ChoiceModel
+) -> tuple[ShareDoubt, dict[int, OwnChoices]]:
+    """Return the doubt, from choices of the categories that `half` has not seen, and each product's own events of the chain."""
+    counted: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    own: dict[int, OwnChoices] = {}
+    for shelf, state, group in in_states(lines, missing):
+        for one in group:
+            unseen, tried = one.category % 2 == 1, one.gone and one.households is None
+            choices = first_choices(shelf, state, one) if unseen or tried else None
+            if choices is None or choices.buyers.size < FEWEST_BUYERS or not choices.share.any():
+                continue
+            made = choices.share.any(axis=1)
+            seen = choices.share[made].sum(axis=0).astype(np.float64)
+            if unseen:
+                chance = half.predict(state, choices.missing, choices.buyers[made])
+                counted.append((seen, chance.sum(axis=0), chance.mean(axis=0)))
+            if tried:
+                chance = whole.predict(state, choices.missing, choices.buyers[made])
+                own[shelf.first + one.product] = OwnChoices(shelf.first + state.products, seen, chance.sum(axis=0))
+    return _doubt(counted), own
+
+
+def _doubt(counted: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> ShareDoubt:
+    if not counted:
+        return UNTRIED
+    seen, expected, share = (np.concatenate(part) for part in zip(*counted, strict=True))
+    kept = share >= LEAST_COUNTED_SHARE
+    return fit_doubt(seen[kept], expected[kept], share[kept]) if kept.sum() >= FEWEST_COUNTS else UNTRIED

@@ -1,0 +1,171 @@
+"""How much of the demand for a product that went away came back in its category: differences from a counterfactual.
+
+For former buyers of a product, baskets with other products of the category in the weeks after a day are foreseen from their
+baskets before, the growth of each product among everybody else, and the weight of the product itself in their purchases. That
+counterfactual is fitted where nothing happened (*placebos*: products that sold steadily and went on selling, on any day); what is
+bought beyond it after a product went away is its *excess*. Since the placebos' buyers are chosen by the same rule as an event's,
+what such a choice brings about by itself (a habit that fades, a busier household) is in the counterfactual.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from features.category_lines import Shelf
+from features.choice_occasions import Missing, former_buyers
+from features.choice_state import ShelfState
+
+__all__ = ["Counterfactual", "Outcome", "Recovery", "fit_counterfactual", "measure_outcome", "recovery"]
+
+BEFORE_DAYS = 91
+RECENT_DAYS = 28
+GROWTH_PRIOR = 5.0
+LEAST_VARIANCE = 0.25
+RESAMPLES = 400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What the former buyers of one product took of its category, by product (numbers in `products`).
+
+    `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 3): baskets
+    of 91 days and of 28 days, scaled to the window and by growth among all others, and all baskets of the buyers handed out by
+    the product's popularity among others, with the same growth. `own_before` and `own_after`
+    are the missing product's own baskets, scaled likewise and counted.
+    """
+
+    missing: Missing
+    products: np.ndarray
+    place: int
+    buyers: int
+    after: np.ndarray
+    expected: np.ndarray
+    own_before: float
+    own_after: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counterfactual:
+    """`weights` of the regressors; the variance of a sum with mean m is `spread` x m + `drift` x m²; `kept` is the part of its
+    earlier baskets that a product which stays still has among its former buyers.
+    """
+
+    weights: np.ndarray
+    spread: float
+    drift: float
+    kept: float
+
+    def foreseen(self, outcome: Outcome) -> np.ndarray:
+        """Return the baskets of each product had nothing happened."""
+        return np.asarray(outcome.expected @ self.weights)
+
+    def excess(self, outcome: Outcome) -> np.ndarray:
+        """Return baskets beyond the counterfactual, by product."""
+        return outcome.after - self.foreseen(outcome)
+
+    def z(self, outcome: Outcome) -> float:
+        """Return the excess of the category in its standard deviations."""
+        mean = float(self.foreseen(outcome).sum())
+        variance = max(self.spread * mean + self.drift * mean**2, LEAST_VARIANCE)
+        return (float(outcome.after.sum()) - mean) / variance**0.5
+
+    def lost(self, outcome: Outcome) -> float:
+        """Return the baskets that the missing product would have had."""
+        return self.kept * outcome.own_before
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The share of lost demand that stayed in the category, with its standard error, from `events` events."""
+
+    share: float
+    error: float
+    events: int
+
+
+def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
+    """Fit on outcomes of products that stayed.
+
+    Weights by least squares, none below 0, each row scaled by the root of its rough mean; `spread` and `drift` by regressing
+    squared errors of whole categories; both at least 0. Raises: ValueError without placebos.
+    """
+    if not placebos:
+        raise ValueError("a counterfactual needs placebos")
+    rows = np.concatenate([one.expected for one in placebos])
+    actual = np.concatenate([one.after for one in placebos])
+    size = 1.0 / np.sqrt(rows.mean(axis=1) + 0.1)
+    weights = nnls(rows * size[:, None], actual * size)[0]
+    totals = np.array([one.expected.sum(axis=0) for one in placebos])
+    whole = np.array([one.after.sum() for one in placebos])
+    # the sum over a category is what recovery rests on: no bias there
+    weights = weights * (whole.sum() / max(float((totals @ weights).sum()), 1e-9))
+    mean = np.maximum(totals @ weights, 0.5)
+    spread, drift = _variance(mean, (whole - totals @ weights) ** 2)
+    before, after = (sum(getattr(one, name) for one in placebos) for name in ("own_before", "own_after"))
+    return Counterfactual(weights, spread, drift, after / max(before, 1e-9))
+
+
+def recovery(counterfactual: Counterfactual, events: Sequence[Outcome], *, prior: Recovery, seed: int) -> Recovery:
+    """Return the pooled recovery of events: excess of the category over lost baskets, drawn to `prior`, resampled by category."""
+    if not events:
+        return prior
+    excess = np.array([counterfactual.excess(one).sum() for one in events])
+    lost = np.array([counterfactual.lost(one) for one in events])
+    _, group = np.unique([one.missing.category for one in events], return_inverse=True)
+    groups = int(group.max()) + 1
+    draws = np.random.default_rng(seed).integers(0, groups, (RESAMPLES, groups))
+    gained, gone = np.bincount(group, excess, groups), np.bincount(group, lost, groups)
+    resampled = gained[draws].sum(axis=1) / np.maximum(gone[draws].sum(axis=1), 1e-9)
+    share, error = excess.sum() / max(lost.sum(), 1e-9), max(float(resampled.std()), 0.02)
+    precision, weight = 1.0 / error**2, 1.0 / prior.error**2
+    pooled = (share * precision + prior.share * weight) / (precision + weight)
+    return Recovery(float(np.clip(pooled, 0.02, 1.0)), float((precision + weight) ** -0.5), len(events))
+
+
+def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcome | None:
+    """Return what former buyers took after a product went missing; None when the state leaves it out."""
+    place = int(state.places(np.array([missing.product]))[0])
+    if place < 0:
+        return None
+    buyers = former_buyers(state, missing, place)
+    days = missing.until - missing.day
+    theirs = np.isin(shelf.household, state.households[buyers])
+    # whoever took the product even once may have gone over to another: no control
+    ever = np.isin(shelf.household, shelf.household[(shelf.product == missing.product) & (shelf.day <= missing.until)])
+    near = state.places(shelf.product)
+    age = missing.day - shelf.day
+    known = near >= 0
+
+    def counted(rows: np.ndarray) -> np.ndarray:
+        return np.bincount(near[rows & known], minlength=state.products.size).astype(np.float64)
+
+    after_rows = (shelf.day > missing.day) & (shelf.day <= missing.until)
+    before_rows, recent_rows = (age >= 0) & (age < BEFORE_DAYS), (age >= 0) & (age < RECENT_DAYS)
+    others_before, others_after = counted(before_rows & ~ever), counted(after_rows & ~ever)
+    usual = others_before * days / BEFORE_DAYS
+    growth = (others_after + GROWTH_PRIOR) / (usual + GROWTH_PRIOR)
+    before, recent = counted(before_rows & theirs), counted(recent_rows & theirs)
+    popularity = others_before / max(others_before.sum() - others_before[place], 1.0)
+    own = before[place] * days / BEFORE_DAYS
+    total = max(before.sum(), 1.0) * days / BEFORE_DAYS
+    expected = np.stack(
+        [before * days / BEFORE_DAYS * growth, recent * days / RECENT_DAYS * growth, popularity * total * growth], axis=1
+    )
+    after = counted(after_rows & theirs)
+    own_after = float(after[place])
+    expected[place] = 0.0
+    after[place] = 0.0
+    return Outcome(missing, state.products, place, buyers.size, after, expected, float(own), own_after)
+
+
+def _variance(mean: np.ndarray, squares: np.ndarray) -> tuple[float, float]:
+    """Fit squares = spread x mean + drift x mean², weighted by 1 / mean², neither below 0."""
+    columns = np.stack([np.ones(mean.size), mean], axis=1)
+    spread, drift = np.linalg.lstsq(columns, squares / mean, rcond=None)[0]
+    if drift < 0:
+        return float((squares / mean).mean()), 0.0
+    if spread < 0:
+        return 0.0, float((squares / mean**2).mean())
+    return float(spread), float(drift)
