@@ -20,7 +20,7 @@ class TrainingConfig:
         patience: epochs without a better loss on the latest window before training ends.
         pairs_per_step: drawn for each relation.
         negatives: popular, same category and two hops, for each pair.
-        learning_rate: of Adam.
+        learning_rate: of Adam, at the first epoch; it falls to 0 along half a cosine.
         weight_decay: likewise.
         hidden_share: of the products' own vectors, hidden in each step.
         whole_edges: graphs with more edges are sampled; twenty million take about 0.7 GB for each window.
@@ -35,11 +35,11 @@ class TrainingConfig:
     text_columns: int = 128
     window_days: int = 28
     windows: int = 3
-    epochs: int = 12
+    epochs: int = 8
     patience: int = 2
     pairs_per_step: int = 8192
     negatives: tuple[int, int, int] = (4, 4, 2)
-    learning_rate: float = 0.002
+    learning_rate: float = 0.005
     weight_decay: float = 0.01
     hidden_share: float = 0.5
     whole_edges: int = 20_000_000
