@@ -181,9 +181,10 @@ class Installation:
         graph = self.snapshot(release.graph_version)
         return RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
 
-    def relation_events(self, as_of: date | None, wanted: EventFilter) -> EventList:
+    def relation_events(self, as_of: date | None, wanted: EventFilter, progress: Progress) -> EventList:
         """List the events that relations are tried on, as known on a day, the last full one unless named."""
-        return list_events(self.lake, as_of or last_full_day(self.lake), wanted)
+        with progress.stage("Finding events"):
+            return list_events(self.lake, as_of or last_full_day(self.lake), wanted)
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

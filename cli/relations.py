@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from api.wiring import Installation
-from cli.terminal import console, failing_clearly, show_json, show_table
+from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
 from decisions.envelope import Evidence, ExplanationPath
 from decisions.relations import DiffRequest, QualityRequest, WhyRequest
 from decisions.relations.why import unmet
@@ -36,13 +36,16 @@ def events(
 ) -> None:
     """List products that went away, were away, came new, ran out or were promoted, with the buyers who had to choose anew.
 
+    Promotions and stock-outs are many and take longest: name the kinds that you want.
+
     Example: `shelfgraph relations events --kind delisting --limit 5`, then `shelfgraph relations events --event ID`.
     """
     unknown = sorted(set(kind or ()) - set(EVENT_KINDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(EVENT_KINDS)}", param_hint="--kind")
     with failing_clearly():
-        found = Installation.open().relation_events(_day(as_of), EventFilter(kind or None, product, category, scope, event))
+        wanted = EventFilter(kind or None, product, category, scope, event)
+        found = Installation.open().relation_events(_day(as_of), wanted, progress_for(as_json=as_json))
     rows = found.rows.slice(0, limit).to_pylist()
     counts = [{"kind": kind, "scope": scope, "events": count} for (kind, scope), count in found.counts.items()]
     if as_json:

@@ -92,7 +92,7 @@ def home(tmp_path_factory):
         graph_versions=lambda: versions,
         relations=lambda: RelationService(graph_, versions=versions),
         released_relations=lambda: RelationService(graph_, versions=versions, quality=scoped_shop.QUALITY),
-        relation_events=lambda as_of, wanted: list_events(Sales(), as_of or date(2017, 12, 31), wanted),
+        relation_events=lambda as_of, wanted, _: list_events(Sales(), as_of or date(2017, 12, 31), wanted),
     )
 
 

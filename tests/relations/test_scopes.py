@@ -117,6 +117,6 @@ def test_a_diversion_ratio_has_words_of_its_own():
     names = [type("N", (), {"display_name": name}) for name in ("Cola", "Lemonade")]
     edge = Edge("isSubstituteFor", NodeRef("Product", "b"), NodeRef("Product", "a"), properties)
     assert sentence_of(edge, *names) == (
-        "In summer: of 100 purchases of Lemonade that are lost, an estimated 25.0 (12.5 to 50.0) go to Cola: "
-        "12 purchases of 7 former buyers."
+        "In summer: of 100 purchases of Lemonade that are lost, an estimated 25.0 (12.5 to 50.0) go to Cola, "
+        "which its 7 buyers took in 12 baskets."
     )
