@@ -1,8 +1,15 @@
 """The algorithms on Neo4j, through Graph Data Science. Each call projects what it needs and drops it afterwards."""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from graphdatascience import GraphDataScience
+from neo4j.exceptions import Neo4jError
+from pandas import DataFrame
 
 from kg.algorithms.communities import check_leiden, smallest_ids
 from kg.algorithms.gds_projecting import LEFTOVER_SECONDS, OnServer, Server, ServerProjection, weight_of
@@ -33,6 +40,8 @@ neighbour, and with ten it found half of the exact ones on the demo data, with t
 NEIGHBOUR_ROUNDS = 100
 """The search for neighbours ends earlier, when a round finds no nearer one."""
 LEIDEN_LEVELS = 20
+NOTHING_JOINED = 'LeidenResult.dendrogramManager()" is null'
+"""How Leiden of 2.13 fails where it has nothing to join: the right answer is that every node is alone."""
 PAIR = ("node1", "node2", "similarity")
 
 
@@ -140,18 +149,8 @@ class GdsAlgorithms:
     def leiden(self, projection: NetworkProjection, *, resolution: float = 1.0, seed: int) -> pa.Table:
         check_leiden(projection, resolution)
         with self._server.projected("Leiden", projection, undirected=True) as on:
-            nodes, numbers = on.stream(
-                lambda gds, graph: gds.leiden.stream(
-                    graph,
-                    gamma=resolution,
-                    max_levels=LEIDEN_LEVELS,
-                    random_seed=seed,
-                    concurrency=1,
-                    relationship_weight_property=weight_of(projection),
-                ),
-                "nodeId",
-                "communityId",
-            )
+            settings = {"gamma": resolution, "random_seed": seed, "relationship_weight_property": weight_of(projection)}
+            nodes, numbers = on.stream(partial(_leiden, on, settings), "nodeId", "communityId")
         return stamped(_grouped(on.named(nodes), numbers), on.info)
 
     def page_rank(self, projection: NetworkProjection, *, damping: float = 0.85, maximum_iterations: int = 100) -> pa.Table:
@@ -181,6 +180,16 @@ def _ranked(on: OnServer, sources: np.ndarray, targets: np.ndarray, similarity: 
     columns = [on.named(sources), on.named(targets), pa.array(similarity, pa.float64())]
     rows = pa.Table.from_arrays(columns, schema=SIMILARITY_SCHEMA)
     return rows.sort_by([("source", "ascending"), ("similarity", "descending"), ("target", "ascending")])
+
+
+def _leiden(on: OnServer, settings: Mapping[str, Any], library: GraphDataScience, graph: Any) -> DataFrame:
+    try:
+        return library.leiden.stream(graph, max_levels=LEIDEN_LEVELS, concurrency=1, **settings)
+    except Neo4jError as error:
+        if NOTHING_JOINED not in str(error):
+            raise
+        nodes = on.ids["node"].to_numpy()
+        return DataFrame({"nodeId": nodes, "communityId": nodes})
 
 
 def _grouped(ids: pa.Array, groups: np.ndarray) -> pa.Table:

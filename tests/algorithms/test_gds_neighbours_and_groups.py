@@ -78,6 +78,13 @@ def test_communities_are_as_good_by_the_measure_that_both_raise(both, resolution
     assert communities(both[0].leiden(given, resolution=resolution, seed=3)) == found
 
 
+@pytest.mark.parametrize(("weight", "resolution"), [(1.0, 2.0), (0.0, 1.0)])
+def test_where_nothing_is_worth_joining_every_node_is_alone(both, weight: float, resolution: float) -> None:
+    pair = GivenEdges(pa.table({"source": ["a"], "target": ["b"], "weight": [weight]}), DAY)
+    for engine in both:
+        assert communities(engine.leiden(pair, resolution=resolution, seed=1)) == {"a": "a", "b": "b"}
+
+
 def test_communities_of_a_published_relation_are_named_alike(both) -> None:
     found, expected = (communities(engine.leiden(RelationGraph("similarTo"), resolution=0.1, seed=1)) for engine in both)
     assert found == expected
