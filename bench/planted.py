@@ -5,7 +5,6 @@ Every world is simulated and its relations are derived in a process of its own, 
 """
 
 import multiprocessing
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -40,7 +39,7 @@ from decisions.relations import derive_relations
 from features.household_segments import household_segments
 from features.store_clusters import store_clusters
 
-__all__ = ["BENCH", "judge"]
+__all__ = ["BENCH", "judge", "peak_rss_mb"]
 
 SEEDS: Mapping[str, tuple[int, ...]] = {"small": (1, 2, 3, 4), "medium": (1,), "large": (1,)}
 RELATIONS = ("isSubstituteFor", "isComplementTo")
@@ -224,11 +223,19 @@ def _derive(size: str, seed: int, folder: Path) -> Cost:
     moment = datetime(2000, 1, 1, tzinfo=UTC)
     edges = derive_relations(world.lake, None, as_of=world.as_of, run_id="bench", recorded_at=moment)
     seconds = time.perf_counter() - started
-    # Linux counts in KiB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_rss_mb()
     for relation in RELATIONS:
         feather.write_feather(edges[relation], folder / relation)
     return Cost(seconds, peak)
+
+
+def peak_rss_mb() -> float:
+    """Return the largest memory of this process so far, from Linux's own books.
+
+    `ru_maxrss` would count what the parent held when it started this process.
+    """
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _cost_rows(size: str, spent: list[Cost]) -> list[BenchRow]:

@@ -1,6 +1,8 @@
 """The scores of `bench planted` on relations whose quality is known, and its floors against counts made by hand."""
 
+import multiprocessing
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import product
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.planted import BENCH, judge
+from bench.planted import BENCH, judge, peak_rss_mb
 from bench.planted_floors import count, same_basket_complements, substitute_floors
 from bench.planted_scores import Claims, Columns, agreement, differences, interval, substitute_figures
 from bench.world import World, WorldSize, generate_world, of_stores
@@ -186,3 +188,11 @@ def test_floors_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert not same_basket_complements(counts).any()
     earlier = count(lake, pa.array(["a", "b", "c", "x"]), np.array([0, 0, 0, 1]), date(2024, 5, 2))
     assert earlier.together.tolist() == [[3, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]]
+
+
+@pytest.mark.command_line
+def test_the_memory_of_a_child_leaves_out_what_its_parent_holds() -> None:
+    held = np.ones(100_000_000)
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        child = pool.submit(peak_rss_mb).result()
+    assert peak_rss_mb() > held.nbytes / 2**20 > 700 > child
