@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gnn.checkpoints import Course
 
@@ -30,6 +31,7 @@ def _figure(course: Course) -> Figure:
         axes.plot(epochs, [row[relation] for row in course.held_out], label="held out")
         axes.axvline(course.best() + 1, color="grey", linewidth=0.8)
         axes.set(title=relation, xlabel="epoch", ylabel="loss (nats)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
     return figure
 

@@ -39,7 +39,7 @@ class LinkQuality:
     pairs: int
 
 
-def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int, most: int = 4000) -> list[LinkQuality]:
+def evaluate(lake: Lake, vectors: ProductVectors, *, until: date, seed: int, most: int = 1000) -> list[LinkQuality]:
     """Return the quality of the vectors and of the floors on `most` pairs of (vectors.as_of, until], by relation and negatives.
 
     Pairs are drawn by their weight (`gnn.supervision`), the same for all systems. Floors: popularity is the number of buyers of

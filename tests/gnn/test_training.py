@@ -88,6 +88,7 @@ def test_facts_after_the_day_change_nothing_that_is_read(material, tmp_path) -> 
     assert read(lake, AS_OF + timedelta(days=1)).digest != material.digest
 
 
+@pytest.mark.command_line
 def test_two_processes_train_equal_replicas(shop, project_root, tmp_path) -> None:
     lake = build_tiny_lake(tmp_path / "lake")
     assert lake.version("sales_lines").rows == shop.version("sales_lines").rows
