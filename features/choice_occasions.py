@@ -50,7 +50,7 @@ FEATURES = len(HOUSEHOLD_FEATURES) + len(LOYALTY_FEATURES) + len(PAIR_FEATURES)
 class Missing:
     """A product (number on its shelf) that former buyers went without after `day`, until `until` (days since 1970-01-01).
 
-    `gone` tells whether it had left the shelf, `weight` what each of its choices counts. `households` (mask over those of the
+    `gone` tells whether it had left the shelf, `alone` whether nothing else of the category went or came with it, `weight` what each of its choices counts. `households` (mask over those of the
     lines) are the ones concerned; None: all.
     """
 
@@ -61,6 +61,7 @@ class Missing:
     gone: bool
     weight: float = 1.0
     households: np.ndarray | None = None
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

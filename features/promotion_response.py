@@ -17,13 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from features.basket_pairs import basket_pairs
-from features.co_purchase import Support, product_support, supported_lines, trips
+from features.co_purchase import merchandise_lines
 from features.nested_shrinkage import nested_shrinkage
 from features.promotion_lift import Level, beside_category, kernel_of, level_of, own_lift
 from features.promotion_panel import CHAIN, PromotionPanel, promotion_panel
@@ -54,6 +54,7 @@ RESPONSE_SCHEMA = pa.schema(
 )
 NINETY = 1.6448536269514722
 PAIRS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,24 +183,27 @@ def _of_groups(group: np.ndarray, rows: np.ndarray) -> sparse.csr_array:
 
 def pairs_across(lake: Lake, as_of: date, panel: PromotionPanel, need: ResponseNeed) -> tuple[np.ndarray, np.ndarray]:
     """Return the ordered pairs across two known categories that met in enough baskets up to `as_of`, as panel positions."""
-    support = Support(need.baskets, 1)
-    products, visits, lines = (
-        lake.to_arrow(read)
-        for read in (product_support(lake, as_of, support), trips(lake, as_of), supported_lines(lake, as_of, support))
-    )
-    basket = pc.index_in(lines["basket_id"].combine_chunks(), value_set=visits["basket_id"].combine_chunks()).to_numpy()
-    shape = (products.num_rows, visits.num_rows)
-    bought = sparse.csr_array((np.ones(lines.num_rows, dtype=np.int32), (lines["position"].to_numpy(), basket)), shape=shape)
-    bought.sort_indices()
-    nobody = np.zeros(visits.num_rows, dtype=np.int64)
-    met = basket_pairs(bought, nobody, nobody, minimum_baskets=need.baskets)
-    at = pc.fill_null(pc.index_in(products["product_id"].combine_chunks(), value_set=panel.product_ids), -1).to_numpy()
-    first, second = at[met["first"].to_numpy()].astype(np.int64), at[met["second"].to_numpy()].astype(np.int64)
-    group = panel.category
-    kept = (first >= 0) & (second >= 0)
-    kept[kept] = (group[first[kept]] >= 0) & (group[second[kept]] >= 0) & (group[first[kept]] != group[second[kept]])
-    first, second = first[kept], second[kept]
-    return np.concatenate([first, second]), np.concatenate([second, first])
+    known = panel.product_ids.filter(pa.array(panel.category >= 0))
+    lines = merchandise_lines(lake, as_of).semi_join(ibis.memtable(pa.table({"product_id": known})), "product_id")
+    once = lake.to_arrow(lines.select("basket_id", "product_id").distinct())
+    basket = once["basket_id"].combine_chunks().dictionary_encode()
+    product = pc.index_in(once["product_id"].combine_chunks(), value_set=panel.product_ids).to_numpy()
+    shape = (len(panel.product_ids), len(basket.dictionary))
+    bought = sparse.csr_array((np.ones(once.num_rows, dtype=np.int32), (product, basket.indices.to_numpy())), shape=shape)
+    turned = bought.T.tocsr()
+    blocks = [_met_across(bought, turned, panel.category, at, need.baskets) for at in range(0, shape[0], ROWS_AT_ONCE)]
+    first, second = (np.concatenate([np.zeros(0, dtype=np.int64), *(block[end] for block in blocks)]) for end in (0, 1))
+    return first, second
+
+
+def _met_across(
+    bought: sparse.csr_array, turned: sparse.csr_array, category: np.ndarray, at: int, baskets: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of a block of products with products of other categories: the whole square would not fit."""
+    met = (bought[at : at + ROWS_AT_ONCE] @ turned).tocoo()
+    first, second = met.row.astype(np.int64) + at, met.col.astype(np.int64)
+    kept = (met.data >= baskets) & (category[first] != category[second])
+    return first[kept], second[kept]
 
 
 def _measured(panel: PromotionPanel, level: Level, signs: Signs, promoted: np.ndarray, responding: np.ndarray) -> Measured:

@@ -67,8 +67,8 @@ def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, n
     """
     kept = events.filter(pc.is_in(events["kind"], value_set=pa.array(["delisting", "absence"])))
     found = []
-    columns = (kept[name].to_pylist() for name in ("product_id", "scope", "first_day", "last_day", "cause"))
-    for product_id, scope, first, last, cause in zip(*columns, strict=True):
+    columns = (kept[name].to_pylist() for name in ("product_id", "scope", "first_day", "last_day", "cause", "related_event_ids"))
+    for product_id, scope, first, last, cause, related in zip(*columns, strict=True):
         place = lines.place(product_id)
         chain = scope == "chain"
         if place is None or not (chain or (scope in clusters and cause != "whole_chain")):
@@ -78,8 +78,15 @@ def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, n
         until = min(end, day + fit.window_days, lines.last_day)
         if until - day >= min(fit.watched_days, 14):
             among = None if chain else clusters[scope]
-            found.append(Missing(*place, day, until, gone=True, weight=fit.choice.gone_weight, households=among))
+            alone = cause != "range_reset" and not _companions(related, product_id)
+            weight = fit.choice.gone_weight
+            found.append(Missing(*place, day, until, gone=True, weight=weight, households=among, alone=alone))
     return found
+
+
+def _companions(related: Sequence[str], product_id: str) -> list[str]:
+    """Return the related events of other products: where neighbours go together, less comes back than where one goes alone."""
+    return [event for event in related if f"/{product_id}/" not in event]
 
 
 def fit_diversion(
@@ -99,7 +106,11 @@ def fit_diversion(
     happened = [one for one in outcomes if one.missing.gone]
     stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
     counterfactual = fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
-    share = HALF if counterfactual is None else recovery(counterfactual, happened, prior=HALF, seed=seed)
+    share = (
+        HALF
+        if counterfactual is None
+        else recovery(counterfactual, [one for one in happened if one.missing.alone], prior=HALF, seed=seed)
+    )
     return DiversionModel(choice, share, doubt, own), Experiments(gone, passed, happened, stayed, counterfactual)
 
 

@@ -72,8 +72,8 @@ class Counterfactual:
         return (float(outcome.after.sum()) - mean) / variance**0.5
 
     def lost(self, outcome: Outcome) -> float:
-        """Return the baskets that the missing product would have had."""
-        return self.kept * outcome.own_before
+        """Return the baskets that the missing product would have had, less those it had all the same (in other stores)."""
+        return max(self.kept * outcome.own_before - outcome.own_after, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
