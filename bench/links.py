@@ -11,6 +11,7 @@ over seeds from the mean.
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = ["BENCH", "link_quality"]
 Scores = npt.NDArray[np.float64]
 METRICS = ("roc_auc", "pr_auc", "f1")
 OURS = "shelfgraph"
+WITHOUT_NETWORK, NETWORK_ONLY = f"{OURS}-without-gnn", f"{OURS}-gnn-only"
 TWO_HOP_SEED = 5
 PUBLISHED = "published: GCN 0.9896/0.9870/0.9560, GAT 0.9885/0.9844/0.9562, GATNE-T 0.9744/0.9705/0.9287 (ROC-AUC/PR-AUC/F1)"
 
@@ -42,8 +44,8 @@ class _Effort:
     network: LinkEncoderConfig
 
 
-FULL = _Effort(8, 5, 150, NEGATIVES, 1.0, LinkEncoderConfig(two_hop_share=0.25))
-QUICK = _Effort(2, 1, 50, ("random",), 0.5, LinkEncoderConfig(dimensions=32, epochs=4, negatives=2))
+FULL = _Effort(8, 5, 100, NEGATIVES, 1.0, LinkEncoderConfig())
+QUICK = _Effort(2, 1, 50, ("random",), 0.5, LinkEncoderConfig(dimensions=32, epochs=5, negatives=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,15 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         tasks = _tasks(data, effort.negatives)
         stage.advance()
     runs = [_floors(data, tasks)]
-    with context.progress.stage("Learning, seed by seed", total=effort.seeds) as stage:
-        for seed in range(effort.seeds):
-            runs.append(_one_seed(data, tasks, learned_from, effort, seed))
+    with (
+        context.progress.stage("Learning, seed by seed", total=effort.seeds) as stage,
+        # the network learns in processes of its own while the trees grow here
+        ThreadPoolExecutor(1) as beside,
+    ):
+        seeds = range(effort.seeds)
+        networks = [beside.submit(_network_scores, data.train, tasks, effort.network, seed) for seed in seeds]
+        for seed, network in zip(seeds, networks, strict=True):
+            runs.append(_one_seed(tasks, learned_from, network, effort.rounds, seed))
             stage.advance()
     return list(_rows(runs, tasks)), _notes(data, effort, quick=context.quick)
 
@@ -98,12 +106,14 @@ def _tasks(data: LinkData, negatives: tuple[str, ...]) -> list[_Task]:
         codes = known_codes(data.train, kind)
         for name in negatives:
             chosen_by, judged_on = judged[name]
-            figures = [view.figures(kind, pairs.source, pairs.target)[1] for pairs in (chosen_by, judged_on)]
+            to_choose, to_judge = (view.figures(kind, pairs.source, pairs.target)[1] for pairs in (chosen_by, judged_on))
             reverse = np.isin(pair_codes(data.train.nodes, judged_on.source, judged_on.target), codes)
-            tasks.append(_Task(name, kind, chosen_by, judged_on, *figures, reverse))
+            tasks.append(_Task(name, kind, chosen_by, judged_on, to_choose, to_judge, reverse))
     return tasks
 
 
+_NetworkScores = list[tuple[Scores, Scores]]
+"""The network's scores of each task's valid and test pairs."""
 _Run = Mapping[str, list[Scores]]
 """Per system the scores of each task's test pairs."""
 
@@ -112,19 +122,22 @@ def _floors(data: LinkData, tasks: list[_Task]) -> _Run:
     return {"adamic_adar": [adamic_adar(data.train, task.test.source, task.test.target) for task in tasks]}
 
 
-def _one_seed(data: LinkData, tasks: list[_Task], learned_from: Mapping[int, TrainingPairs], effort: _Effort, seed: int) -> _Run:
-    network = _network_scores(data.train, tasks, effort.network, seed)
-    found: dict[str, list[Scores]] = {name: [] for name in ("lightgbm", f"{OURS}-without-gnn", f"{OURS}-gnn-only", OURS)}
-    for task, (on_valid, on_test) in zip(tasks, network, strict=True):
+def _one_seed(
+    tasks: list[_Task], learned_from: Mapping[int, TrainingPairs], network: Future[_NetworkScores], rounds: int, seed: int
+) -> _Run:
+    grown = []
+    for task in tasks:
         pairs = learned_from[task.kind]
-        plain = Trees(pairs, task.negatives, rounds=effort.rounds, seed=seed, undirected=True)
-        trees = Trees(pairs, task.negatives, rounds=effort.rounds, seed=seed)
-        scores = trees.scores(task.test_figures)
-        blend = Blend.chosen(task.valid.label, trees.scores(task.valid_figures), on_valid)
-        found["lightgbm"].append(plain.scores(task.test_figures))
-        found[f"{OURS}-without-gnn"].append(scores)
-        found[f"{OURS}-gnn-only"].append(on_test)
-        found[OURS].append(blend.scores(scores, on_test))
+        plain = Trees(pairs, task.negatives, rounds=rounds, seed=seed, undirected=True)
+        trees = Trees(pairs, task.negatives, rounds=rounds, seed=seed)
+        figures = task.valid_figures, task.test_figures
+        grown.append((plain.scores(task.test_figures), *(trees.scores(some) for some in figures)))
+    found: dict[str, list[Scores]] = {name: [] for name in ("lightgbm", WITHOUT_NETWORK, NETWORK_ONLY, OURS)}
+    for task, (plain_scores, valid, test), (network_valid, network_test) in zip(tasks, grown, network.result(), strict=True):
+        blend = Blend.chosen(task.valid.label, valid, network_valid)
+        scored = plain_scores, test, network_test, blend.scores(test, network_test)
+        for name, scores in zip(found, scored, strict=True):
+            found[name].append(scores)
     return found
 
 
@@ -145,8 +158,8 @@ def _rows(runs: list[_Run], tasks: list[_Task]) -> Iterator[BenchRow]:
             by_seed = np.array([quality[name][0] for quality in qualities])
             spread = by_seed.std(axis=0, ddof=1) if len(by_seed) > 1 else np.zeros(len(METRICS))
             for metric, value, sd in zip(METRICS, by_seed.mean(axis=0).tolist(), spread.tolist(), strict=True):
-                bounds = (value - sd, value + sd) if len(by_seed) > 1 else (None, None)
-                yield BenchRow(system, metric, name, value, *bounds, n, seeds=len(by_seed))
+                low, high = (value - sd, value + sd) if len(by_seed) > 1 else (None, None)
+                yield BenchRow(system, metric, name, value, low, high, n, seeds=len(by_seed))
 
 
 def _slices(scores: list[Scores], tasks: list[_Task]) -> dict[str, tuple[npt.NDArray[np.float64], int]]:

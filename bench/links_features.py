@@ -21,11 +21,11 @@ __all__ = ["PairView", "adamic_adar"]
 
 FloatArray = npt.NDArray[np.float32]
 Pairs = tuple[IntArray, IntArray]
-Named = Iterator[tuple[str, FloatArray]]
+Named = Iterator[tuple[str, npt.NDArray[np.floating]]]
 ROWS_AT_ONCE = 4000
 SPECTRUM, FACTORS, SHORT_FACTORS = 128, 96, 32
 EXACT_ENOUGH = 1e-3
-SHAPES: dict[str, Callable[[FloatArray], FloatArray]] = {
+SHAPES: dict[str, Callable[[npt.NDArray[np.floating]], npt.NDArray[np.floating]]] = {
     "spectrum": lambda values: values,
     "spectrum_squared": lambda values: values**2,
     "heat": lambda values: np.exp(-3 * (1 - values)),
@@ -77,7 +77,9 @@ class PairView:
                 for part in _positions(label, one, pairs)
             ),
         ]
-        return [name for name, _ in named], np.stack([values for _, values in named], axis=1)
+        return [name for name, _ in named], np.stack(
+            [values for _, values in named], axis=1, dtype=np.float32, casting="same_kind"
+        )
 
     @staticmethod
     def _degrees(this: _Kind, other: _Kind, pairs: Pairs) -> Named:
@@ -151,7 +153,7 @@ def _alike(matrix: sparse.csr_array) -> sparse.csr_array:
     """Return the cosines between rows, without those of a row with itself."""
     length = np.sqrt(np.asarray((matrix * matrix).sum(axis=1)))
     rows = sparse.diags_array((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ matrix
-    cosines = (rows @ rows.T).tocsr()
+    cosines: sparse.csr_array = (rows @ rows.T).tocsr()
     cosines.setdiag(0)
     cosines.eliminate_zeros()
     return cosines

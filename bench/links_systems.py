@@ -52,7 +52,8 @@ class TrainingPairs:
 
     def against(self, negatives: str) -> npt.NDArray[np.bool_]:
         """Return the rows of links and of pairs drawn in this way."""
-        return (self.drawn < 0) | (self.drawn == NEGATIVES.index(negatives))
+        rows: npt.NDArray[np.bool_] = (self.drawn < 0) | (self.drawn == NEGATIVES.index(negatives))
+        return rows
 
 
 def folded_pairs(

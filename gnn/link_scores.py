@@ -57,11 +57,11 @@ class LinkEncoderConfig:
 
     dimensions: int = 96
     layers: int = 2
-    epochs: int = 10
+    epochs: int = 8
     batches: int = 12
     negatives: int = 4
     two_hop_share: float = 0.0
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     dropout: float = 0.2
 
 
