@@ -21,7 +21,7 @@ types tell of nests, but not everything.
 PRIVATE_LABELS, PRIVATE_CHEAPER = 0.25, 0.4
 SEASONAL_CATEGORIES, SEASONAL_NESTS, SEASONAL_SHIFT = 0.4, 0.6, 1.4
 """Nests of seasonal categories that are worth more in summer and less in winter, or the other way round."""
-STRENGTHS = (0.05, 0.1, 0.2, 0.4)
+STRENGTHS = (0.02, 0.05, 0.1, 0.3)
 """Probability that a planted target makes its source join the basket."""
 
 
@@ -219,8 +219,7 @@ def _carried(size: WorldSize, products: int, rng: np.random.Generator) -> np.nda
 def _complements(size: WorldSize, products: Products, carried: np.ndarray, rng: np.random.Generator) -> Complements:
     """Plant pairs across categories among products that every cluster carries; every third holds in one season alone."""
     everywhere = np.flatnonzero(carried.all(axis=0))
-    popular = everywhere[np.argsort(-products.value[everywhere], kind="stable")]
-    ends = rng.permutation(popular[: min(popular.size, size.complements * 3)])[: size.complements * 2]
+    ends = rng.permutation(everywhere)[: size.complements * 2]
     target, source = ends[0::2], ends[1::2]
     across = products.category[target] != products.category[source]
     target, source = target[across], source[across]
