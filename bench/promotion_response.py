@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.promotion_scores import Figure, Observed, coverage, reliability, scores, sign_ceiling, weighted_mean
 from bench.promotion_trials import NEED, Trial, categories, halves, predictions, strengths, trial
-from decisions.relations import derive_relations
+from decisions.relations import derive
 from features.promotion_response import measure_response, pooled_response
 from lake import Lake
 
@@ -77,7 +77,8 @@ def _with_substitutes(lake: Lake, said: _Said) -> _Said:
     `shelfgraph_with_substitutes` adds to ours the ratio times the slope that fits the pairs measured before the cut.
     """
     moment = datetime(2000, 1, 1, tzinfo=UTC)
-    edges = derive_relations(lake, None, as_of=CUT, run_id="bench", recorded_at=moment)["isSubstituteFor"]
+    derived = derive(lake, None, as_of=CUT, run_id="bench", recorded_at=moment, scoped=False)
+    edges = derived.edges["isSubstituteFor"]
     found = said.found
     strength = strengths(edges.filter(pc.equal(edges["scope"], "chain")), found.panel.product_ids)
     a, b = found.measured.promoted, found.measured.responding

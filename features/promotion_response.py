@@ -29,7 +29,16 @@ from features.promotion_lift import Level, beside_category, kernel_of, level_of,
 from features.promotion_panel import CHAIN, PromotionPanel, promotion_panel
 from lake.ports import Lake
 
-__all__ = ["RESPONSE_SCHEMA", "Measured", "ResponseNeed", "measure_response", "promotion_response", "response_table"]
+__all__ = [
+    "RESPONSE_SCHEMA",
+    "Measured",
+    "ResponseNeed",
+    "measure_response",
+    "pairs_across",
+    "pooled_response",
+    "promotion_response",
+    "response_table",
+]
 
 RESPONSE_SCHEMA = pa.schema(
     [

@@ -1,6 +1,8 @@
 """Cross-promotion response on small shops: against regressions solved another way, a planted effect, a placebo, and no future."""
 
+from collections import Counter, defaultdict
 from datetime import timedelta
+from itertools import permutations
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,7 @@ from scipy.optimize import minimize
 
 from features.promotion_lift import beside_category, level_of, own_lift
 from features.promotion_panel import ScopeUnknown, promotion_panel
-from features.promotion_response import RESPONSE_SCHEMA, ResponseNeed, measure_response, promotion_response
+from features.promotion_response import RESPONSE_SCHEMA, ResponseNeed, measure_response, pairs_across, promotion_response
 from lake.delta_lake import DeltaLake
 from tests.promotion_worlds import FIRST, PRODUCTS, PROMOTIONS, TRIPS, random_shop, shop
 
@@ -62,6 +64,22 @@ def test_pairs_equal_regressions_solved_one_by_one(common):
         alone = [panel.promoted[w, first] and not panel.promoted[w, second] for w in range(panel.weeks.size)]
         assert measured.weeks[row] == sum(alone)
         assert measured.store_weeks[row] == 2 * sum(alone)
+
+
+def test_pairs_across_categories_met_in_enough_baskets(common):
+    (lake, as_of), *_ = common
+    panel = promotion_panel(lake, as_of, minimum_purchases=1)
+    category = {name: of[0] for name, of in PRODUCTS.items()}
+    baskets = defaultdict(set)
+    for row in lake.arrow("sales_lines").to_pylist():
+        baskets[row["basket_id"]].add(row["product_id"])
+    met = Counter(pair for held in baskets.values() for pair in permutations(sorted(held - {"f", "z"}), 2))
+    least = sorted(count for pair, count in met.items() if "e" in pair)[4]
+    expected = {pair for pair, count in met.items() if count >= least and category[pair[0]] != category[pair[1]]}
+    assert 2 <= len(expected) < 8
+    first, second = pairs_across(lake, as_of, panel, ResponseNeed(baskets=least))
+    names = panel.product_ids.to_pylist()
+    assert sorted((names[a], names[b]) for a, b in zip(first, second, strict=True)) == sorted(expected)
 
 
 def test_level_is_the_average_of_like_weeks(common):
