@@ -50,18 +50,21 @@ class SparkEngine:
         cores: tasks at once.
         memory: of the Java process, as Java writes sizes.
 
+    `session` is the session, `folder` what it may write to: it is gone when the engine stops.
+
     Raises:
         JavaMissing: there is no such program.
         SparkNotStarted: it ended, or did not answer within two minutes.
     """
 
     def __init__(self, java: Path, *, cores: int = 2, memory: str = "2g") -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="shelfgraph-spark-")
-        self._process = _launch(java, Path(self._folder.name), memory)
+        self._temporary = tempfile.TemporaryDirectory(prefix="shelfgraph-spark-")
+        self.folder = Path(self._temporary.name)
+        self._process = _launch(java, self.folder, memory)
         try:
-            port, secret = _gateway(self._process, Path(self._folder.name))
+            port, secret = _gateway(self._process, self.folder)
             with _gateway_in_environment(port, secret):
-                self.session = _session(Path(self._folder.name), cores)
+                self.session = _session(self.folder, cores)
         except BaseException:
             self._end()
             raise
@@ -87,7 +90,7 @@ class SparkEngine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
 
 def _launch(java: Path, folder: Path, memory: str) -> "subprocess.Popen[bytes]":

@@ -1,12 +1,14 @@
 """The same Delta tables, read by Spark: the same Ibis expressions over the Parquet files of a version."""
 
+import shutil
 import warnings
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+from ibis.backends.pyspark import Backend as SparkBackend
 
 from lake.delta_lake import DeltaLake
 from lake.ports import TableVersion
@@ -16,6 +18,29 @@ __all__ = ["SparkLake"]
 
 # said at every conversion; the two are used together in the conformance tests, which would find a difference
 warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+
+
+class _Backend(SparkBackend):
+    """Ibis's Spark, but a table that is kept (`Table.cache`) is written down.
+
+    Spark's own cache keeps the whole plan behind the rows, so that a plan over kept tables grows with every step and is never
+    done being read; and Ibis 12 does not make rows in memory known to it.
+    """
+
+    kept_in: Path
+
+    def _create_cached_table(self, name: str, expr: ir.Table) -> ir.Table:
+        self._run_pre_execute_hooks(expr)
+        path = str(self.kept_in / name)
+        self._session.sql(self.compile(expr)).write.parquet(path)
+        self._session.read.parquet(path).createOrReplaceTempView(name)
+        return self.table(name)
+
+    def _drop_cached_table(self, name: str) -> None:
+        shutil.rmtree(self.kept_in / name, ignore_errors=True)
+        # what was kept is let go of with the last reference, which may outlive the engine
+        if self._session.sparkContext._jsc is not None:  # noqa: SLF001 - PySpark has no public word for a session that ended
+            self._session.catalog.dropTempView(name)
 
 
 class SparkLake:
@@ -29,7 +54,9 @@ class SparkLake:
     def __init__(self, files: DeltaLake, engine: SparkEngine) -> None:
         self._files = files
         self._session = engine.session
-        self._ibis = ibis.pyspark.connect(engine.session)
+        _Backend.register_options()
+        self._ibis = _Backend().connect(engine.session)
+        self._ibis.kept_in = engine.folder / "kept"
         self._registered: dict[str, int] = {}
 
     def names(self) -> tuple[str, ...]:

@@ -1,0 +1,133 @@
+"""Events are where they were planted, equal to counting by hand, known only from the past, and linked to one another."""
+
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+
+from features.relation_events import EVENT_KINDS, EVENT_SCHEMA, detect_events
+from lake.errors import TableMissing
+from tests.features_relations.counting_by_hand import gaps_by_hand
+from tests.features_relations.event_world import (
+    AS_OF,
+    AWAY,
+    CHEAP_WEEKS,
+    CLUSTERS,
+    FIRST_DAY,
+    GONE_ON,
+    MAILER_WEEKS,
+    OUT_WEEKS,
+    PROMOTED,
+    STOCK,
+    line,
+    line_rows,
+    week,
+    write_chain,
+)
+
+ROWS = line_rows()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    return write_chain(tmp_path_factory.mktemp("chain"), ROWS)
+
+
+@pytest.fixture(scope="module")
+def events(lake):
+    return detect_events(lake, AS_OF, clusters=CLUSTERS).to_pylist()
+
+
+def day(number):
+    return FIRST_DAY + timedelta(days=number)
+
+
+def test_gaps_equal_counting_by_hand(events):
+    expected = gaps_by_hand(ROWS, AS_OF)
+    found = {
+        (event["kind"], event["scope"], event["product_id"], event["first_day"]): event
+        for event in events
+        if event["kind"] in {"delisting", "absence"}
+    }
+    assert found.keys() == expected.keys()
+    assert len(found) == 10
+    for key, (last_day, baskets, buyers) in expected.items():
+        assert (found[key]["last_day"], found[key]["former_buyers"]) == (last_day, buyers)
+        assert found[key]["expected_baskets"] == pytest.approx(baskets, rel=1e-9)
+
+
+def test_what_was_planted_is_found(events):
+    chain = {(event["kind"], event["product_id"]): event for event in events if event["scope"] == "chain"}
+    assert chain.keys() == {
+        ("delisting", "gone"), ("launch", "new"), ("absence", "away"), ("promotion", "pasta"), ("promotion", "bread"),
+    }  # fmt: skip
+    assert (chain["absence", "away"]["first_day"], chain["absence", "away"]["last_day"]) == (day(AWAY[0]), day(AWAY[1]))
+    assert (chain["delisting", "gone"]["first_day"], chain["delisting", "gone"]["last_day"]) == (day(GONE_ON), None)
+    assert (chain["launch", "new"]["first_day"], chain["launch", "new"]["former_buyers"]) == (day(GONE_ON), 0)
+    price = chain["promotion", "bread"]
+    assert (price["first_day"], price["last_day"]) == (min(CHEAP_WEEKS), max(CHEAP_WEEKS) + timedelta(days=6))
+    assert (price["mechanics"], price["discount"]) == ("price", pytest.approx(0.4))
+
+
+def test_weeks_in_a_row_are_one_event(events):
+    mailers = [event for event in events if event["scope"] == "chain" and event["product_id"] == "pasta"]
+    assert [event["first_day"] for event in mailers] == [week(MAILER_WEEKS[0]), week(MAILER_WEEKS[3])]
+    assert [event["last_day"] for event in mailers] == [week(8) - timedelta(days=1), week(26) - timedelta(days=1)]
+    assert {event["mechanics"] for event in mailers} == {"mailer"}
+    out = [event for event in events if event["kind"] == "stock_out"]
+    assert [(event["first_day"], event["last_day"]) for event in out] == [
+        (week(OUT_WEEKS[0]), week(12) - timedelta(days=1)),
+        (week(OUT_WEEKS[2]), week(31) - timedelta(days=1)),
+    ]
+    assert all(event["simulated"] and event["source"] == "stock_levels" and event["scope"] == "store:s0" for event in out)
+    assert not any(event["simulated"] for event in events if event["kind"] != "stock_out")
+
+
+def test_a_reset_and_the_parts_of_an_event_are_linked(events):
+    named = {event["event_id"]: event for event in events}
+    gone, new = (next(key for key in named if key.startswith(start)) for start in ("delisting/chain/gone/", "launch/chain/new/"))
+    assert (named[gone]["cause"], named[new]["cause"]) == ("range_reset", "range_reset")
+    assert new in named[gone]["related_event_ids"]
+    assert gone in named[new]["related_event_ids"]
+    parts = [event for event in events if event["product_id"] == "away" and event["scope"] != "chain"]
+    whole = next(event for event in events if event["product_id"] == "away" and event["scope"] == "chain")
+    assert {event["cause"] for event in parts} == {"whole_chain"}
+    assert whole["related_event_ids"] == sorted(event["event_id"] for event in parts)
+    assert len(named) == len(events)
+
+
+@pytest.mark.parametrize("known", [GONE_ON + 28, AWAY[1] + 1])
+def test_nothing_later_is_known(tmp_path, known):
+    as_of = day(known)
+    lake = write_chain(tmp_path, [row for row in ROWS if row["business_date"] <= as_of])
+    weekly = {"product_id": "juice", "store_id": "s0", "simulated": True, "stock_out_days": 3.0}
+    before = detect_events(lake, as_of, clusters=CLUSTERS)
+    monday = as_of - timedelta(days=as_of.weekday())
+    lake.append("stock_levels", pa.Table.from_pylist([{**weekly, "week_start": monday + timedelta(days=7)}], STOCK))
+    shown = {"product_id": "pasta", "display_location": "1", "mailer_location": "A", "week_start": monday + timedelta(days=7)}
+    lake.append("promotion_weeks", pa.Table.from_pylist([{**shown, "store_id": f"s{n}"} for n in range(8)], PROMOTED))
+    lake.append("sales_lines", pa.Table.from_pylist(future(known), lake.arrow("sales_lines").schema))
+    assert detect_events(lake, as_of, clusters=CLUSTERS).equals(before)
+    kinds = set(before["kind"].to_pylist())
+    assert ("delisting" in kinds) == (known >= GONE_ON + 27)
+    assert "absence" in kinds
+
+
+def future(known):
+    return [
+        line(f"z{n}", product, "h01", "s0", known + 1 + n, quantity=9.0)
+        for n in range(5)
+        for product in ("gone", "away", "water")
+    ]
+
+
+def test_an_unknown_kind_and_a_missing_table(tmp_path):
+    lake = write_chain(tmp_path, ROWS[:200])
+    with pytest.raises(ValueError, match="'recall'"):
+        detect_events(lake, AS_OF, kinds=["recall"], clusters=CLUSTERS)
+    assert detect_events(lake, FIRST_DAY, clusters=CLUSTERS).schema == EVENT_SCHEMA
+    bare = write_chain(tmp_path / "bare", ROWS[:200])
+    bare.names = lambda: ("products", "sales_lines")
+    assert set(detect_events(bare, AS_OF, clusters=CLUSTERS)["kind"].to_pylist()) <= set(EVENT_KINDS) - {"stock_out", "promotion"}
+    with pytest.raises(TableMissing):
+        detect_events(type(lake)(tmp_path / "empty"), AS_OF, kinds=["delisting"], clusters=CLUSTERS)
