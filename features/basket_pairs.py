@@ -13,7 +13,6 @@ __all__ = [
     "common_columns",
     "expected_together",
     "pair_details",
-    "shared_columns",
     "shorter_first",
 ]
 
@@ -72,16 +71,6 @@ def expected_together(counts: sparse.csr_array, opportunities: np.ndarray, first
         row, one, other = common_columns(counts, counts, *shorter_first(counts, first[part], second[part]))
         expected[part] = np.bincount(row, rate[one] * counts.data[other], minlength=first[part].size)
     return expected
-
-
-def shared_columns(rows: sparse.csr_array, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return how many columns (baskets, or households) hold both products of each pair (int64). `rows` has sorted indices."""
-    shared = np.zeros(first.size, dtype=np.int64)
-    for at in range(0, first.size, PAIRS_AT_ONCE):
-        part = slice(at, at + PAIRS_AT_ONCE)
-        row, _, _ = common_columns(rows, rows, *shorter_first(rows, first[part], second[part]))
-        shared[part] = np.bincount(row, minlength=first[part].size)
-    return shared
 
 
 def _frequent(bought: sparse.csr_array, minimum: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -50,8 +50,8 @@ FEATURES = len(HOUSEHOLD_FEATURES) + len(LOYALTY_FEATURES) + len(PAIR_FEATURES)
 class Missing:
     """A product (number on its shelf) that former buyers went without after `day`, until `until` (days since 1970-01-01).
 
-    `gone` tells whether it had left the shelf, `alone` whether nothing else of the category went or came with it, `weight` what each of its choices counts. `households` (mask over those of the
-    lines) are the ones concerned; None: all.
+    `gone` tells whether it had left the shelf, `alone` whether nothing else of the category went or came with it, `weight` what
+    each of its choices counts. `households` (mask over those of the lines) are the ones concerned; None: all.
     """
 
     category: int

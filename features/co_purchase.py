@@ -1,4 +1,4 @@
-"""What households buy together, and what they take instead, as known at the end of a day.
+"""What households buy together, as known at the end of a day.
 
 Every function gives a lazy Ibis table, so that the same definition runs on DuckDB and on Spark. Facts after `as_of` are
 left out before anything is counted. A trip is one basket; lines of quantity 0 and goods that are not merchandise do not
@@ -15,22 +15,15 @@ from lake.ports import Lake
 
 __all__ = [
     "LARGEST_TRIP_STRATUM",
-    "LONG_WEEKS",
-    "SHORT_WEEKS",
     "Support",
-    "household_purchases",
     "merchandise_lines",
     "product_support",
-    "recent_trips",
     "supported_lines",
     "trips",
 ]
 
 LARGEST_TRIP_STRATUM = 6
 """Trips of 64 products and more are of like size."""
-
-SHORT_WEEKS = 2
-LONG_WEEKS = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,48 +82,10 @@ def _described_products(lake: Lake) -> ir.Table:
     return products.select("product_id", "category", "product_type", "brand", "size", name=name)
 
 
-def _comparable(support: ir.Table) -> ir.Table:
-    """Return the products that can be compared within a category; those of none, but with a name, share the category ''."""
-    known = support.filter(support.category.notnull() | support.name.notnull())
-    return known.select("product_id", "position", category=known.category.fill_null(""))
-
-
 def supported_lines(lake: Lake, as_of: date, need: Support) -> ir.Table:
     """Return which supported product (position) is in which basket (basket_id), each pair once."""
     positions = product_support(lake, as_of, need).select("product_id", "position")
     return merchandise_lines(lake, as_of).inner_join(positions, "product_id").select("basket_id", "position").distinct()
-
-
-def household_purchases(lake: Lake, as_of: date, need: Support) -> ir.Table:
-    """Return what each household bought of the supported products of known category or name: one row per household and product.
-
-    Columns: household_id, category, position; baskets (so far), recent_baskets and short_baskets (of the last 13 and 2 weeks);
-    first_recent (the first day of those 13 weeks, null without one) and last_day (of all). Windows end with `as_of` and are
-    half-open: (as_of - weeks, as_of]. Sorted by position and household.
-    """
-    lines = merchandise_lines(lake, as_of).inner_join(_comparable(product_support(lake, as_of, need)), "product_id")
-    aged = lines.mutate(age_days=ibis.literal(as_of).delta(lines.business_date, unit="day"))
-    recent = aged.age_days < LONG_WEEKS * 7
-    counted = aged.group_by("household_id", "category", "position").aggregate(
-        baskets=aged.basket_id.nunique(),
-        recent_baskets=aged.basket_id.nunique(where=recent),
-        short_baskets=aged.basket_id.nunique(where=aged.age_days < SHORT_WEEKS * 7),
-        first_recent=aged.business_date.min(where=recent),
-        last_day=aged.business_date.max(),
-    )
-    return counted.order_by("position", "household_id")
-
-
-def recent_trips(lake: Lake, as_of: date, need: Support) -> ir.Table:
-    """Return the baskets of the last 13 weeks with supported products of known category or name, one row per product and basket.
-
-    Columns: position, category, basket_id, and buyer_baskets, in how many baskets so far the household took the product.
-    """
-    lines = merchandise_lines(lake, as_of).inner_join(_comparable(product_support(lake, as_of, need)), "product_id")
-    once = lines.group_by("household_id", "category", "position", "basket_id").aggregate(day=lines.business_date.min())
-    counted = once.mutate(buyer_baskets=once.count().over(group_by=[once.household_id, once.position]))
-    recent = counted.filter(ibis.literal(as_of).delta(counted.day, unit="day") < LONG_WEEKS * 7)
-    return recent.select("position", "category", "basket_id", "buyer_baskets").order_by("position", "basket_id")
 
 
 def _support_counts(lines: ir.Table) -> ir.Table:

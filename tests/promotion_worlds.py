@@ -11,7 +11,6 @@ from tests.relation_worlds import LINES
 __all__ = ["FIRST", "PRODUCTS", "PROMOTIONS", "TRIPS", "random_shop", "shop"]
 
 FIRST = date(2024, 1, 1)
-SALES = pa.schema([*LINES, ("retail_discount", pa.float64())])
 PROMOTIONS = pa.schema(
     [
         *((name, pa.string()) for name in ("product_id", "store_id", "display_location", "mailer_location")),
@@ -50,7 +49,7 @@ def shop(folder, weeks, counts, discounts, mailed, products=PRODUCTS):
                 sold = [("z", 0.0), *((names[n], float(discounts[week, n])) for n in held)]
                 rows += [{**trip_of, "product_id": name, "net_sales": 1 - off, "retail_discount": off} for name, off in sold]
     lake = DeltaLake(folder, threads=1)
-    lake.replace("sales_lines", pa.Table.from_pylist(rows, SALES))
+    lake.replace("sales_lines", pa.Table.from_pylist(rows, LINES))
     described = [
         {
             "product_id": name,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import combinations, permutations
+from itertools import combinations
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,10 +21,13 @@ LINES = pa.schema(
         ("week_start", pa.date32()),
         ("quantity", pa.float64()),
         ("net_sales", pa.float64()),
+        ("retail_discount", pa.float64()),
         ("merchandise", pa.bool_()),
     ]
 )
-PRODUCTS = pa.schema([(name, pa.string()) for name in ("product_id", "category", "product_type", "brand", "size", "name")])
+PRODUCTS = pa.schema(
+    [(name, pa.string()) for name in ("product_id", "category", "product_type", "supplier_id", "brand", "size", "name")]
+)
 
 Trip = tuple[int, str, tuple[str, ...]]
 """Day number, household, products."""
@@ -46,6 +49,7 @@ def line_rows(trips: list[Trip], *, prefix: str = "b", merchandise: bool = True,
                     "week_start": day - timedelta(days=day.weekday()),
                     "quantity": quantity,
                     "net_sales": 2.0 * quantity,
+                    "retail_discount": 0.0,
                     "merchandise": merchandise,
                 }
             )
@@ -63,6 +67,7 @@ def write_world(
             "product_id": product,
             "category": category,
             "product_type": kind,
+            "supplier_id": None,
             "brand": "National",
             "size": None,
             "name": (names or {}).get(product),
@@ -83,41 +88,3 @@ def pairs_by_hand(trips: list[Trip]) -> dict[tuple[str, str], tuple[int, int, da
         pair: (len(found), len({household for _, household in found}), min(found)[0], max(found)[0])
         for pair, found in met.items()
     }
-
-
-def shares_by_hand(
-    trips: list[Trip], category: dict[str, str | None], last: int
-) -> dict[tuple[str, str], tuple[float, float, int, int, date, date]]:
-    """Walk through households: for (missing, taken) the sums of shares and of their squares, baskets, buyers, first, last day."""
-    taken_by = defaultdict(lambda: defaultdict(list))
-    for day, household, products in trips:
-        for product in products:
-            if day <= last and category[product] is not None:
-                taken_by[household][product].append(day)
-    met = defaultdict(list)
-    for bought in taken_by.values():
-        for missing, taken in permutations(bought, 2):
-            recent = [day for day in bought[taken] if day > last - 91]
-            if category[missing] == category[taken] and len(bought[missing]) >= 2 and recent:
-                met[missing, taken].append((0.5 ** ((last - max(recent)) / 28), recent))
-    return {
-        pair: (
-            sum(share for share, _ in found),
-            sum(share**2 for share, _ in found),
-            sum(len(days) for _, days in found),
-            len(found),
-            FIRST_DAY + timedelta(days=min(min(days) for _, days in found)),
-            FIRST_DAY + timedelta(days=max(max(days) for _, days in found)),
-        )
-        for pair, found in met.items()
-    }
-
-
-def apart_by_hand(trips: list[Trip], missing: str, taken: str, last: int) -> float:
-    """Walk through the buyers of `missing`: the part of their late trips with `taken` that did not hold it, one more assumed."""
-    known = [trip for trip in trips if trip[0] <= last]
-    times = defaultdict(int)
-    for _, household, products in known:
-        times[household] += missing in products
-    late = [products for day, household, products in known if day > last - 91 and times[household] >= 2 and taken in products]
-    return (sum(missing not in products for products in late) + 1) / (len(late) + 1)

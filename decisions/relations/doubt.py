@@ -65,8 +65,8 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> Sh
     """Fit on products of many events: how often each was taken first, how often it was foreseen, and its predicted share.
 
     After the likelihood, the level is moved until 90 % of the counts lie within their central 90 % (randomised at the ends, since
-    counts are whole): conformal, where the law's tails are not the data's. Source: Vovk, Gammerman and Shafer, Algorithmic learning
-    in a random world, 2005; of the randomised probabilities: Dunn and Smyth, Randomized quantile residuals, 1996.
+    counts are whole): conformal, where the law's tails are not the data's. Sources: Vovk, Gammerman and Shafer, Algorithmic
+    learning in a random world, 2005; of the randomised probabilities: Dunn and Smyth, Randomized quantile residuals, 1996.
     """
 
     def loss(guess: np.ndarray) -> float:

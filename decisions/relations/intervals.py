@@ -1,8 +1,7 @@
-"""Shrunk estimates with 90 % intervals: of a ratio of counts (gamma) and of a mean share (beta).
+"""Shrunk estimates with 90 % intervals: of a ratio of counts.
 
-Sources: the gamma-Poisson ratio of observed to expected counts is DuMouchel's (Bayesian data mining in large frequency
-tables, 1999), the beta of equal moments is textbook. Figures are rounded to 9 significant digits, so that
-a different build of the special functions does not change the bytes.
+Source: the gamma-Poisson ratio of observed to expected counts is DuMouchel's (Bayesian data mining in large frequency tables,
+1999). Figures are rounded to 9 significant digits, so that a different build of the special functions does not change the bytes.
 """
 
 from dataclasses import dataclass
@@ -10,13 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-__all__ = ["Estimate", "mean_share", "rate_ratio", "rounded"]
+__all__ = ["Estimate", "rate_ratio", "rounded"]
 
 TAIL = 0.05
 DIGITS = 9
 SMALLEST = 1e-12
-LARGEST_SIZE = 1e9
-"""When all households give the same share, the interval is its point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,20 +45,6 @@ def rate_ratio(
     rate = expected + prior_events
     low, high = special.gammaincinv(shape, TAIL) / rate, special.gammaincinv(shape, 1 - TAIL) / rate
     return Estimate(rounded(shape / rate), rounded(low), rounded(high))
-
-
-def mean_share(total: np.ndarray, squares: np.ndarray, households: np.ndarray) -> Estimate:
-    """Return the mean of shares between 0 and 1, from their sum, the sum of their squares and their number.
-
-    The bounds are the 5 % and 95 % points of the beta distribution with that mean and with the variance of the mean over
-    households (moments matched): unlike the normal one it stays between 0 and 1 and leans away from 0. `total` lies strictly
-    between 0 and `households`.
-    """
-    mean = total / households
-    variance = np.maximum(squares / households - mean**2, np.finfo(float).tiny) / households
-    size = np.minimum(mean * (1 - mean) / variance, LARGEST_SIZE)
-    low, high = (special.betaincinv(mean * size, (1 - mean) * size, tail) for tail in (TAIL, 1 - TAIL))
-    return Estimate(rounded(mean), rounded(np.minimum(low, mean)), rounded(np.maximum(high, mean)))
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

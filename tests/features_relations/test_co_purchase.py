@@ -1,23 +1,15 @@
-"""Counts of trips, pairs and switches, against counts made one trip at a time."""
+"""Counts of trips and pairs, against counts made one trip at a time."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from features.basket_pairs import basket_pairs, expected_together, shared_columns
-from features.co_purchase import (
-    Support,
-    household_purchases,
-    product_support,
-    recent_trips,
-    supported_lines,
-    trips,
-)
-from features.household_shares import household_shares
-from tests.relation_worlds import FIRST_DAY, apart_by_hand, line_rows, pairs_by_hand, shares_by_hand, write_world
+from features.basket_pairs import basket_pairs, expected_together
+from features.co_purchase import Support, product_support, supported_lines, trips
+from tests.relation_worlds import FIRST_DAY, line_rows, pairs_by_hand, write_world
 
 ANY = Support(baskets=1, households=1)
 CATALOGUE = {f"p{n}": (f"c{n % 3}" if n < 11 else None, f"t{n}") for n in range(12)}
@@ -64,52 +56,10 @@ def test_pairs_equal_counting_by_hand(tmp_path, seed):
     assert len(found) > 30
 
 
-def shares_of(lake, as_of, products):
-    purchases, late = (lake.to_arrow(read(lake, as_of, ANY)) for read in (household_purchases, recent_trips))
-    return household_shares(purchases, late, products, as_of)
-
-
-@pytest.mark.parametrize("last", [59, 110])
-def test_shares_equal_walking_through_each_household(tmp_path, last):
-    planned = random_trips(4)
-    lake = write_world(tmp_path, line_rows(planned), CATALOGUE)
-    as_of = FIRST_DAY + timedelta(days=last)
-    ids = lake.to_arrow(product_support(lake, as_of, ANY))["product_id"].to_pylist()
-    shares = shares_of(lake, as_of, len(ids))
-    totals = shares.totals()
-    seen = shares.details(totals.row, totals.col)
-    days = ([date(1970, 1, 1) + timedelta(days=int(day)) for day in column] for column in (seen.first_day, seen.last_day))
-    counts = (totals.data.tolist(), seen.squares.tolist(), seen.baskets.tolist(), seen.households.tolist())
-    pairs = [(ids[missing], ids[taken]) for missing, taken in zip(totals.row, totals.col, strict=True)]
-    expected = shares_by_hand(planned, {product: category for product, (category, _) in CATALOGUE.items()}, last)
-    found = dict(zip(pairs, zip(*counts, *days, strict=True), strict=True))
-    assert found.keys() == expected.keys()
-    assert all(found[pair][2:] == expected[pair][2:] for pair in found)
-    np.testing.assert_allclose([found[pair][:2] for pair in found], [expected[pair][:2] for pair in found])
-    apart = shares.apart(totals.row.astype(np.int64), totals.col.astype(np.int64))
-    np.testing.assert_allclose(apart, [apart_by_hand(planned, *pair, last) for pair in pairs])
-    assert len(set(apart.tolist())) > 5
-    assert len(found) > 20
-
-
-def test_popularity_and_availability_end_with_the_day(tmp_path):
-    weekly = [(day, "h", ("a",)) for day in range(0, 100, 7)] + [(101, "h", ("a",))]
-    fading = [(day, "g", ("b",)) for day in (*range(10, 84), 90)]
-    lake = write_world(tmp_path, line_rows(weekly + fading), {"a": ("c", "t"), "b": ("c", "t")})
-    as_of = FIRST_DAY + timedelta(days=98)
-    shares = shares_of(lake, as_of, 2)
-    assert shares.popularity.tolist() == [13, 75]
-    assert shares.category_popularity.tolist() == [88, 88]
-    assert shares.availability.tolist() == [1.0, pytest.approx((1 / 2) / (75 / 13))]
-    gone = shares_of(lake, as_of + timedelta(days=20), 2)
-    assert gone.availability.tolist() == [0.0, 0.0]
-
-
 def test_expected_baskets_are_products_of_shares_within_cells():
     counts = sparse.csr_array(np.array([[4, 0, 3], [2, 5, 3], [0, 1, 0]]))
     expected = expected_together(counts, np.array([8, 10, 3]), np.array([0, 0, 1]), np.array([1, 2, 2]))
     np.testing.assert_allclose(expected, [4 * 2 / 8 + 3 * 3 / 3, 0.0, 5 * 1 / 10])
-    assert shared_columns(counts, np.array([0, 0, 1]), np.array([1, 2, 2])).tolist() == [2, 0, 1]
 
 
 def test_what_does_not_count(tmp_path):
