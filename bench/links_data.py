@@ -76,7 +76,8 @@ def _by_kind(rows: IntArray, kinds: IntArray, ids: IntArray) -> dict[int, Labell
     found = {}
     for position, kind in enumerate(kinds.tolist()):
         chosen = rows[rows[:, 0] == kind]
-        found[position] = LabelledPairs(*np.searchsorted(ids, chosen[:, 1:3].T), chosen[:, 3])
+        source, target = np.searchsorted(ids, chosen[:, 1:3].T)
+        found[position] = LabelledPairs(source, target, chosen[:, 3])
     return found
 
 
@@ -91,7 +92,7 @@ def adjacency(links: TypedLinks, kind: int) -> sparse.csr_array:
 
 def undirected(*matrices: sparse.csr_array) -> sparse.csr_array:
     """Return the 0/1 matrix of pairs that any of the matrices links, in either direction."""
-    total = sum(matrix + matrix.T for matrix in matrices).tocsr()
+    total: sparse.csr_array = sum(matrix + matrix.T for matrix in matrices).tocsr()
     total.data[:] = 1
     return total
 

@@ -182,7 +182,7 @@ def train_link_encoder(links: TypedLinks, *, seed: int, config: LinkEncoderConfi
                 for position, drawn in enumerate(negatives)
             ]
             optimiser.zero_grad()
-            torch.stack(losses).sum().backward()
+            torch.autograd.backward(torch.stack(losses).sum())
             optimiser.step()
             fading.step()
     return encoder.eval()
