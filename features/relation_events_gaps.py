@@ -112,6 +112,7 @@ def _steady(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Table:
     weeks = recent.group_by("scope", "product_id", "day").aggregate(weeks=recent.week.nunique())
     counted = gaps.inner_join(weeks, ["scope", "product_id", "day"])
     steady = counted.filter(counted.weeks >= need.steady_weeks)
-    empty = (need.history_weeks - steady.weeks + 0.5) / (need.history_weeks + 1.0)
+    # cast: a plain 0.5 is a decimal to Spark, which would keep six digits of the share
+    empty = (need.history_weeks - steady.weeks.cast("float64") + 0.5) / (need.history_weeks + 1.0)
     by_weeks = -empty.ln() * need.history_weeks * steady.gap_trips / steady.trips_of_history
     return steady.mutate(expected_baskets=ibis.least(steady.by_mean, by_weeks))

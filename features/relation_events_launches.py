@@ -41,7 +41,8 @@ def launches(sales: ScopedSales, as_of: date, need: LaunchNeed) -> ir.Table:
     early = _early_sales(sold, new, as_of, need)
     counted = _trips(sales, early.filter((early.weeks_sold >= need.weeks_sold) & (early.households >= need.households)), need)
     by_mean = counted.baskets * counted.trips_before / counted.trips_after
-    empty = (counted.weeks - counted.weeks_sold + 0.5) / (counted.weeks + 1.0)
+    # cast: a plain 0.5 is a decimal to Spark, which would keep six digits of the share
+    empty = ((counted.weeks - counted.weeks_sold).cast("float64") + 0.5) / (counted.weeks.cast("float64") + 1.0)
     by_weeks = -empty.ln() * counted.weeks * counted.trips_before / counted.trips_after
     judged = counted.mutate(expected_baskets=ibis.least(by_mean, by_weeks))
     sure = judged.filter(judged.expected_baskets >= -log(need.chance))

@@ -72,7 +72,7 @@ def _ends(shop: Shopping, moves: ir.Table, need: SwitchingNeed, end: str) -> ir.
         basket="to_basket", parts="to_parts"
     )  # fmt: skip
     joined = named.inner_join(lines, ["basket", "category"])
-    return joined.mutate(part=1.0 / joined.parts).drop("basket", "parts")
+    return joined.mutate(part=1 / joined.parts.cast("float64")).drop("basket", "parts")
 
 
 def _frequent(moved: ir.Table, need: SwitchingNeed) -> ir.Table:

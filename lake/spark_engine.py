@@ -11,7 +11,8 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from pyspark.sql import SparkSession
 from lake.errors import JavaMissing, SparkNotStarted
 
 __all__ = ["SparkEngine"]
+
+# said at every conversion; the two are used together in the conformance tests, which would find a difference
+warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
@@ -49,6 +53,8 @@ class SparkEngine:
         java: the `java` of a runtime of version 17 or newer.
         cores: tasks at once.
         memory: of the Java process, as Java writes sizes.
+        java_options: more options of the Java process.
+        settings: more settings of the session, by Spark's names.
 
     `session` is the session, `folder` what it may write to: it is gone when the engine stops.
 
@@ -57,14 +63,22 @@ class SparkEngine:
         SparkNotStarted: it ended, or did not answer within two minutes.
     """
 
-    def __init__(self, java: Path, *, cores: int = 2, memory: str = "2g") -> None:
+    def __init__(
+        self,
+        java: Path,
+        *,
+        cores: int = 2,
+        memory: str = "2g",
+        java_options: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="shelfgraph-spark-")
         self.folder = Path(self._temporary.name)
-        self._process = _launch(java, self.folder, memory)
+        self._process = _launch(java, self.folder, (f"-Xmx{memory}", *java_options))
         try:
             port, secret = _gateway(self._process, self.folder)
             with _gateway_in_environment(port, secret):
-                self.session = _session(self.folder, cores)
+                self.session = _session(self.folder, cores, settings or {})
         except BaseException:
             self._end()
             raise
@@ -93,9 +107,9 @@ class SparkEngine:
         self._temporary.cleanup()
 
 
-def _launch(java: Path, folder: Path, memory: str) -> "subprocess.Popen[bytes]":
+def _launch(java: Path, folder: Path, options: Sequence[str]) -> "subprocess.Popen[bytes]":
     home = Path(pyspark.__file__).parent
-    command = [str(java), f"-Xmx{memory}", *JAVA_OPTIONS, "-cp", f"{home}/jars/*"]
+    command = [str(java), *options, *JAVA_OPTIONS, "-cp", f"{home}/jars/*"]
     command += ["org.apache.spark.deploy.SparkSubmit", "--master", "local[1]", "pyspark-shell"]
     own = {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": LOOPBACK, "SPARK_CONNECT_MODE": "0"}
     environment = {**os.environ, **own, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(folder / "gateway")}
@@ -131,7 +145,7 @@ def _gateway_in_environment(port: int, secret: str) -> Iterator[None]:
         del os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]
 
 
-def _session(folder: Path, cores: int) -> SparkSession:
+def _session(folder: Path, cores: int, more: Mapping[str, str]) -> SparkSession:
     settings = {
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
@@ -142,6 +156,7 @@ def _session(folder: Path, cores: int) -> SparkSession:
         "spark.sql.shuffle.partitions": str(2 * cores),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
+        **more,
     }
     builder = SparkSession.builder.master(f"local[{cores}]").appName("shelfgraph")
     for name, value in settings.items():

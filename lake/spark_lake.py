@@ -1,7 +1,6 @@
 """The same Delta tables, read by Spark: the same Ibis expressions over the Parquet files of a version."""
 
 import shutil
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,6 @@ from lake.ports import TableVersion
 from lake.spark_engine import SparkEngine
 
 __all__ = ["SparkLake"]
-
-# said at every conversion; the two are used together in the conformance tests, which would find a difference
-warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
 
 
 class _Backend(SparkBackend):
