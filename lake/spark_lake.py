@@ -16,7 +16,7 @@ from lake.spark_engine import SparkEngine
 __all__ = ["SparkLake"]
 
 
-class _Backend(SparkBackend):  # type: ignore[misc] - Ibis ships no types
+class _Backend(SparkBackend):  # type: ignore[misc]  # Ibis ships no types
     """Ibis's Spark, but a table that is kept (`Table.cache`) is written down.
 
     Spark's own cache keeps the whole plan behind the rows, so that a plan over kept tables grows with every step and is never
