@@ -70,12 +70,13 @@ def purchases(lake: Lake, as_of: date) -> ir.Table:
     Columns: product_id, category, basket_id, household_id, store_id, day (int64), simulated.
     """
     lines = lake.table("sales_lines")
-    counted = lines.filter((lines.business_date <= as_of) & lines.merchandise & (lines.quantity > 0))
+    sold = lines.filter((lines.business_date <= as_of) & lines.merchandise & (lines.quantity > 0))
+    counted = sold.mutate(simulated=marked(sold))
     once = counted.group_by("product_id", "basket_id").aggregate(
         household_id=counted.household_id.min(),
         store_id=counted.store_id.min(),
         day=day_number(counted.business_date.min()),
-        simulated=marked(counted).any(),
+        simulated=counted.simulated.any(),
     )
     return once.inner_join(known_category(lake), "product_id")
 

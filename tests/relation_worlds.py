@@ -26,7 +26,10 @@ LINES = pa.schema(
     ]
 )
 PRODUCTS = pa.schema(
-    [(name, pa.string()) for name in ("product_id", "category", "product_type", "supplier_id", "brand", "size", "name")]
+    [
+        (name, pa.string())
+        for name in ("product_id", "department", "category", "product_type", "supplier_id", "brand", "size", "name")
+    ]
 )
 
 Trip = tuple[int, str, tuple[str, ...]]
@@ -67,6 +70,7 @@ def write_world(
             "product_id": product,
             "category": category,
             "product_type": kind,
+            "department": None,
             "supplier_id": None,
             "brand": "National",
             "size": None,

@@ -33,6 +33,8 @@ PRIOR = {"taste_on_shelf": 0.8, "sold_long": 0.5, "sold_short": 0.3, "same_type"
 """Where the weights start from, and stay while there is nothing to fit on: `personal_available` with popularity."""
 SAME_TYPE = PAIR_FEATURES.index("same_type")
 SMALLEST_SPREAD = 1e-6
+LEAST_LEAF = 60
+TREE_STEP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,29 @@ class ChoiceModel:
     weights: np.ndarray
     trees: lightgbm.Booster | None
     choices: int
+
+    @property
+    def tree_count(self) -> int:
+        """How many trees it has."""
+        return 0 if self.trees is None else self.trees.num_trees()
+
+    def loss(self, rows: ChoiceRows, trees: int) -> float:
+        """Return the mean negative log-likelihood of choices among their sampled candidates, with the first `trees` trees."""
+        utility = rows.features @ self.weights.astype(np.float32)
+        if trees and self.trees is not None:
+            utility += self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees).astype(np.float32)
+        each = np.repeat(rows.weight, rows.size)
+        chance = np.maximum(_softmax(utility, rows.size), 1e-12)
+        return -float(np.sum(each * rows.taken * np.log(chance), dtype=np.float64)) / max(float(rows.weight.sum()), 1e-9)
+
+    def with_best_trees(self, rows: ChoiceRows) -> "ChoiceModel":
+        """Return the model with as many of its trees as make choices it was not fitted on likeliest."""
+        if self.trees is None or not rows.size.size:
+            return self
+        counts = range(0, self.tree_count + 1, TREE_STEP)
+        best = min(counts, key=lambda count: self.loss(rows, count))
+        kept = lightgbm.Booster(model_str=self.trees.model_to_string(num_iteration=best)) if best else None
+        return ChoiceModel(self.weights, kept, self.choices)
 
     def of_households(self, state: ShelfState, households: np.ndarray) -> np.ndarray:
         """Return the part of utility that does not depend on the missing product (float32, households x products)."""
@@ -132,7 +157,7 @@ def fit_on_rows(rows: ChoiceRows, *, seed: int, fit: ChoiceFit) -> ChoiceModel:
     if not rows.size.size:
         return prior_model()
     weights = _linear(rows, fit.drawn)
-    if not fit.trees:
+    if not fit.trees or not _can_split(rows.features[:, OF_PAIR]):
         return ChoiceModel(weights, None, rows.size.size)
     return ChoiceModel(weights, _trees(rows, rows.features @ weights.astype(np.float32), seed, fit), rows.size.size)
 
@@ -157,6 +182,15 @@ def _linear(rows: ChoiceRows, drawn: float) -> np.ndarray:
     return np.asarray(found.x / scale)
 
 
+def _can_split(features: np.ndarray) -> bool:
+    """Return whether some feature parts the rows into two leaves that are large enough: without one there is no tree."""
+    low, high = LEAST_LEAF - 1, features.shape[0] - LEAST_LEAF
+    if high <= low:
+        return False
+    ordered = np.partition(features, (low, high), axis=0)
+    return bool((ordered[low] < ordered[high]).any())
+
+
 def _trees(rows: ChoiceRows, start: np.ndarray, seed: int, fit: ChoiceFit) -> lightgbm.Booster:
     each = np.repeat(rows.weight, rows.size)
 
@@ -165,7 +199,7 @@ def _trees(rows: ChoiceRows, start: np.ndarray, seed: int, fit: ChoiceFit) -> li
         return each * (chance - rows.taken), each * np.maximum(chance * (1 - chance), 1e-6)
 
     settings = {
-        "objective": gradient, "learning_rate": fit.learning_rate, "num_leaves": fit.leaves, "min_data_in_leaf": 60,
+        "objective": gradient, "learning_rate": fit.learning_rate, "num_leaves": fit.leaves, "min_data_in_leaf": LEAST_LEAF,
         "min_sum_hessian_in_leaf": 2.0, "lambda_l2": 5.0, "feature_fraction": 0.7, "bagging_fraction": 0.7, "bagging_freq": 1,
         "max_bin": 127, "num_threads": fit.threads, "seed": seed, "deterministic": True, "force_row_wise": True, "verbose": -1,
     }  # fmt: skip

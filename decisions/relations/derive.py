@@ -205,7 +205,7 @@ def _substitutes(
 def _basket_scopes(
     observed: Observed, lines: CategoryLines, members: Mapping[str, np.ndarray], scoped: bool
 ) -> dict[str, np.ndarray]:
-    """Return the baskets (mask) of each part of the chain, by scope."""
+    """Return the baskets (mask) of each part of the chain, by scope; what is all of it is no part."""
     if not scoped:
         return {}
     at = pc.index_in(observed.household_ids, value_set=lines.household_ids)
@@ -216,7 +216,7 @@ def _basket_scopes(
         for scope, (start, end) in season_ends(_date(lines, int(observed.day.min())), observed.as_of).items():
             first, last = ((day - lines.epoch).days for day in (start, end))
             found[scope] = (observed.day >= first) & (observed.day <= last)
-    return found
+    return {scope: baskets for scope, baskets in found.items() if not baskets.all()}
 
 
 def _pairs(
