@@ -9,7 +9,7 @@ import pyarrow as pa
 from features.co_purchase import merchandise_lines
 from lake.ports import Lake
 
-__all__ = ["RECENT_DAYS", "catalogue", "household_edges", "product_sales", "promotion_edges", "store_edges"]
+__all__ = ["RECENT_DAYS", "catalogue", "household_edges", "product_sales", "promotion_edges", "seen", "store_edges"]
 
 RECENT_DAYS = 182
 """Edges of behaviour are of the last 26 weeks, so that a graph of an early day looks like one of a late day."""
@@ -39,9 +39,12 @@ def household_edges(lake: Lake, as_of: date) -> pa.Table:
 
 def store_edges(lake: Lake, as_of: date) -> pa.Table:
     """Return product_id, store_id and weight of what was sold where of late."""
-    sold = lake.table("sales_lines")
-    lines = sold.filter((sold.business_date <= as_of) & sold.merchandise & (sold.quantity > 0))
-    return lake.to_arrow(_behaviour(lines, as_of, "store_id"))
+    return lake.to_arrow(_behaviour(_sold(lake, as_of), as_of, "store_id"))
+
+
+def seen(lake: Lake, as_of: date, column: str) -> pa.Array:
+    """Return every household_id (or store_id) with merchandise sold on or before `as_of`, ascending."""
+    return lake.to_arrow(_sold(lake, as_of).select(column).distinct().order_by(column))[column].combine_chunks()
 
 
 def promotion_edges(lake: Lake, as_of: date) -> pa.Table:
@@ -71,6 +74,12 @@ def product_sales(lake: Lake, as_of: date) -> pa.Table:
         last_age=aged.age.min(),
     )
     return lake.to_arrow(counted.order_by("product_id"))
+
+
+def _sold(lake: Lake, as_of: date) -> ir.Table:
+    """Return the lines of `merchandise_lines`, with their stores."""
+    lines = lake.table("sales_lines")
+    return lines.filter((lines.business_date <= as_of) & lines.merchandise & (lines.quantity > 0))
 
 
 def _behaviour(lines: ir.Table, as_of: date, other: str) -> ir.Table:

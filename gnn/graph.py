@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.co_purchase import merchandise_lines
 from gnn import facts
 from gnn.errors import NothingToLearn
 from gnn.text import text_vectors
@@ -106,15 +105,7 @@ def read_nodes(lake: Lake, as_of: date, text_columns: int) -> ShopNodes:
     products = facts.catalogue(lake)
     ids = {"product": products["product_id"].combine_chunks()}
     ids |= {RELATIONS[name]: _distinct(products[column]) for name, column in ATTRIBUTES.items()}
-    lines = (
-        lake.table("sales_lines")
-        .semi_join(merchandise_lines(lake, as_of), "basket_id")
-        .filter(lambda row: row.business_date <= as_of)
-    )
-    ids["household"], ids["store"] = (
-        lake.to_arrow(lines.select(column).distinct().order_by(column))[column].combine_chunks()
-        for column in ("household_id", "store_id")
-    )
+    ids |= {"household": facts.seen(lake, as_of, "household_id"), "store": facts.seen(lake, as_of, "store_id")}
     ids["promotion"] = _distinct(_promotions(lake, as_of)["mechanic"])
     if not len(ids["household"]):
         raise NothingToLearn(as_of, "no merchandise was sold on or before that day")
