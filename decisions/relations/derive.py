@@ -211,7 +211,7 @@ def _basket_scopes(
     at = pc.index_in(observed.household_ids, value_set=lines.household_ids)
     known = at.is_valid().to_numpy(zero_copy_only=False)
     place = np.asarray(pc.fill_null(at, 0).to_numpy(zero_copy_only=False))
-    found = {scope: (mask[place] & known)[observed.household] for scope, mask in members.items()}
+    found = {scope: (mask[place] & known)[observed.household] for scope, mask in members.items() if mask.size}
     if observed.day.size:
         for scope, (start, end) in season_ends(_date(lines, int(observed.day.min())), observed.as_of).items():
             first, last = ((day - lines.epoch).days for day in (start, end))

@@ -69,7 +69,8 @@ class Scopes:
 class _Pass:
     """One category on its way: matrices are dense here, since each row is read for every product that its household bought.
 
-    `days_since` and `days_known` count from the latest and the first line (infinite and negative where there is none).
+    `days_since` and `days_known` count from the latest and the first line (infinite and negative where there is none). In the
+    shared category of products that have none, only those with names alike replace each other (`by_name`).
     """
 
     state: ShelfState
@@ -77,6 +78,7 @@ class _Pass:
     model: DiversionModel
     scopes: Scopes
     per_product: int
+    by_name: bool
     household_part: np.ndarray
     taste: np.ndarray
     taken: np.ndarray
@@ -84,13 +86,15 @@ class _Pass:
     days_known: np.ndarray
 
     @classmethod
-    def of(cls, state: ShelfState, first: int, model: DiversionModel, scopes: Scopes, per_product: int) -> "_Pass":
+    def of(
+        cls, state: ShelfState, first: int, model: DiversionModel, scopes: Scopes, per_product: int, *, by_name: bool
+    ) -> "_Pass":
         utility = model.choice.of_households(state, np.arange(state.households.size))
         taste, taken, last, oldest = (
             matrix.toarray().astype(np.float32) for matrix in (state.taste, state.taken, state.last, state.first)
         )
         since = np.where(last > 0, last - 1, np.inf).astype(np.float32)
-        return cls(state, first, model, scopes, per_product, utility, taste, taken, since, oldest - 1)
+        return cls(state, first, model, scopes, per_product, by_name, utility, taste, taken, since, oldest - 1)
 
 
 def diversions(
@@ -124,7 +128,7 @@ def diversions(
         asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
         if not asked.size or state.products.size < 2:
             continue
-        part = _Pass.of(state, shelf.first, model, scopes, per_product)
+        part = _Pass.of(state, shelf.first, model, scopes, per_product, by_name=not lines.categories[category])
         found: dict[str, list[Candidates]] = {}
         for at in range(0, asked.size, BLOCK):
             block = asked[at : at + BLOCK]
@@ -151,10 +155,13 @@ def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[
 
 def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, same_type: np.ndarray) -> Iterator[tuple[str, Candidates]]:
     buyers = part.state.buyers(missing, BUYER_BASKETS)
-    if not buyers.size:
+    possible = (same_type > 0) | (not part.by_name)
+    possible[missing] = False
+    if not buyers.size or not possible.any():
         return
     taste, taken = part.taste[buyers], part.taken[buyers]
-    utility = part.household_part[buyers] + of_pairs
+    # leaving alternatives out keeps the odds of the others: a logit's own property
+    utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
     weight = taste[:, missing] + LEAST_WEIGHT
