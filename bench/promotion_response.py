@@ -2,7 +2,8 @@
 
 Every system predicts the relative response of a product's purchases to promotions of another of its category from facts up to
 the cut. What is observed is measured from the weeks after it alone, pair by pair, without any pooling. Single effects are
-small beside their noise: the noise ceiling says what a system that knew the truth would reach.
+small beside their noise: the noise ceiling says what a system that knew the truth would reach. The same estimator, untouched,
+is held against simulated worlds whose true responses are known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import Bench, BenchContext, BenchRow
+from bench.promotion_planted import planted_rows
 from bench.promotion_scores import Figure, Observed, coverage, reliability, scores, sign_ceiling, weighted_mean
 from bench.promotion_trials import NEED, Trial, categories, halves, predictions, strengths, trial
 from decisions.relations import derive
@@ -60,6 +62,9 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         rows += _agreement("rolling", *_joined(lake, folds))
     with progress.stage("Noise ceiling and placebo"):
         rows += [*_ceiling(rest.found, _joined(lake, [rest])[1]), *_placebo(rest.found)]
+    for size in ("small",) if context.quick else ("small", "medium"):
+        with progress.stage(f"Responses in a {size} world whose truth is known"):
+            rows += planted_rows(size)
     return rows, _notes(context, rest.found, rows)
 
 

@@ -11,7 +11,7 @@ from features.promotion_panel import PromotionPanel, promotion_panel
 from features.promotion_response import Measured, ResponseNeed, measure_response
 from lake import Lake
 
-__all__ = ["NEED", "Trial", "categories", "halves", "predictions", "strengths", "trial"]
+__all__ = ["NEED", "Trial", "categories", "halves", "places", "predictions", "strengths", "trial"]
 
 NEED = ResponseNeed()
 LATER_PURCHASES = 20
@@ -39,11 +39,11 @@ def trial(lake: Lake, cut: date, end: date) -> Trial:
     measured, later = measure_response(panel, NEED), measure_response(after, NEED)
     known = pc.fill_null(pc.index_in(after.product_ids, value_set=panel.product_ids), -1).to_numpy().astype(np.int64)
     promoted, responding = known[later.promoted], known[later.responding]
-    rows = _places(measured, promoted, responding, len(panel.product_ids))
+    rows = places(measured, promoted, responding, len(panel.product_ids))
     return Trial(panel, measured, rows[rows >= 0], after, later.take(rows >= 0))
 
 
-def _places(measured: Measured, promoted: np.ndarray, responding: np.ndarray, products: int) -> np.ndarray:
+def places(measured: Measured, promoted: np.ndarray, responding: np.ndarray, products: int) -> np.ndarray:
     """Return the row of each pair in what was measured, -1 where it is not there."""
     keys = measured.promoted * products + measured.responding
     order = np.argsort(keys)
@@ -60,11 +60,11 @@ def halves(found: Trial) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     need = ResponseNeed(weeks=1, information=NEED.information / 4)
     parts = [measure_response(found.after.of_weeks(mask), need) for mask in (first, ~first)]
     pairs = found.later.promoted, found.later.responding
-    places = [_places(half, *pairs, len(found.after.product_ids)) for half in parts]
-    both = np.flatnonzero((places[0] >= 0) & (places[1] >= 0))
+    found_in = [places(half, *pairs, len(found.after.product_ids)) for half in parts]
+    both = np.flatnonzero((found_in[0] >= 0) & (found_in[1] >= 0))
     if both.size == 0:
         return None
-    one, other = (half.response[place[both]] for half, place in zip(parts, places, strict=True))
+    one, other = (half.response[place[both]] for half, place in zip(parts, found_in, strict=True))
     return both, one, other
 
 

@@ -4,7 +4,7 @@ Everything is read from lines on or before the day. Households have numbers of t
 those of their shelf. Windows are half-open and end with the day: (day - length, day].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -73,6 +73,24 @@ class ShelfState:
     store_share: sparse.csr_array
     sold_at_store_month: sparse.csr_array
     sold_at_store_long: sparse.csr_array
+
+    def as_usual(self) -> "ShelfState":
+        """Return the same with every product that sold in the last 28 days at its rate and its discount of 91 days: without the
+        chance of the last weeks, as a lasting relation wants it.
+        """
+        sells = self.sold_month > 0
+
+        def rate(seen: np.ndarray, days: int) -> np.ndarray:
+            return np.where(sells, self.sold_long * days / LONG_DAYS, seen)
+
+        return replace(
+            self,
+            sold_month=rate(self.sold_month, MONTH_DAYS),
+            sold_short=rate(self.sold_short, SHORT_DAYS),
+            sold_week=rate(self.sold_week, WEEK_DAYS),
+            since_sale=np.where(sells, 0.0, self.since_sale),
+            discount_week=np.where(sells, self.discount_long, self.discount_week),
+        )
 
     def attribute(self, name: str) -> np.ndarray:
         """Return the codes of one attribute, -1 where unknown."""

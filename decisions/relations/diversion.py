@@ -123,7 +123,8 @@ def diversions(
     """
     for category in range(len(lines.categories)):
         shelf = lines.shelf(category)
-        state = shelf_state(shelf, day)
+        # a relation that lasts: at usual prices and rates of sale, without the chance of the last weeks
+        state = shelf_state(shelf, day).as_usual()
         households = np.diff(state.taken.tocsc().indptr)
         asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
         if not asked.size or state.products.size < 2:

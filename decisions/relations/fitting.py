@@ -1,7 +1,7 @@
 """Fits what diversion ratios need from the facts known on one day: choices, recovery, doubt, and each product's own events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -100,8 +100,7 @@ def fit_diversion(
         horizon_days=choose.horizon_days,
     )  # fmt: skip
     rows, outcomes = _watch(lines, [*gone, *passed], seed, choose)
-    half = fit_on_rows(rows.of_choices(rows.category % 2 == 0), seed=seed, fit=choose)
-    choice = fit_on_rows(rows, seed=seed, fit=choose)
+    half, choice = _fitted(rows, seed, choose)
     doubt, own = _hear(lines, [*gone, *passed], half, choice)
     happened = [one for one in outcomes if one.missing.gone]
     stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
@@ -112,6 +111,13 @@ def fit_diversion(
         else recovery(counterfactual, [one for one in happened if one.missing.alone], prior=HALF, seed=seed)
     )
     return DiversionModel(choice, share, doubt, own), Experiments(gone, passed, happened, stayed, counterfactual)
+
+
+def _fitted(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, ChoiceModel]:
+    """Fit on half of the categories, and on all with as many trees as foresee the other half best."""
+    seen = rows.category % 2 == 0
+    half = fit_on_rows(rows.of_choices(seen), seed=seed, fit=fit).with_best_trees(rows.of_choices(~seen))
+    return half, fit_on_rows(rows, seed=seed, fit=replace(fit, trees=half.tree_count))
 
 
 def _watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:

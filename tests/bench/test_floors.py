@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.delistings import ndcg_at_10
+from bench.switching_scores import ndcg_at_10
 from bench.demand_scores import ratio_bootstrap, series_errors, value_of, wape, wrmsse
 from bench.next_basket_floors import floor_qualities
 from decisions.recommend.examples import origins_before, outcomes

@@ -1,0 +1,147 @@
+"""Graph systems of `bench switching`: the ready recipe of FastRP with nearest neighbours, and the graph neural network."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.optimize import minimize_scalar
+
+from bench.frame import BenchContext
+from bench.switching_cases import Case, open_cases
+from bench.switching_fits import Material, variant
+from features.category_lines import CategoryLines
+from features.choice_occasions import passed_over
+from features.graph_features import FastRpKnn
+from gnn.export import ProductVectors
+from kg.algorithms.portable import PortableAlgorithms
+from kg.algorithms.ports import EMBEDDING_ID, HouseholdProducts
+from kg.snapshot import current_folder, open_snapshot
+from ontology.schema import load_schema
+from pipeline.layout import HomeLayout
+
+__all__ = ["fastrp_scores", "network_scores", "with_network"]
+
+SEED = 7
+EPOCH = date(1970, 1, 1)
+TRIED_DAYS = 84
+MOST_WEIGHT = 3.0
+
+Scored = Callable[[Case], np.ndarray]
+
+
+def fastrp_scores(context: BenchContext, cases: Sequence[Case], lines: CategoryLines) -> Scored:
+    """Return the cosine to the missing product in FastRP embeddings as of the last month's end before each case."""
+    recipe = FastRpKnn()
+    snapshot = open_snapshot(current_folder(HomeLayout(context.home).snapshots))
+    engine = PortableAlgorithms(snapshot, load_schema())
+    vectors: dict[date, tuple[pa.Array, np.ndarray]] = {}
+    for month in sorted({_month_end(case.missing.day) for case in cases}):
+        found = engine.fast_rp(
+            HouseholdProducts(month, recipe.minimum_households),
+            dimensions=recipe.dimensions,
+            iteration_weights=recipe.iteration_weights,
+            normalization_strength=recipe.normalization_strength,
+            seed=SEED,
+        )
+        flat = found["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, recipe.dimensions)
+        unit = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+        vectors[month] = found[EMBEDDING_ID].combine_chunks(), unit
+
+    def scored(case: Case) -> np.ndarray:
+        known, unit = vectors[_month_end(case.missing.day)]
+        place = pc.index_in(_ids(lines, case), value_set=known)
+        at = np.asarray(pc.fill_null(place, -1).to_numpy(zero_copy_only=False))
+        own = np.where((at >= 0)[:, None], unit[np.maximum(at, 0)], 0.0)
+        return _for_all(case, own @ own[case.choices.missing])
+
+    return scored
+
+
+def network_scores(context: BenchContext, cases: Sequence[Case], lines: CategoryLines, as_of: date) -> list[np.ndarray]:
+    """Train a network on what was known on a day, and score candidates by its decoder of substitutes alone."""
+    vectors = _trained(context, as_of)
+    return [_for_all(case, _network(vectors, case, _ids(lines, case))) for case in cases]
+
+
+def with_network(
+    context: BenchContext, cases: Sequence[Case], material: Material, lines: CategoryLines, as_of: date
+) -> list[np.ndarray]:
+    """Return the served model's chances, times exp(weight x the network's score): the weight was learned before the cases.
+
+    A network trained twelve weeks earlier scores products passed over since; the weight that makes their choices likeliest is
+    used with the network of the day.
+    """
+    model = variant("shelfgraph", material)
+    before = as_of - timedelta(days=TRIED_DAYS)
+    earlier = _trained(context, before)
+    drawn = passed_over(material.lines, seed=SEED + 1, days_per_category=3, products_per_day=1, horizon_days=28)
+    tried = open_cases(material.lines, [one for one in drawn if one.day >= (before - EPOCH).days], stayed=False)
+    pairs = [
+        (
+            model.predict(case.state, case.choices.missing, case.choices.buyers),
+            _network(earlier, case, _ids(material.lines, case)),
+            case,
+        )
+        for case in tried
+    ]
+
+    def loss(weight: float) -> float:
+        return sum(
+            -float((case.choices.share * np.log(_weighed(chance, near, weight) + 1e-9)).sum()) for chance, near, case in pairs
+        )
+
+    weight = float(minimize_scalar(loss, bounds=(0.0, MOST_WEIGHT), method="bounded").x) if pairs else 0.0
+    vectors = _trained(context, as_of)
+    return [
+        _weighed(
+            model.predict(case.state, case.choices.missing, case.choices.buyers),
+            _network(vectors, case, _ids(lines, case)),
+            weight,
+        )
+        for case in cases
+    ]
+
+
+def _weighed(chance: np.ndarray, near: np.ndarray, weight: float) -> np.ndarray:
+    odds = chance * np.exp(weight * near)[None, :]
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def _network(vectors: ProductVectors, case: Case, ids: pa.Array) -> np.ndarray:
+    """Return standardised scores of every candidate as a substitute of the missing product."""
+    place = pc.index_in(ids, value_set=pa.array(vectors.product_ids))
+    at = np.asarray(pc.fill_null(place, -1).to_numpy(zero_copy_only=False))
+    score = vectors.score("substitute", np.maximum(at, 0), np.full(at.size, max(at[case.choices.missing], 0)))
+    known = np.where(at >= 0, score, score.min())
+    return np.asarray((known - known.mean()) / max(float(known.std()), 1e-6), dtype=np.float64)
+
+
+_TRAINED: dict[tuple[Path, date], ProductVectors] = {}
+
+
+def _trained(context: BenchContext, as_of: date) -> ProductVectors:
+    key = (context.home, as_of)
+    if key not in _TRAINED:
+        from gnn.train import train  # noqa: PLC0415 - torch takes seconds to import: only who measures the network pays for it
+
+        with TemporaryDirectory() as folder:
+            _TRAINED[key] = train(context.lake, as_of=as_of, seed=SEED, progress=context.progress, folder=Path(folder))
+    return _TRAINED[key]
+
+
+def _ids(lines: CategoryLines, case: Case) -> pa.Array:
+    return lines.product_ids.take(pa.array(lines.product_start[case.missing.category] + case.state.products))
+
+
+def _for_all(case: Case, score: np.ndarray) -> np.ndarray:
+    ranked = score.astype(np.float64)
+    ranked[case.choices.missing] = ranked.min() - 1
+    return np.tile(ranked, (case.choices.buyers.size, 1))
+
+
+def _month_end(day: int) -> date:
+    return (EPOCH + timedelta(days=day)).replace(day=1) - timedelta(days=1)
