@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from gnn.link_scores import LINKS, SCORES, SETTINGS, LinkEncoderConfig, TypedLinks
 
-__all__ = ["LinkEncoder", "MessageGraph", "train_link_encoder"]
+__all__ = ["LinkEncoder", "MessageGraph", "pair_scores", "train_link_encoder"]
 
 MESSAGE_WEIGHT = 0.5
 BIAS_UNITS = 16

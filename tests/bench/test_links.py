@@ -4,6 +4,8 @@ import itertools
 import math
 import sys
 from collections import defaultdict
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,18 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
+from bench import links as bench_links
 from bench.errors import DataMissing
+from bench.frame import BenchContext
 from bench.links import link_quality
 from bench.links_data import LabelledPairs, known_codes, random_pairs, read_links, two_hop_pairs
 from bench.links_features import PairView, adamic_adar
-from bench.links_systems import Blend, Trees, folded_pairs, pairs_to_judge
+from bench.links_systems import NEGATIVES, Blend, Trees, folded_pairs, pairs_to_judge
 from gnn.errors import EncoderFailed
-from gnn.link_scores import LinkEncoderConfig, TypedLinks, _run, link_scores
-from gnn.links import MessageGraph, train_link_encoder
+from gnn.link_scores import LinkEncoderConfig, TypedLinks, _run
+from gnn.links import MessageGraph, pair_scores, train_link_encoder
+from kit.progress import SilentProgress
+from lake.delta_lake import DeltaLake
 
 GROUPS, SIZE = 6, 10
 
@@ -33,7 +39,7 @@ def two_kinds() -> TypedLinks:
     rows = []
     for group, one, two in itertools.product(range(GROUPS), range(SIZE), range(SIZE)):
         source = group * SIZE + one
-        if one != two and random.random() < 0.7:
+        if one != two and random.random() < 0.35:
             rows.append((0, source, group * SIZE + two))
         if random.random() < 0.7:
             rows.append((1, source, (group + 1) % GROUPS * SIZE + two))
@@ -168,22 +174,56 @@ def test_a_network_that_knows_nothing_gets_no_weight() -> None:
 
 def test_the_network_tells_links_from_pairs_and_a_direction_from_the_other() -> None:
     links = two_kinds()
-    random = np.random.default_rng(4)
-    held = random.random(len(links)) < 0.15
+    held = np.random.default_rng(4).random(len(links)) < 0.15
     rest, hidden = links.take(~held), links.take(held & (links.kind == 1))
-    source, target = random_pairs(rest, 1, len(hidden), known_codes(links, 1), random)
-    asked = TypedLinks(
-        links.nodes,
-        2,
-        np.ones(2 * len(hidden) + len(source), dtype=np.int64),
-        np.concatenate([hidden.source, hidden.target, source]),
-        np.concatenate([hidden.target, hidden.source, target]),
-    )
-    config = LinkEncoderConfig(dimensions=24, epochs=12, batches=4, learning_rate=0.05)
-    scores = link_scores(rest, asked, seed=1, config=config)
-    forward, turned, drawn = np.split(scores, [len(hidden), 2 * len(hidden)])
+    source, target = random_pairs(rest, 1, len(hidden), known_codes(links, 1), np.random.default_rng(5))
+    encoder = train_link_encoder(rest, seed=1, config=LinkEncoderConfig(dimensions=24, epochs=12, batches=4, learning_rate=0.05))
+    with torch.no_grad():
+        learned = encoder(*MessageGraph(rest).without(torch.zeros(0, dtype=torch.long)))
+        forward, turned, drawn = (
+            pair_scores(*learned, 1, torch.from_numpy(one), torch.from_numpy(two)).double().numpy()
+            for one, two in ((hidden.source, hidden.target), (hidden.target, hidden.source), (source, target))
+        )
     assert link_quality(np.repeat([1, 0], [len(forward), len(drawn)]), np.concatenate([forward, drawn]))[0] > 0.9
     assert link_quality(np.repeat([1, 0], len(forward)), np.concatenate([forward, turned]))[0] > 0.8
+
+
+def test_every_system_is_measured_on_every_slice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    links, random = two_kinds(), np.random.default_rng(6)
+    part = random.choice(3, len(links), p=(0.8, 0.1, 0.1))
+    rows = np.stack([links.kind + 1, links.source, links.target], axis=1)
+    np.savetxt(tmp_path / "train.txt", rows[part == 0], fmt="%d")
+    for number, name in ((1, "valid.txt"), (2, "test.txt")):
+        labelled = [np.c_[rows[part == number], np.ones((part == number).sum(), dtype=np.int64)]]
+        for kind in (0, 1):
+            count = int((labelled[0][:, 0] == kind + 1).sum())
+            drawn = random_pairs(links, kind, 2 * count, known_codes(links, kind), random)
+            labelled.append(
+                np.stack([np.full(count, kind + 1), *(ends[:count] for ends in drawn), np.zeros(count, dtype=np.int64)], 1)
+            )
+        np.savetxt(tmp_path / name, np.concatenate(labelled), fmt="%d")
+    config = LinkEncoderConfig(dimensions=8, epochs=2, batches=2)
+    monkeypatch.setattr(
+        bench_links, "QUICK", replace(bench_links.QUICK, folds=3, negatives=NEGATIVES, share_of_nodes=1.0, network=config)
+    )
+    context = BenchContext(
+        lake=DeltaLake(tmp_path), home=tmp_path, quick=True, progress=SilentProgress(), as_of=date(2024, 1, 1), path=tmp_path
+    )
+    found, notes = bench_links.BENCH.run(context)
+    values = {(row.system, row.metric, row.slice): row.value for row in found}
+    systems = ("adamic_adar", "item_knn", "lightgbm", "shelfgraph-without-gnn", "shelfgraph-gnn-only", "shelfgraph")
+    kinds = ("mean", "mean_reverse_unknown", "kind_1", "kind_2")
+    slices = (*kinds, *(f"two_hop_{kind}" for kind in kinds))
+    assert set(values) == set(itertools.product(systems, ("roc_auc", "pr_auc", "f1"), slices))
+    assert len(found) == len(values) == 6 * 3 * 8
+    assert all(0 <= value <= 1 for value in values.values())
+    for metric in ("roc_auc", "pr_auc", "f1"):
+        by_kind = [values["shelfgraph", metric, kind] for kind in ("kind_1", "kind_2")]
+        assert values["shelfgraph", metric, "mean"] == pytest.approx(np.mean(by_kind))
+    assert values["shelfgraph", "roc_auc", "mean"] > values["adamic_adar", "roc_auc", "mean"]
+    judged = np.loadtxt(tmp_path / "test.txt", dtype=np.int64)
+    assert {row.n for row in found if row.slice == "mean"} == {len(judged)}
+    assert any("sample" in note for note in notes)
 
 
 def test_the_same_seed_learns_the_same_network() -> None:
