@@ -102,7 +102,7 @@ ROWS = st.lists(
         scope=st.sampled_from(["chain", "season:summer", "store_cluster:1"]),
         strength=st.sampled_from([0.1, 0.25, 0.25, 0.5]),
         events=st.sampled_from([12, 13]),
-        status=st.sampled_from(["active", "active", "flagged_for_review", "retracted"]),
+        status=st.sampled_from(["active", "active", "for_review", "retracted"]),
         model_version=st.sampled_from(["m", "n"]),
     ),
     max_size=14,
@@ -145,7 +145,7 @@ def test_pages_join_to_what_plain_python_finds(old_rows, new_rows, products, siz
 
 @pytest.mark.parametrize("name", COMPARED)
 def test_each_compared_property_makes_a_change_alone(name):
-    other = {"unit": "lift", "grade": "randomised", "status": "flagged_for_review", "first_observed": date(2024, 1, 6)}
+    other = {"unit": "lift", "grade": "randomised", "status": "for_review", "first_observed": date(2024, 1, 6)}
     value = other.get(name, date(2024, 6, 2) if name == "last_observed" else 99 if name in ("events", "support") else 0.6)
     old, new = Held("g1", [row("a", "b")], "ab"), Held("g2", [row("a", "b", **{name: value})], "ab")
     page = Comparison(Both(old, new), new.version, (RELATION,)).page(DiffRequest(RELATION))

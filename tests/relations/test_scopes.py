@@ -25,7 +25,7 @@ EDGES = [
     row("c", "a", strength=0.2),
     row("c", "a", SUMMER, strength=0.9),
     row("b", "a", SECOND, strength=0.4),
-    row("a", "c", SUMMER, strength=0.1, status="flagged_for_review"),
+    row("a", "c", SUMMER, strength=0.1, status="for_review"),
     row("b", "c", SUMMER, strength=0.8, status="retracted"),
     row("c", "b", strength=0.6),
 ]
@@ -68,7 +68,7 @@ def test_the_chain_has_no_parent_and_a_retracted_edge_is_no_evidence(graph):
 
 def test_an_edge_under_review_is_served_with_its_status(graph):
     answer = RelationService(graph).related(RelatedRequest("c", "isSubstituteFor", scope=SUMMER))
-    assert [item.evidence.status for item in answer.items] == ["flagged_for_review"]
+    assert [item.evidence.status for item in answer.items] == ["for_review"]
 
 
 def test_many_answers_are_those_asked_for_one_by_one(graph):
