@@ -32,8 +32,38 @@ PRODUCTS = pa.schema(
     ]
 )
 
+CATALOGUE = {
+    "cola_a": ("DRINKS", "COLA"),
+    "cola_b": ("DRINKS", "COLA"),
+    "lemonade": ("DRINKS", "LEMONADE"),
+    "pasta": ("PASTA", "SPAGHETTI"),
+    "sauce": ("SAUCES", "TOMATO"),
+    "bread": ("BREAD", "WHITE"),
+    "soap": (None, None),
+}
+LAST_DAY = 97
+
 Trip = tuple[int, str, tuple[str, ...]]
 """Day number, household, products."""
+
+
+def planted_trips() -> list[Trip]:
+    """Ten households: colas in turn, pasta with sauce every second week, bread and soap whenever."""
+    trips = []
+    for number in range(10):
+        for week in range(14):
+            day, name = week * 7 + number % 7, f"h{number}"
+            cola = "cola_a" if (week + number) % 2 else "cola_b"
+            dinner = ("pasta", "sauce") if week % 2 == number % 2 else ("soap",)
+            trips.append((day, name, (cola, *dinner)))
+            trips.append(
+                (
+                    day + 1 if number % 7 < 6 else day,
+                    name,
+                    ("bread", "lemonade") if (week + number) % 5 == 0 else ("bread", "soap"),
+                )
+            )
+    return [trip for trip in trips if trip[0] <= LAST_DAY]
 
 
 def line_rows(trips: list[Trip], *, prefix: str = "b", merchandise: bool = True, quantity: float = 1.0) -> list[dict]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from decisions.relations import bought_with, complements, diversion
 from decisions.relations.closeness import Closeness, measure_closeness, no_closeness
+from decisions.relations.consistency import consistent, read_rules
 from decisions.relations.diversion import DiversionModel, Scopes, diversions
 from decisions.relations.edges import CHAIN, EDGE_SCHEMA, Candidates, Provenance, edge_table
 from decisions.relations.fitting import DiversionFit, Experiments, fit_diversion, gone_events
@@ -84,11 +85,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
-    """Edge batches by relation, the model behind the substitutes, and what it was fitted on (None: it was given)."""
+    """Edge batches by relation, the model behind the substitutes, and what it was fitted on (None: it was given).
+
+    `ruled` counts the edges that each rule of `consistency` dropped or put up for review.
+    """
 
     edges: dict[str, pa.Table]
     model: DiversionModel
     experiments: Experiments | None
+    ruled: Mapping[str, int]
 
 
 def derive_relations(
@@ -162,7 +167,8 @@ def derive(
     for relation, scope, candidates in _pairs(observed, closeness, _basket_scopes(observed, lines, members, scoped), allowed):
         provenance = written_by(relation=relation, scope=scope, **SAID[relation])
         parts[relation].append(edge_table(candidates, observed.ids, provenance))
-    return Derived({relation: _sorted(found) for relation, found in parts.items()}, fitted, experiments)
+    edges, ruled = consistent({relation: _sorted(found) for relation, found in parts.items()}, read_rules(lake, as_of))
+    return Derived(edges, fitted, experiments, ruled)
 
 
 def fit_relations(

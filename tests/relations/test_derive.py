@@ -20,43 +20,12 @@ from features.store_clusters import store_clusters
 from kit.ids import stable_id
 from ontology.validate import validate_edges
 from tests.planted_future import plant_future
-from tests.relation_worlds import FIRST_DAY, line_rows, write_world
+from tests.relation_worlds import CATALOGUE, FIRST_DAY, LAST_DAY, line_rows, planted_trips, write_world
 from tests.tiny_retailer import AS_OF as TODAY
 from tests.tiny_retailer import append_lines, build_tiny_lake, future_lines
 
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SMALL = Limits(5, 2, 5, 2, minimum_baskets=5, minimum_households=2, minimum_together=5, minimum_households_together=2)
-CATALOGUE = {
-    "cola_a": ("DRINKS", "COLA"),
-    "cola_b": ("DRINKS", "COLA"),
-    "lemonade": ("DRINKS", "LEMONADE"),
-    "pasta": ("PASTA", "SPAGHETTI"),
-    "sauce": ("SAUCES", "TOMATO"),
-    "bread": ("BREAD", "WHITE"),
-    "soap": (None, None),
-}
-LAST_DAY = 97
-
-
-def planted_trips():
-    """Ten households: colas in turn, pasta with sauce every second week, bread and soap whenever."""
-    trips = []
-    for number in range(10):
-        for week in range(14):
-            day, name = week * 7 + number % 7, f"h{number}"
-            cola = "cola_a" if (week + number) % 2 else "cola_b"
-            dinner = ("pasta", "sauce") if week % 2 == number % 2 else ("soap",)
-            trips.append((day, name, (cola, *dinner)))
-            trips.append(
-                (
-                    day + 1 if number % 7 < 6 else day,
-                    name,
-                    ("bread", "lemonade") if (week + number) % 5 == 0 else ("bread", "soap"),
-                )
-            )
-    return [trip for trip in trips if trip[0] <= LAST_DAY]
-
-
 AS_OF = FIRST_DAY + timedelta(days=LAST_DAY)
 
 
