@@ -10,7 +10,7 @@ is the average over like weeks, those with the other's promotion included.
 
 Products of one supplier and type are promoted together, so pairs of such a line with one responder measure nearly the same:
 they are pooled and count as one measurement. Measurements are then drawn towards the pair of lines, of types, of the category's
-pairs of one type or of two, of categories.
+pairs of one type or of two, of categories, around what the market share of the promoted product tells.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,6 +64,7 @@ RESPONSE_SCHEMA = pa.schema(
 NINETY = 1.6448536269514722
 PAIRS_AT_ONCE = 20_000
 ROWS_AT_ONCE = 2_000
+RIDGE = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,16 +281,34 @@ def _pooled(panel: PromotionPanel, measured: Measured) -> tuple[np.ndarray, np.n
     if measured.promoted.size == 0:
         return measured.response, measured.response
     a, b = measured.promoted, measured.responding
-    cell = _numbered(panel.line[a], b)
+    cell, by_share = _numbered(panel.line[a], b), _by_share(panel, measured)
     weight = np.bincount(cell, measured.information)
-    value = np.bincount(cell, measured.information * measured.response) / weight
+    value = np.bincount(cell, measured.information * (measured.response - by_share)) / weight
     groups = [_numbered(group[a], group[b]) for group in (panel.line, panel.kind, panel.category)]
     groups.insert(2, _numbered(groups[2], (panel.kind[a] == panel.kind[b]).astype(np.int64)))
     one = _first_of(cell)
     nested = [group[one] for group in groups] + [np.zeros(one.size, dtype=np.int64)]
     # pairs of one cell count as one measurement: their noise is nearly the same
     shrunk = nested_shrinkage(value, weight / np.bincount(cell), nested)
-    return shrunk.mean[cell], shrunk.deviation[cell]
+    return shrunk.mean[cell] + by_share, shrunk.deviation[cell]
+
+
+def _by_share(panel: PromotionPanel, measured: Measured) -> np.ndarray:
+    """Return the part of each response that market shares tell, by a weighted regression over all pairs.
+
+    Were choices those of a logit, a product would draw from all others of its category, or of its type, in proportion to its
+    own share. How far they are is left to the data; the coefficients are drawn towards 0.
+    """
+    a, b = measured.promoted, measured.responding
+    sold, same = panel.purchases.sum(axis=0), panel.kind[a] == panel.kind[b]
+    shares = [sold[a] / np.bincount(group, sold)[group[a]] for group in (panel.category + 1, panel.kind + 1)]
+    signs = np.stack([shares[0], same * shares[1], same]).astype(np.float64)
+    weight = measured.information / measured.information.sum()
+    beyond = signs - (signs @ weight)[:, None]
+    scale = np.sqrt(beyond**2 @ weight)
+    beyond = np.divide(beyond, scale[:, None], out=np.zeros_like(beyond), where=scale[:, None] > 0)
+    curvature = (beyond * measured.information) @ beyond.T + RIDGE * np.eye(len(signs))
+    return np.asarray(np.linalg.solve(curvature, beyond @ (measured.information * measured.response)) @ beyond)
 
 
 def _numbered(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 from scipy.stats import rankdata, spearmanr
 
+from bench.promotion_planted import planted_scores
 from bench.promotion_scores import Observed, coverage, reliability, scores, sign_ceiling, weighted_mean
 from bench.promotion_trials import categories, halves, predictions, strengths, trial
+from bench.world import SMALL, generate_world
 from features.promotion_response import ResponseNeed, measure_response
 from tests.promotion_worlds import FIRST, shop
 
@@ -110,3 +112,14 @@ def test_edges_become_strengths_by_position():
     edges = pa.table({"source": ["a", "x", "c"], "target": ["b", "a", "a"], "strength": [0.5, 0.9, 0.25]})
     found = strengths(edges, pa.array(["a", "b", "c"]))
     assert found.tolist() == [[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [0.25, 0.0, 0.0]]
+
+
+def test_true_responses_of_a_world_are_covered(tmp_path):
+    world = generate_world(SMALL, 3, tmp_path)
+    found, pairs = planted_scores(world)
+    assert pairs > 1_000
+    assert 0.87 < found["pair_alone", "coverage_90"].value < 0.93
+    assert 0.85 < found["shelfgraph", "coverage_90"].value <= 1.0
+    assert found["pair_alone", "spearman"].value > 0.1
+    assert found["shelfgraph", "spearman"].value > 0.5
+    assert found["shelfgraph", "sign_agreement"].value > 0.9
