@@ -1,6 +1,6 @@
 """Cross-promotion response in a simulated world, whose true responses to a usual promotion are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.frame import BenchRow
-from bench.promotion_scores import Figure, Observed, coverage, scores
+from bench.promotion_scores import NINETY, Figure, Observed, coverage, scores
 from bench.promotion_trials import NEED, places, predictions
 from bench.world import SIZES, World, generate_world
 from features.promotion_panel import promotion_panel
@@ -16,16 +16,29 @@ from features.promotion_response import measure_response, pooled_response
 
 __all__ = ["planted_rows", "planted_scores"]
 
-SEED = 1
 CERTAIN = np.inf
 
 
-def planted_rows(size: str) -> Iterator[BenchRow]:
-    """Yield the figures of one world (slice planted_<size>); every pair counts alike, for its truth has no noise."""
-    with TemporaryDirectory() as folder:
-        found, pairs = planted_scores(generate_world(SIZES[size], SEED, Path(folder)))
-    for (system, metric), figure in found.items():
-        yield BenchRow(system, metric, f"planted_{size}", figure.value, figure.low, figure.high, pairs)
+def planted_rows(size: str, seeds: Sequence[int]) -> Iterator[BenchRow]:
+    """Yield the figures of some worlds (slice planted_<size>); every pair counts alike, for its truth has no noise.
+
+    Of several worlds each figure is the mean, with the 90 % interval that their spread gives.
+    """
+    worlds = []
+    for seed in seeds:
+        with TemporaryDirectory() as folder:
+            worlds.append(planted_scores(generate_world(SIZES[size], seed, Path(folder))))
+    pairs = sum(count for _, count in worlds)
+    for system, metric in worlds[0][0]:
+        figures = [found[system, metric] for found, _ in worlds]
+        low, high = (figures[0].low, figures[0].high) if len(figures) == 1 else _spread([one.value for one in figures])
+        mean = float(np.mean([one.value for one in figures]))
+        yield BenchRow(system, metric, f"planted_{size}", mean, low, high, pairs, len(seeds))
+
+
+def _spread(values: list[float]) -> tuple[float, float]:
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return float(np.mean(values)) - NINETY * error, float(np.mean(values)) + NINETY * error
 
 
 def planted_scores(world: World) -> tuple[Mapping[tuple[str, str], Figure], int]:

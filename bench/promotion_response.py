@@ -32,6 +32,8 @@ WELL_MEASURED = 25.0
 """Later effects with a standard error of a fifth at most."""
 SHUFFLES = 5
 REFERENCE = "category_mean"
+WORLDS = {"small": (1, 2, 3, 4, 5, 6), "medium": (1,)}
+QUICK_WORLDS = {"small": (1,)}
 JUDGED = ("shelfgraph", "substitutes", "substitutes_lift", "shelfgraph_with_substitutes")
 
 
@@ -62,9 +64,9 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         rows += _agreement("rolling", *_joined(lake, folds))
     with progress.stage("Noise ceiling and placebo"):
         rows += [*_ceiling(rest.found, _joined(lake, [rest])[1]), *_placebo(rest.found)]
-    for size in ("small",) if context.quick else ("small", "medium"):
-        with progress.stage(f"Responses in a {size} world whose truth is known"):
-            rows += planted_rows(size)
+    for size, seeds in (QUICK_WORLDS if context.quick else WORLDS).items():
+        with progress.stage(f"Responses in {size} worlds whose truth is known"):
+            rows += planted_rows(size, seeds)
     return rows, _notes(context, rest.found, rows)
 
 

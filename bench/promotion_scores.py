@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-__all__ = ["Figure", "Observed", "coverage", "reliability", "scores", "sign_ceiling", "weighted_mean"]
+__all__ = ["NINETY", "Figure", "Observed", "coverage", "reliability", "scores", "sign_ceiling", "weighted_mean"]
 
 RESAMPLES = 1000
 CEILING_DRAWS = 200
