@@ -48,11 +48,11 @@ def planted_scores(world: World) -> tuple[Mapping[tuple[str, str], Figure], int]
     """
     panel = promotion_panel(world.lake, world.as_of, minimum_purchases=NEED.purchases)
     measured, truth = measure_response(panel, NEED), world.truth_promotions
-    ends = (
+    promoted, responding = (
         pc.fill_null(pc.index_in(truth[end].combine_chunks(), value_set=panel.product_ids), -1).to_numpy().astype(np.int64)
         for end in ("promoted", "responding")
     )
-    rows = places(measured, *ends, len(panel.product_ids))
+    rows = places(measured, promoted, responding, len(panel.product_ids))
     known = rows >= 0
     rows, effect = rows[known], truth["log_response"].to_numpy()[known]
     mean, deviation = pooled_response(panel, measured)
