@@ -35,13 +35,13 @@ class TrainingConfig:
     text_columns: int = 128
     window_days: int = 28
     windows: int = 3
-    epochs: int = 8
+    epochs: int = 6
     patience: int = 2
     pairs_per_step: int = 8192
     negatives: tuple[int, int, int] = (4, 4, 2)
     learning_rate: float = 0.005
     weight_decay: float = 0.01
-    hidden_share: float = 0.5
+    hidden_share: float = 0.8
     whole_edges: int = 20_000_000
     fanout: tuple[int, ...] = (12, 6)
     history: int = 30
