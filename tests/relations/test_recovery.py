@@ -1,0 +1,128 @@
+"""How much comes back after a product went away: worlds in which it is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from decisions.relations.recovery import (
+    Counterfactual,
+    Outcome,
+    Recovery,
+    fit_counterfactual,
+    measure_outcome,
+    recovery,
+)
+from features.choice_occasions import Missing
+from features.choice_state import shelf_state
+from tests.choice_worlds import lines_of
+
+GONE_DAY, LAST, WINDOW = 210, 279, 56
+HALF = Recovery(0.5, 0.25, 0)
+
+
+def world(recovered, *, seed, categories=40, households=80):
+    """In every second category the first product goes away; so many of its purchases are made all the same, of another."""
+    random = np.random.default_rng(seed)
+    trips = {}
+    for category in range(categories):
+        taste = random.dirichlet(np.full(5, 0.6), households) + 1e-3
+        rate = random.uniform(0.1, 0.6, households)
+        week, who = (random.random(((LAST + 1) // 7, households)) < rate).nonzero()
+        day, keys = week * 7 + random.integers(7, size=week.size), random.gumbel(size=(week.size, 5)) + np.log(taste[who])
+        first = keys.argmax(axis=1)
+        keys[:, 0] = -np.inf
+        missed = (category % 2 == 0) & (first == 0) & (day > GONE_DAY)
+        product = np.where(missed, keys.argmax(axis=1), first)
+        made = ~missed | (random.random(week.size) < recovered)
+        columns = (values[made].tolist() for values in (day, who, product))
+        name = f"c{category:02d}"
+        trips[name] = [(d, f"h{h}", "one", (f"{name}p{p}",)) for d, h, p in zip(*columns, strict=True)]
+    return lines_of(trips, LAST)
+
+
+def outcomes(lines):
+    """The events of the even categories, and products that stayed in the odd ones around the same time."""
+    random = np.random.default_rng(5)
+    events, stayed = [], []
+    for category in range(len(lines.categories)):
+        shelf = lines.shelf(category)
+        if category % 2 == 0:
+            days, products, gone, found = [GONE_DAY], [0], True, events
+        else:
+            days, products, gone, found = random.integers(185, LAST - WINDOW, 5), random.integers(5, size=5), False, stayed
+        for day, product in zip(days, products, strict=True):
+            missing = Missing(category, int(product), int(day), int(day) + WINDOW, gone=gone)
+            found.append(measure_outcome(shelf, shelf_state(shelf, int(day)), missing))
+    return events, stayed
+
+
+@pytest.mark.parametrize("planted", [0.2, 0.8])
+def test_planted_recovery_is_found_within_its_error(planted):
+    events, stayed = outcomes(world(planted, seed=3))
+    found = recovery(fit_counterfactual(stayed), events, prior=HALF, seed=1)
+    assert found.events == 20
+    assert 0.02 <= found.error < 0.12
+    assert abs(found.share - planted) < 2.5 * found.error
+
+
+def test_placebos_that_the_fit_has_not_seen_have_standard_normal_scores():
+    _, stayed = outcomes(world(0.5, seed=4, categories=80))
+    seen = [one for one in stayed if one.missing.category % 4 == 1]
+    unseen = [one for one in stayed if one.missing.category % 4 == 3]
+    fitted = fit_counterfactual(seen)
+    z = np.array([fitted.z(one) for one in unseen])
+    assert z.size == 100
+    assert abs(z.mean()) < 0.3
+    assert 0.8 < z.std() < 1.2
+    # nothing happened: where there is no event, nothing comes back
+    placebo = sum(fitted.excess(one).sum() for one in unseen) / sum(one.own_before for one in unseen)
+    assert abs(placebo) < 0.15
+
+
+def outcome(after, expected, *, own_before=10.0, own_after=8.0, category=0):
+    missing = Missing(category, 0, 100, 156, gone=True)
+    return Outcome(missing, np.arange(len(after)), 0, 9, np.array(after, float), np.array(expected, float), own_before, own_after)
+
+
+def test_weights_and_what_a_staying_product_keeps_by_hand():
+    exact = [outcome([0, 2 * a + b, b], [[0, 0, 0], [a, b, 0], [0, b, 0]]) for a, b in ((1, 3), (4, 2), (5, 7))]
+    found = fit_counterfactual(exact)
+    np.testing.assert_allclose(found.weights, [2.0, 1.0, 0.0], atol=1e-9)
+    assert found.kept == pytest.approx(0.8)
+    assert found.spread == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_allclose(found.excess(exact[0]), 0.0, atol=1e-9)
+    assert found.z(exact[1]) == pytest.approx(0.0, abs=1e-9)
+    with pytest.raises(ValueError, match="placebos"):
+        fit_counterfactual([])
+
+
+def test_recovery_is_excess_over_lost_baskets_drawn_to_what_was_thought_before():
+    fitted = Counterfactual(np.array([1.0, 0.0, 0.0]), 1.0, 0.0, 0.8)
+    events = [outcome([0, 13], [[0, 0, 0], [10, 0, 0]], own_after=2.0, category=n) for n in range(4)]
+    assert fitted.lost(events[0]) == pytest.approx(0.8 * 10 - 2)
+    assert fitted.lost(replace(events[0], own_after=9.0)) == 0.0
+    assert fitted.z(events[0]) == pytest.approx(3 / 10**0.5)
+    # alike events leave no spread: the error is the least there can be
+    share = (0.5 / 0.02**2 + 0.5 / 0.25**2) / (1 / 0.02**2 + 1 / 0.25**2)
+    found = recovery(fitted, events, prior=HALF, seed=1)
+    assert (found.share, found.error) == (pytest.approx(share), pytest.approx((1 / 0.02**2 + 1 / 0.25**2) ** -0.5))
+    assert recovery(fitted, [], prior=HALF, seed=1) == HALF
+
+
+def test_outcomes_count_what_was_bought_before_and_after_by_hand():
+    before = [(day, "b1", "one", ("a",)) for day in (120, 150)] + [(160, "b1", "one", ("b",)), (90, "b1", "one", ("b",))]
+    others = [(day, "o", "one", ("b",)) for day in (130, 170, 175)]
+    after = [(185, "b1", "one", ("b",)), (190, "b1", "two", ("a",)), (191, "o", "one", ("b",)), (240, "b1", "one", ("b",))]
+    rare = [(170, "once", "one", ("a",)), (171, "once", "one", ("b",)), (185, "once", "one", ("b",))]
+    lines = lines_of({"x": before + others + after + rare}, 260)
+    shelf = lines.shelf(0)
+    missing = Missing(0, 0, 180, 236, gone=True)
+    found = measure_outcome(shelf, shelf_state(shelf, 180), missing)
+    growth = (1 + 5) / (3 * 56 / 91 + 5)
+    assert (found.buyers, found.after.tolist(), found.own_after) == (1, [0.0, 1.0], 1.0)
+    assert found.own_before == pytest.approx(2 * 56 / 91)
+    # b1 took b twice in 91 days (day 90 is one of them), in 28 days once
+    popular = 3 / 3 * (4 * 56 / 91) * growth
+    np.testing.assert_allclose(found.expected, [[0, 0, 0], [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular]])
+    assert measure_outcome(shelf, shelf_state(shelf, 180), Missing(0, 7, 180, 236, gone=True)) is None
