@@ -17,7 +17,9 @@ import ibis.expr.types as ir
 
 from features.relation_evidence_trips import unnested
 
-__all__ = ["Side", "expected_together"]
+__all__ = ["DECIMALS", "Side", "expected_together"]
+
+DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,8 @@ def expected_together(
     of_first = _popularity(first, one, scopes).cache().rename(first="product", first_factor="factor", first_sold="amount")
     of_second = _popularity(second, other, scopes).cache().rename(second="product", second_factor="factor", second_sold="amount")
     known = base.cache().inner_join(of_first, ["first", "scope"]).inner_join(of_second, ["second", "scope"])
-    chance = known.base * known.first_factor * known.second_factor
+    # rounded, so that the order of a sum decides neither a limit nor a byte
+    chance = (known.base * known.first_factor * known.second_factor).round(DECIMALS)
     return known.select("first", "second", "scope", "first_sold", "second_sold", expected=chance).cache()
 
 

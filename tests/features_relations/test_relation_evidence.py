@@ -60,7 +60,7 @@ def test_baskets_equal_counting_by_hand(found, trips):
         days = [trip["day"] for trip in seen] or [None]
         assert (row["observed"], row["households"]) == (len(seen), len({trip["household"] for trip in seen}))
         assert (row["first_day"], row["last_day"]) == (min(days), max(days))
-        assert row["expected"] == pytest.approx(chance[key], rel=1e-9)
+        assert row["expected"] == pytest.approx(chance[key], rel=1e-9, abs=1e-9)
         assert row["source_sold"] == sum(key[0] in trip["products"] for trip in trips if key[2] in trip["scopes"])
 
 
@@ -73,8 +73,8 @@ def test_switching_equals_counting_by_hand(found, trips):
     for (taken, left, scope), row in found["switching"].items():
         seen = moved.get((left, taken, scope), [])
         days = [day for _, _, day in seen] or [None]
-        assert row["observed"] == pytest.approx(sum(weight for weight, _, _ in seen), rel=1e-9)
-        assert row["expected"] == pytest.approx(chance[left, taken, scope], rel=1e-9)
+        assert row["observed"] == pytest.approx(sum(weight for weight, _, _ in seen), rel=1e-9, abs=1e-9)
+        assert row["expected"] == pytest.approx(chance[left, taken, scope], rel=1e-9, abs=1e-9)
         assert (row["households"], row["first_day"], row["last_day"]) == (len({who for _, who, _ in seen}), min(days), max(days))
 
 
@@ -86,8 +86,8 @@ def test_households_equal_counting_by_hand(found, trips):
         row = found["co_consumption"][key]
         assert (row["households"], row["observed"]) == (both, apart)
         assert (row["expected"], row["households_expected"]) == (
-            pytest.approx(chance, rel=1e-9),
-            pytest.approx(by_chance, rel=1e-9),
+            pytest.approx(chance, rel=1e-9, abs=1e-9),
+            pytest.approx(by_chance, rel=1e-9, abs=1e-9),
         )
 
 
