@@ -187,6 +187,10 @@ def _candidates(part: _Pass, missing: int, buyers: np.ndarray, share: np.ndarray
     target, sources = part.first + state.products[missing], part.first + state.products[kept]
     seen, expected = _own(model, target, sources)
     estimate = model.doubt.estimate(share[kept].astype(np.float64), model.recovery, seen, expected, known)
+    told, most = float(estimate.value.sum()), float(share[kept].sum()) * model.recovery.share
+    if told > most:
+        # what own events add to one replacement they take from others, those that are not kept included
+        estimate = estimate.times(most / told)
     at = np.ix_(buyers, kept)
     size = kept.size
     return Candidates(
