@@ -23,7 +23,7 @@ from features.choice_features import (
 from features.choice_occasions import ChoiceRows
 from features.choice_state import ShelfState
 
-__all__ = ["SAME_TYPE", "ChoiceFit", "ChoiceModel", "fit_on_rows", "prior_model"]
+__all__ = ["FEATURES", "SAME_TYPE", "ChoiceFit", "ChoiceModel", "fit_on_rows", "prior_model"]
 
 FEATURES = (*HOUSEHOLD_FEATURES, *LOYALTY_FEATURES, *PAIR_FEATURES)
 OF_HOUSEHOLD = slice(0, len(HOUSEHOLD_FEATURES))
@@ -83,7 +83,7 @@ class ChoiceModel:
         """Return the mean negative log-likelihood of choices among their sampled candidates, with the first `trees` trees."""
         utility = rows.features @ self.weights.astype(np.float32)
         if trees and self.trees is not None:
-            utility += self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees).astype(np.float32)
+            utility += np.asarray(self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees), np.float32)
         each = np.repeat(rows.weight, rows.size)
         chance = np.maximum(_softmax(utility, rows.size), 1e-12)
         return -float(np.sum(each * rows.taken * np.log(chance), dtype=np.float64)) / max(float(rows.weight.sum()), 1e-9)
@@ -117,7 +117,7 @@ class ChoiceModel:
             return np.asarray(utility)
         chosen = np.ones(utility.shape, dtype=bool) if worth is None else worth
         if chosen.any():
-            utility[chosen] += self.trees.predict(pairs[chosen], raw_score=True).astype(np.float32)
+            utility[chosen] += np.asarray(self.trees.predict(pairs[chosen], raw_score=True), np.float32)
         return np.asarray(utility)
 
     def probabilities(

@@ -111,7 +111,7 @@ def _declared(edges: pa.Table, pairs: pa.Table) -> np.ndarray:
     """Return which edges a declaration names, in their own scope or in the chain (mask)."""
     in_chain = pairs.filter(pc.equal(pairs["scope"], CHAIN))
     named = _within(_keys(edges, "source", "target", "scope"), _keys(pairs, "source", "target", "scope"))
-    return named | _within(_keys(edges, "source", "target"), _keys(in_chain, "source", "target"))
+    return np.asarray(named | _within(_keys(edges, "source", "target"), _keys(in_chain, "source", "target")))
 
 
 def _unknown_safety(edges: pa.Table, rules: Rules) -> np.ndarray:

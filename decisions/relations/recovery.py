@@ -63,13 +63,13 @@ class Counterfactual:
 
     def excess(self, outcome: Outcome) -> np.ndarray:
         """Return baskets beyond the counterfactual, by product."""
-        return outcome.after - self.foreseen(outcome)
+        return np.asarray(outcome.after - self.foreseen(outcome))
 
     def z(self, outcome: Outcome) -> float:
         """Return the excess of the category in its standard deviations."""
         mean = float(self.foreseen(outcome).sum())
         variance = max(self.spread * mean + self.drift * mean**2, LEAST_VARIANCE)
-        return (float(outcome.after.sum()) - mean) / variance**0.5
+        return float((outcome.after.sum() - mean) / np.sqrt(variance))
 
     def lost(self, outcome: Outcome) -> float:
         """Return the baskets that the missing product would have had, less those it had all the same (in other stores)."""
