@@ -85,7 +85,7 @@ def _shown(lake: Lake, as_of: date, products: ir.Table, clusters: pa.Table, need
     return weekly.select(
         "scope", "product_id", "week", "simulated", display=(weekly.display_trips >= least).fill_null(_no()),
         mailer=(weekly.mailer_trips >= least).fill_null(_no()), price=_no(),
-        taken_off=ibis.literal(0.0), listed=ibis.literal(0.0),
+        taken_off=ibis.literal(0, "int64"), listed=ibis.literal(0, "int64"),
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _priced(lake: Lake, as_of: date, products: ir.Table, clusters: pa.Table, nee
     counts = (lines.business_date <= as_of) & (lines.week_start <= as_of - timedelta(days=6)) & lines.merchandise
     known = lines.filter(counts & (lines.quantity > 0)).semi_join(products, "product_id")
     daily = known.group_by("product_id", "store_id", week=day_number(known.week_start)).aggregate(
-        taken_off=known.retail_discount.sum(), listed=(known.net_sales + known.retail_discount).sum(),
+        taken_off=_minor(known.retail_discount).sum(), listed=_minor(known.net_sales + known.retail_discount).sum(),
         baskets=known.basket_id.nunique(), simulated=marked(known).any(),
     )  # fmt: skip
     placed = in_scopes(daily, clusters, stores=False)
@@ -129,6 +129,11 @@ def _by_week(rows: ir.Table) -> ir.Table:
 def _mechanics(events: ir.Table) -> ir.StringValue:
     named = [ibis.ifelse(events[name], f"+{name}", "") for name in ("display", "mailer", "price")]
     return ibis.literal("").join(named).substr(1)
+
+
+def _minor(money: ir.FloatingValue) -> ir.IntegerValue:
+    """Return whole minor units, whose sum is the same in any order."""
+    return (money * 100).round().cast("int64")
 
 
 def _no() -> ir.BooleanScalar:
