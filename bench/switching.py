@@ -1,12 +1,14 @@
 """Switching after delisting: how far the model behind substitutes foresees what former buyers of a vanished product take next.
 
-All systems see facts up to the product's last sale. `shelfgraph` is the model of choice behind the served diversion ratios. On the
-slice `folds` every event is foreseen by a model fitted on other categories (five folds); on `test`, events after week 35, by one
-fitted on what was known at the end of that week. No system knows a promotion after the event. Intervals are resampled by category.
+All systems see facts up to the product's last sale. `shelfgraph` is the model of choice behind the served diversion ratios. On
+the slice `folds` every event is foreseen by a model fitted on other categories (five folds); on `test`, events after week 35, by
+one fitted on what was known at the end of that week. No system knows a promotion after the event. Intervals are resampled by
+category.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -80,10 +82,14 @@ def _one_model(material: Material) -> Callable[[str], Callable[[Case], np.ndarra
 
 def _by_fold(material: Material) -> Callable[[str], Callable[[Case], np.ndarray]]:
     def fitted(name: str) -> Callable[[Case], np.ndarray]:
-        models = [variant(name, material, lambda category, fold=fold: category % FOLDS != fold) for fold in range(FOLDS)]
+        models = [variant(name, material, partial(_outside, fold)) for fold in range(FOLDS)]
         return lambda case: _predicted(models[case.missing.category % FOLDS], case)
 
     return fitted
+
+
+def _outside(fold: int, category: np.ndarray) -> np.ndarray:
+    return np.asarray(category % FOLDS != fold)
 
 
 def _predicted(model: ChoiceModel, case: Case) -> np.ndarray:
@@ -209,7 +215,7 @@ def _notes(label: str, rows: Sequence[BenchRow]) -> list[str]:
     new = found["shelfgraph", "new_to_household_ndcg@10"].value
     return [
         f"{label}: {gain.value:.3f} nats [{gain.low:.3f}, {gain.high:.3f}] better per former buyer than personal_available.",
-        f"{label}: products new to the household {new:.3f}, {new / best.value:.2f} x the best floor ({best.system}, {best.value:.3f}).",
+        f"{label}: new to the household {new:.3f}, {new / best.value:.2f} x the best floor ({best.system}, {best.value:.3f}).",
         f"{label}: raw NDCG@10 {ratio.value:.3f} x repertoire_available [{ratio.low:.3f}, {ratio.high:.3f}].",
     ]
 

@@ -19,7 +19,7 @@ from features.choice_occasions import (
     joined_rows,
     passed_over,
 )
-from features.relation_events import detect_events
+from features.relation_events import EventNeed, detect_events
 from lake import Lake
 
 __all__ = ["SOURCES", "VARIANTS", "Material", "gather", "variant"]
@@ -56,7 +56,7 @@ def gather(lake: Lake, as_of: date) -> Material:
     lines = read_category_lines(lake, as_of)
     how = DiversionFit()
     clusters = cluster_members(lake, lines)
-    events = detect_events(lake, as_of, kinds=("delisting", "absence"))
+    events = detect_events(lake, as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
     choose = how.choice
     passed = passed_over(
         lines, seed=SEED, days_per_category=choose.days_per_category, products_per_day=choose.products_per_day,

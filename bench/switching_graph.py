@@ -1,5 +1,7 @@
 """Graph systems of `bench switching`: the ready recipe of FastRP with nearest neighbours, and the graph neural network."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from bench.switching_fits import Material, variant
 from features.category_lines import CategoryLines
 from features.choice_occasions import passed_over
 from features.graph_features import FastRpKnn
-from gnn.export import ProductVectors
+from gnn.export import ProductVectors, load_vectors
 from kg.algorithms.portable import PortableAlgorithms
 from kg.algorithms.ports import EMBEDDING_ID, HouseholdProducts
 from kg.snapshot import current_folder, open_snapshot
@@ -126,10 +128,12 @@ _TRAINED: dict[tuple[Path, date], ProductVectors] = {}
 def _trained(context: BenchContext, as_of: date) -> ProductVectors:
     key = (context.home, as_of)
     if key not in _TRAINED:
-        from gnn.train import train  # noqa: PLC0415 - torch takes seconds to import: only who measures the network pays for it
-
-        with TemporaryDirectory() as folder:
-            _TRAINED[key] = train(context.lake, as_of=as_of, seed=SEED, progress=context.progress, folder=Path(folder))
+        with TemporaryDirectory() as folder, context.progress.stage(f"Training the network as of {as_of}"):
+            # in a process of its own: torch is not for who only measures, and its memory goes when it ends
+            facts = HomeLayout(context.home).lake
+            command = [sys.executable, "-m", "gnn", "--lake", facts, "--as-of", as_of.isoformat(), "--folder", folder]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module, paths of our own
+            _TRAINED[key] = load_vectors(Path(folder) / "vectors.safetensors")
     return _TRAINED[key]
 
 

@@ -9,7 +9,7 @@ from bench.frame import BenchRow
 from bench.switching_cases import Case
 from decisions.relations.recovery import Counterfactual
 
-__all__ = ["PerCase", "Scored", "captured", "first_choice_loss", "mean_row", "ndcg_at_10", "new_ndcg", "raw_ndcg", "ratio_row"]
+__all__ = ["PerCase", "Scored", "captured", "first_choice_loss", "mean_row", "ndcg_at_10", "new_ndcg", "ratio_row", "raw_ndcg"]
 
 PLACES = 10
 CAPTURED_PLACES = 5
@@ -19,7 +19,7 @@ SMALLEST_CHANCE = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerCase:
-    """A figure of each case as numerator and denominator, so that means and ratios of sums resample alike. `case` numbers cases."""
+    """A figure of each case as numerator and denominator, so that means and ratios resample alike. `case` numbers cases."""
 
     top: np.ndarray
     bottom: np.ndarray

@@ -60,8 +60,9 @@ products of the category came and went together, "whole_chain" when the event is
 
 @dataclass(frozen=True, slots=True)
 class EventNeed:
-    """What each kind of event needs."""
+    """What each kind of event needs; `stores` tells whether absences in single stores are wanted too, which takes longest."""
 
+    stores: bool = True
     gaps: GapNeed = field(default_factory=GapNeed)
     launches: LaunchNeed = field(default_factory=LaunchNeed)
     promotions: PromotionNeed = field(default_factory=PromotionNeed)

@@ -6,7 +6,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from decisions.relations import derive_relations
+from decisions.relations import derive
 from ingest.graph_load import GraphLoadReport, load_graph
 from kg.algorithms import GraphAlgorithms
 from kg.ports import GraphStore, GraphVersion
@@ -18,6 +18,7 @@ from pipeline.books import Books, kept_run
 from pipeline.derived import keep_rejections, sift_edges
 from pipeline.errors import CountMismatch, NothingIngested
 from pipeline.layout import HomeLayout
+from pipeline.needs import NEED, SERVES, write_need_nodes
 from pipeline.projections import keep_projections
 from pipeline.written import WrittenGraph
 
@@ -76,16 +77,22 @@ def build_graph(
         load = load_graph(lake, store, as_of=as_of, progress=progress)
         _check_counts(store, load.written)
         with progress.stage("Deriving relations") as stage:
-            derived = derive_relations(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=clock.now(), seed=seed)
+            recorded_at = clock.now()
+            found = derive(lake, algorithms, as_of=as_of, run_id=notes.run_id, recorded_at=recorded_at, seed=seed)
+            needs = write_need_nodes(
+                store, load.batches, found.edges["isBoughtWith"], algorithms, as_of=as_of,
+                run_id=notes.run_id, recorded_at=recorded_at, seed=seed,
+            )  # fmt: skip
+            nodes = {**load.batches, NEED: needs.nodes}
             keep_projections(books, notes, algorithms.projections())
-            sound = sift_edges(derived, load.batches)
+            sound = sift_edges({**found.edges, SERVES: needs.edges}, nodes)
             keep_rejections(lake, sound.rejections)
             edges = sound.edges
             for relation, rows in edges.items():
                 stage.note(f"{relation}: {rows.num_rows:,}")
                 store.replace_derived(relation, rows)
-        _check_counts(store, {relation: rows.num_rows for relation, rows in edges.items()})
-        written = WrittenGraph(store, {**load.batches, **edges})
+        _check_counts(store, {term: rows.num_rows for term, rows in {**edges, NEED: needs.nodes}.items()})
+        written = WrittenGraph(store, {**nodes, **edges})
         version = publish_snapshot(written, layout.snapshots, schema=store.schema, as_of=as_of, clock=clock, progress=progress)
         notes.figures.update({f"nodes_and_edges_{term}": float(count) for term, count in load.written.items()})
         notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})

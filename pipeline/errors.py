@@ -2,14 +2,15 @@
 ├── NothingIngested   there are no facts to build from
 ├── NotBuilt          a step needs what an earlier step has not made yet
 ├── CountMismatch     the graph does not hold what the facts say
-└── KeyDamaged        a key of the vault is shorter than it was made
+├── KeyDamaged        a key of the vault is shorter than it was made
+└── RelationsDidWorse new relations do worse on the back-test than the served ones
 """
 
 from pathlib import Path
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["CountMismatch", "KeyDamaged", "NotBuilt", "NothingIngested", "PipelineError"]
+__all__ = ["CountMismatch", "KeyDamaged", "NotBuilt", "NothingIngested", "PipelineError", "RelationsDidWorse"]
 
 
 class PipelineError(ShelfgraphError):
@@ -53,4 +54,17 @@ class KeyDamaged(PipelineError):
         super().__init__(
             f"The key in {path} has {found} characters: it was cut off.",
             "Restore it from a copy. Where nothing was made with it yet (an empty lake), delete the file and a new one is made.",
+        )
+
+
+class RelationsDidWorse(PipelineError):
+    """New relations do worse on the back-test than the served ones."""
+
+    def __init__(self, gain: float, low: float, high: float) -> None:
+        self.gain = gain
+        self.low = low
+        self.high = high
+        super().__init__(
+            f"First choices of former buyers are {-gain:.3f} nats less likely under the new relations [{-high:.3f}, {-low:.3f}].",
+            "Nothing was released; the old release is served on. Look for feeds that stopped or changed: `shelfgraph doctor`.",
         )

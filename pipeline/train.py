@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions import forecast, recommend
-from decisions.relations import derive_relations
+from decisions.relations import derive
+from decisions.relations.backtest import BackTest
 from decisions.relations.derive import MODEL_VERSION
+from decisions.relations.edges import CHAIN
+from decisions.relations.fitting import unfitted_model
 from features import publish_features
 from governance.policy import policy_digest
 from governance.records import Release
@@ -20,6 +23,7 @@ from kit.progress import Progress
 from lake import Lake
 from pipeline.books import Books, kept_run
 from pipeline.layout import HomeLayout
+from pipeline.tried_relations import try_relations
 
 __all__ = ["train_release"]
 
@@ -38,13 +42,20 @@ def train_release(
 ) -> Release:
     """Fit the decision models on what was known on `as_of`, and publish them with their features as the current release.
 
-    `edges` are those of the graph's version, derived as of the same day. Back-tests ask for edges of earlier days.
+    `edges` are those of the graph's version, derived as of the same day. Back-tests ask for edges of earlier days. The relations
+    are back-tested too; where they do worse than the served release's on the same events, nothing is published.
+
+    Raises:
+        RelationsDidWorse: the back-test says so beyond chance.
     """
     inputs = {"graph": version.digest, **{name: lake.version(name).digest for name in lake.names()}}
     with kept_run(books, "train", parameters={"as_of": as_of, "seed": seed}, inputs=inputs) as notes:
         models: dict[str, str] = {}
         tables: dict[str, pa.Table] = {}
-        edges_as_of = _edges_as_of(lake, edges, as_of, run_id=notes.run_id, clock=clock, progress=progress)
+        tried = try_relations(lake, books, notes, as_of=as_of, progress=progress, seed=seed)
+        models.update(tried.artefacts)
+        derived_on = partial(_derived_on, lake, tried.result, run_id=notes.run_id, clock=clock)
+        edges_as_of = _edges_as_of(derived_on, edges, as_of, progress=progress)
         for room, fit in (("forecast", forecast.fit), ("recommend", recommend.fit)):
             artefact, features, figures = fit(lake, as_of=as_of, edges_as_of=edges_as_of, seed=seed, progress=progress)
             models[room] = books.artefacts.put(artefact)
@@ -75,9 +86,9 @@ def _relations_version(edges: Mapping[str, pa.Table]) -> str:
 
 
 def _edges_as_of(
-    lake: Lake, published: Mapping[str, pa.Table], as_of: date, *, run_id: str, clock: Clock, progress: Progress
+    derived_on: Callable[[date], Mapping[str, pa.Table]], published: Mapping[str, pa.Table], as_of: date, *, progress: Progress
 ) -> Callable[[date], Mapping[str, pa.Table]]:
-    """Return what gives the relations as of a day: the published ones for `as_of`, others derived once each.
+    """Return what gives the chain's relations as of a day: the published ones for `as_of`, others derived once each.
 
     The latter serve back-tests and are never stored. They go without the engine's closeness: it only moves priors, and an
     engine would have to be opened and asked anew for each day.
@@ -86,11 +97,21 @@ def _edges_as_of(
     @cache
     def edges_as_of(day: date) -> Mapping[str, pa.Table]:
         if day == as_of:
-            return published
+            return {relation: _of_chain(rows) for relation, rows in published.items()}
         with progress.stage(f"Deriving relations as of {day}, for back-tests"):
-            return derive_relations(lake, None, as_of=day, run_id=run_id, recorded_at=clock.now())
+            return derived_on(day)
 
     return edges_as_of
+
+
+def _derived_on(lake: Lake, tried: BackTest, day: date, *, run_id: str, clock: Clock) -> Mapping[str, pa.Table]:
+    """Derive with the model that the back-test tried, where the day knows it; before, with the model that saw nothing."""
+    model = tried.model if day >= tried.held_out_since else unfitted_model()
+    return derive(lake, None, as_of=day, run_id=run_id, recorded_at=clock.now(), model=model, scoped=False).edges
+
+
+def _of_chain(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.equal(rows["scope"], CHAIN)) if "scope" in rows.column_names else rows
 
 
 def _without_clash(room: str, tables: Mapping[str, pa.Table], features: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:

@@ -51,8 +51,8 @@ class ChoiceFit:
     """
 
     horizon_days: int = 56
-    days_per_category: int = 3
-    products_per_day: int = 2
+    days_per_category: int = 2
+    products_per_day: int = 3
     choices_each: int = 12
     others_each: int = 48
     gone_weight: float = 3.0
@@ -83,7 +83,9 @@ class ChoiceModel:
         """Return the mean negative log-likelihood of choices among their sampled candidates, with the first `trees` trees."""
         utility = rows.features @ self.weights.astype(np.float32)
         if trees and self.trees is not None:
-            utility += np.asarray(self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees), np.float32)
+            utility += np.asarray(
+                self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees, num_threads=1), np.float32
+            )
         each = np.repeat(rows.weight, rows.size)
         chance = np.maximum(_softmax(utility, rows.size), 1e-12)
         return -float(np.sum(each * rows.taken * np.log(chance), dtype=np.float64)) / max(float(rows.weight.sum()), 1e-9)
@@ -117,7 +119,7 @@ class ChoiceModel:
             return np.asarray(utility)
         chosen = np.ones(utility.shape, dtype=bool) if worth is None else worth
         if chosen.any():
-            utility[chosen] += np.asarray(self.trees.predict(pairs[chosen], raw_score=True), np.float32)
+            utility[chosen] += np.asarray(self.trees.predict(pairs[chosen], raw_score=True, num_threads=1), np.float32)
         return np.asarray(utility)
 
     def probabilities(

@@ -5,7 +5,8 @@ for the store clusters, household segments and seasons that have evidence enough
 alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from decisions.relations import bought_with, complements, diversion
 from decisions.relations.closeness import Closeness, measure_closeness, no_closeness
 from decisions.relations.consistency import consistent, read_rules
-from decisions.relations.diversion import DiversionModel, Scopes, diversions
+from decisions.relations.diversion import DiversionModel, Scopes, diversions, joined
 from decisions.relations.edges import CHAIN, EDGE_SCHEMA, Candidates, Provenance, edge_table
 from decisions.relations.fitting import DiversionFit, Experiments, fit_diversion, gone_events
 from decisions.relations.observed import Observed, observe
@@ -26,7 +27,7 @@ from decisions.relations.scoping import cluster_members, season_ends, segment_me
 from features.basket_pairs import basket_pairs
 from features.category_lines import CategoryLines, read_category_lines
 from features.co_purchase import Support
-from features.relation_events import detect_events
+from features.relation_events import EventNeed, detect_events
 from features.store_clusters import store_clusters
 from kg.algorithms.ports import GraphAlgorithms
 from lake.ports import Lake
@@ -34,6 +35,8 @@ from lake.ports import Lake
 __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
 
 MODEL_VERSION = "relations-4"
+THREADS = 2
+"""Matrix products and trees leave the interpreter free for another category."""
 
 
 class _Said(TypedDict):
@@ -183,7 +186,7 @@ def _fit(
     lake: Lake, lines: CategoryLines, clusters: Mapping[str, np.ndarray], seed: int, fit: DiversionFit | None = None
 ) -> tuple[DiversionModel, Experiments]:
     how = fit or DiversionFit()
-    events = detect_events(lake, lines.as_of, kinds=("delisting", "absence"))
+    events = detect_events(lake, lines.as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
     return fit_diversion(lines, gone_events(lines, events, clusters, how), seed=seed, fit=how)
 
 
@@ -191,21 +194,25 @@ def _substitutes(
     lines: CategoryLines, model: DiversionModel, scopes: Scopes, limits: Limits, *, seasons: bool
 ) -> Iterator[tuple[str, Candidates]]:
     """Yield the substitutes of each scope; of a season, as they were at its end."""
-    of_season = Scopes({}, 0, limits.per_product_in_scope)
     often = (limits.scope_baskets, limits.scope_buyers)
-    by_scope: dict[str, list[Candidates]] = {}
-    for scope, found in diversions(
-        lines, model, day=lines.last_day, scopes=scopes, per_product=limits.substitutes_per_product, least=limits.replaced
-    ):
-        by_scope.setdefault(scope, []).append(found)
+    now = partial(
+        diversions, day=lines.last_day, scopes=scopes, per_product=limits.substitutes_per_product, least=limits.replaced
+    )
+    yield from _of_all_categories(lines, partial(now, lines, model)).items()
     for name, (_, end) in (season_ends(_date(lines, lines.first_day), lines.as_of) if seasons else {}).items():
-        for _, found in diversions(
-            lines, model, day=(end - lines.epoch).days, scopes=of_season, per_product=limits.per_product_in_scope, least=often
-        ):
-            by_scope.setdefault(name, []).append(found)
-    for scope, parts in by_scope.items():
-        for part in parts:
-            yield scope, part
+        of_season = Scopes({}, 0, limits.per_product_in_scope)
+        then = partial(diversions, day=(end - lines.epoch).days, scopes=of_season, per_product=of_season.per_product, least=often)
+        yield from ((name, found) for found in _of_all_categories(lines, partial(then, lines, model)).values())
+
+
+def _of_all_categories(lines: CategoryLines, of_category: Callable[[int], Mapping[str, Candidates]]) -> dict[str, Candidates]:
+    """Return what all categories give, by scope: two categories at a time, joined in their order."""
+    by_scope: dict[str, list[Candidates]] = {}
+    with ThreadPoolExecutor(THREADS) as threads:
+        for found in threads.map(of_category, range(len(lines.categories))):
+            for scope, candidates in found.items():
+                by_scope.setdefault(scope, []).append(candidates)
+    return {scope: joined(parts) for scope, parts in by_scope.items()}
 
 
 def _basket_scopes(

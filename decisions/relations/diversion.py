@@ -21,7 +21,7 @@ from features.category_lines import CategoryLines
 from features.choice_features import loyalty_of, pair_features
 from features.choice_state import ShelfState, shelf_state
 
-__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions"]
+__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined"]
 
 UNIT = "diversion_ratio"
 CHAIN = "chain"
@@ -100,14 +100,15 @@ class _Pass:
 def diversions(
     lines: CategoryLines,
     model: DiversionModel,
+    category: int,
     *,
     day: int,
     scopes: Scopes,
     per_product: int,
     least: tuple[int, int],
     similarity: np.ndarray | None = None,
-) -> Iterator[tuple[str, Candidates]]:
-    """Yield the strongest replacements of each product of a category, scope by scope: (scope, candidates), chain first.
+) -> dict[str, Candidates]:
+    """Return the strongest replacements of each product of a category by scope, the chain first.
 
     Positions are numbers of products in the lines. A product needs `least` (baskets, households) to be asked for; a replacement
     needs a basket of a former buyer. Events are those baskets, support the former buyers.
@@ -115,29 +116,28 @@ def diversions(
     Args:
         lines: up to `day` or later; later lines are not read.
         model: fitted on what was known on `day`.
+        category: its place among the lines' categories.
         day: days since 1970-01-01.
         scopes: parts of the chain to be told apart, where they have enough buyers.
         per_product: how many replacements a product keeps in a scope.
         least: what a product needs.
         similarity: unit vectors by product of the lines (products x dimensions); None: similarity counts as 0.
     """
-    for category in range(len(lines.categories)):
-        shelf = lines.shelf(category)
-        # a relation that lasts: at usual prices and rates of sale, without the chance of the last weeks
-        state = shelf_state(shelf, day).as_usual()
-        households = np.diff(state.taken.tocsc().indptr)
-        asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
-        if not asked.size or state.products.size < 2:
-            continue
-        part = _Pass.of(state, shelf.first, model, scopes, per_product, by_name=not lines.categories[category])
-        found: dict[str, list[Candidates]] = {}
-        for at in range(0, asked.size, BLOCK):
-            block = asked[at : at + BLOCK]
-            near = None if similarity is None else _near(similarity, shelf.first + state.products, block)
-            for scope, candidates in _block(part, block, near):
-                found.setdefault(scope, []).append(candidates)
-        for scope, parts in found.items():
-            yield scope, _joined(parts)
+    shelf = lines.shelf(category)
+    # a relation that lasts: at usual prices and rates of sale, without the chance of the last weeks
+    state = shelf_state(shelf, day).as_usual()
+    households = np.diff(state.taken.tocsc().indptr)
+    asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
+    if not asked.size or state.products.size < 2:
+        return {}
+    part = _Pass.of(state, shelf.first, model, scopes, per_product, by_name=not lines.categories[category])
+    found: dict[str, list[Candidates]] = {}
+    for at in range(0, asked.size, BLOCK):
+        block = asked[at : at + BLOCK]
+        near = None if similarity is None else _near(similarity, shelf.first + state.products, block)
+        for scope, candidates in _block(part, block, near):
+            found.setdefault(scope, []).append(candidates)
+    return {scope: joined(parts) for scope, parts in found.items()}
 
 
 def _near(vectors: np.ndarray, numbers: np.ndarray, block: np.ndarray) -> np.ndarray:
@@ -222,7 +222,8 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(values >= bound)
 
 
-def _joined(parts: list[Candidates]) -> Candidates:
+def joined(parts: list[Candidates]) -> Candidates:
+    """Return the candidates of all parts, in order."""
     columns = ("source", "target", "events", "support", "first_day", "last_day", "tried")
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
     estimate = Estimate(*(np.concatenate([getattr(part.estimate, name) for part in parts]) for name in ("value", "low", "high")))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows
+from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows, prior_model
 from decisions.relations.diversion import DiversionModel, OwnChoices
 from decisions.relations.doubt import ShareDoubt, fit_doubt
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
@@ -23,13 +23,14 @@ from features.choice_occasions import (
     passed_over,
 )
 
-__all__ = ["DiversionFit", "Experiments", "fit_diversion", "gone_events"]
+__all__ = ["DiversionFit", "Experiments", "fit_diversion", "gone_events", "unfitted_model"]
 
 CLUSTER = "store_cluster:"
 HALF = Recovery(0.5, 0.25, 0)
 """What is thought of recovery before any event: half, give or take a quarter."""
 UNTRIED = ShareDoubt(0.5, 0.3)
 LEAST_PLACEBOS = 20
+FEWEST_ALONE = 20
 LEAST_COUNTED_SHARE = 0.004
 FEWEST_COUNTS = 200
 
@@ -84,6 +85,11 @@ def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, n
     return found
 
 
+def unfitted_model() -> DiversionModel:
+    """Return the model before any choice or event was seen."""
+    return DiversionModel(prior_model(), HALF, UNTRIED, {})
+
+
 def _companions(related: Sequence[str], product_id: str) -> list[str]:
     """Return the related events of other products: where neighbours go together, less comes back than where one goes alone."""
     return [event for event in related if f"/{product_id}/" not in event]
@@ -105,12 +111,15 @@ def fit_diversion(
     happened = [one for one in outcomes if one.missing.gone]
     stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
     counterfactual = fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
-    share = (
-        HALF
-        if counterfactual is None
-        else recovery(counterfactual, [one for one in happened if one.missing.alone], prior=HALF, seed=seed)
-    )
+    share = HALF if counterfactual is None else recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
     return DiversionModel(choice, share, doubt, own), Experiments(gone, passed, happened, stayed, counterfactual)
+
+
+def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes that recovery rests on: of the whole chain, and of products that went alone, where there are enough."""
+    whole = [one for one in outcomes if one.missing.households is None]
+    alone = [one for one in whole if one.missing.alone]
+    return alone if len(alone) >= FEWEST_ALONE else whole
 
 
 def _fitted(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, ChoiceModel]:
@@ -122,9 +131,9 @@ def _fitted(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, C
 
 def _watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:
     """Return the rows of choices, and the outcomes, of all missing products with enough former buyers."""
-    random = np.random.default_rng(seed)
     rows, outcomes = [], []
     for shelf, state, group in in_states(lines, missing):
+        random = np.random.default_rng([seed, shelf.first, state.day - lines.first_day])
         for one in group:
             choices = first_choices(shelf, state, one)
             outcome = measure_outcome(shelf, state, one)

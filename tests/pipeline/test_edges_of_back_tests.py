@@ -1,9 +1,13 @@
 """Which edges training reads: the published ones for its own day, and for back-tests those of what was known on their eve."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from decisions.relations import EDGE_SCHEMA
+from decisions.relations.backtest import BackTest
+from decisions.relations.fitting import unfitted_model
 from kit.clock import FixedClock
 from kit.progress import SilentProgress
 from lake.delta_lake import DeltaLake
@@ -11,7 +15,7 @@ from pipeline import train as train_module
 from tests.tiny_retailer import AS_OF, FIRST_MONDAY, append_lines, build_tiny_lake, future_lines
 
 EVE = AS_OF - timedelta(days=28)
-PUBLISHED = {"isBoughtWith": object()}
+PUBLISHED = {"isBoughtWith": EDGE_SCHEMA.empty_table()}
 
 
 @pytest.fixture
@@ -20,19 +24,21 @@ def lake(tmp_path):
 
 
 def edges_of(lake: DeltaLake, clock: FixedClock):
-    return train_module._edges_as_of(lake, PUBLISHED, AS_OF, run_id="run_1", clock=clock, progress=SilentProgress())
+    tried = BackTest(None, unfitted_model(), EVE, None)
+    derived_on = partial(train_module._derived_on, lake, tried, run_id="run_1", clock=clock)
+    return train_module._edges_as_of(derived_on, PUBLISHED, AS_OF, progress=SilentProgress())
 
 
 def test_the_release_day_has_the_published_edges_and_earlier_days_are_derived_once(lake, clock, monkeypatch):
-    derived, derive = [], train_module.derive_relations
+    derived, derive = [], train_module.derive
 
     def counted(*arguments, **named):
         derived.append(named["as_of"])
         return derive(*arguments, **named)
 
-    monkeypatch.setattr(train_module, "derive_relations", counted)
+    monkeypatch.setattr(train_module, "derive", counted)
     edges_as_of = edges_of(lake, clock)
-    assert edges_as_of(AS_OF) is PUBLISHED
+    assert edges_as_of(AS_OF) == PUBLISHED
     first, again = edges_as_of(EVE), edges_as_of(EVE)
     assert first is again
     assert derived == [EVE]
