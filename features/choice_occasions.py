@@ -1,8 +1,8 @@
 """Occasions on which former buyers of a product chose something else of its category: what a model of choice is fitted on.
 
 Two kinds. *Gone*: the product was no longer there, so that the next trip for the category had to end otherwise. *Passed over*: it
-was there, and the next trip on which the household took anything else of the category tells what. The second kind is plentiful
-and teaches habit; the first kind is scarce and is what is asked about.
+was there, and the next basket with the category but without it tells what. The second kind is plentiful and teaches habit; the
+first kind is scarce and is what is asked about.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -99,7 +99,7 @@ class ChoiceRows:
 def first_choices(shelf: Shelf, state: ShelfState, missing: Missing) -> Choices | None:
     """Return what former buyers (2 baskets or more) of a product took first in `(missing.day, missing.until]`.
 
-    Where the product was there, trips on which nothing but it was taken do not count. None when the state leaves it out.
+    Where the product was there, baskets that hold it do not count. None when the state leaves it out.
 
     Args:
         shelf: the category's lines; those up to `until` are read.
@@ -113,7 +113,8 @@ def first_choices(shelf: Shelf, state: ShelfState, missing: Missing) -> Choices 
     share = np.zeros((buyers.size, state.products.size), dtype=np.float32)
     wanted = (shelf.day > missing.day) & (shelf.day <= missing.until) & np.isin(shelf.household, state.households[buyers])
     if not missing.gone:
-        wanted &= shelf.product != missing.product
+        # what is taken beside the product is not taken in its place
+        wanted &= ~np.isin(shelf.basket, shelf.basket[shelf.product == missing.product])
     lines = np.flatnonzero(wanted)
     _, first = np.unique(shelf.household[lines], return_index=True)
     chosen = lines[np.isin(shelf.basket[lines], shelf.basket[lines[first]])]

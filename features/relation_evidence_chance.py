@@ -15,11 +15,10 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
+from features.relation_evidence_sums import from_whole, whole
 from features.relation_evidence_trips import unnested
 
-__all__ = ["DECIMALS", "Side", "expected_together"]
-
-DECIMALS = 9
+__all__ = ["Side", "expected_together"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +49,13 @@ def expected_together(
     left = one.rename(first="product", first_rate="rate")
     right = other.select(*keys, second="product", second_rate="rate")
     met = left.inner_join(right, keys).semi_join(pairs, ["first", "second"])
-    both = met.first_rate * met.second_rate
+    both = whole(met.first_rate * met.second_rate)
     sums = {f"n{at}": (both * met[f"n{at}"]).sum() for at in range(len(scopes))}
     base = unnested(met.group_by("first", "second").aggregate(**sums).cache(), scopes, "n", "base")
     of_first = _popularity(first, one, scopes).cache().rename(first="product", first_factor="factor", first_sold="amount")
     of_second = _popularity(second, other, scopes).cache().rename(second="product", second_factor="factor", second_sold="amount")
     known = base.cache().inner_join(of_first, ["first", "scope"]).inner_join(of_second, ["second", "scope"])
-    # rounded, so that the order of a sum decides neither a limit nor a byte
-    chance = (known.base * known.first_factor * known.second_factor).round(DECIMALS)
+    chance = from_whole(known.base) * known.first_factor * known.second_factor
     return known.select("first", "second", "scope", "first_sold", "second_sold", expected=chance).cache()
 
 
@@ -68,7 +66,7 @@ def _rates(taken: ir.Table, cells: ir.Table, keys: Sequence[str]) -> ir.Table:
 
 def _popularity(side: Side, rates: ir.Table, scopes: Sequence[str]) -> ir.Table:
     """Return product, scope, amount, factor: what was sold over what the rates of the cells would have sold."""
-    sums = {f"n{at}": (rates.rate * rates[f"n{at}"]).sum() for at in range(len(scopes))}
+    sums = {f"n{at}": (whole(rates.rate) * rates[f"n{at}"]).sum() for at in range(len(scopes))}
     usual = unnested(rates.group_by("product").aggregate(**sums), scopes, "n", "usual")
     joined = side.sold.inner_join(usual, ["product", "scope"])
-    return joined.select("product", "scope", "amount", factor=joined.amount / ibis.greatest(joined.usual, 1e-12))
+    return joined.select("product", "scope", "amount", factor=joined.amount / ibis.greatest(from_whole(joined.usual), 1e-12))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from features.relation_evidence_chance import DECIMALS
+from features.relation_evidence_sums import from_whole, whole
 from features.relation_evidence_trips import SORTS, Shopping, by_scope
 
 __all__ = ["HouseholdNeed", "co_consumption"]
@@ -39,7 +39,7 @@ def co_consumption(shop: Shopping, need: HouseholdNeed) -> ir.Table:
     seen = both.group_by("first", "second", "scope").aggregate(
         households=both.count(), observed=apart.sum().cast("float64"),
         first_day=both.first_day.min(), last_day=both.last_day.max(),
-        expected=(-(both.first_baskets * both.second_baskets) / both.trips).exp().sum().round(DECIMALS),
+        expected=from_whole(whole((-(both.first_baskets * both.second_baskets) / both.trips).exp()).sum()),
     )  # fmt: skip
     enough = seen.filter(seen.households >= need.pair_households).cache()
     told = enough.inner_join(_expected(taken).cache(), ["first", "second", "scope"])
@@ -103,4 +103,4 @@ def _expected(taken: ir.Table) -> ir.Table:
     joined = one.inner_join(buyers.rename(second="product", second_buyers="buyers"), cell)
     pairs = joined.filter(joined.first < joined.second)
     chance = pairs.first_buyers * pairs.second_buyers / pairs.people
-    return pairs.group_by("first", "second", "scope").aggregate(households_expected=chance.sum().round(DECIMALS))
+    return pairs.group_by("first", "second", "scope").aggregate(households_expected=from_whole(whole(chance).sum()))

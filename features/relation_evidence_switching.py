@@ -12,13 +12,12 @@ import ibis
 import ibis.expr.types as ir
 
 from features.relation_evidence_chance import Side, expected_together
+from features.relation_evidence_sums import from_whole, whole
 from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope
 
 __all__ = ["SwitchingNeed", "switching"]
 
 CELL = ("household", "category")
-WHOLE = 10**11
-"""A transition in whole parts: sums of integers are the same in any order. A product may have 90 million of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def switching(shop: Shopping, need: SwitchingNeed) -> ir.Table:
     met = before.drop("category", *SORTS, "household", "day", "part").rename(first="product", first_parts="parts").inner_join(
         after.drop("part").rename(second="product", second_parts="parts"), "move"
     )  # fmt: skip
-    moved = met.filter(met.first != met.second).mutate(weight=_share(met.first_parts * met.second_parts))
+    moved = met.filter(met.first != met.second).mutate(weight=whole(1 / (met.first_parts * met.second_parts).cast("float64")))
     pairs = _frequent(moved, need).cache()
     seen = _observed(moved.semi_join(pairs, ["first", "second"]).cache()).cache()
     cells = moves.group_by(*CELL).aggregate(occasions=moves.count(), **counts_by_scope(moves, shop.scopes, "n")).cache()
@@ -74,11 +73,11 @@ def _ends(shop: Shopping, moves: ir.Table, need: SwitchingNeed, end: str) -> ir.
         basket="to_basket", parts="to_parts"
     )  # fmt: skip
     joined = named.inner_join(lines, ["basket", "category"])
-    return joined.mutate(part=_share(joined.parts)).drop("basket")
+    return joined.mutate(part=whole(1 / joined.parts.cast("float64"))).drop("basket")
 
 
 def _frequent(moved: ir.Table, need: SwitchingNeed) -> ir.Table:
-    counted = moved.group_by("first", "second").aggregate(transitions=_transitions_in(moved.weight.sum()))
+    counted = moved.group_by("first", "second").aggregate(transitions=from_whole(moved.weight.sum()))
     return counted.filter(counted.transitions >= need.pair_transitions).select("first", "second")
 
 
@@ -88,7 +87,7 @@ def _observed(moved: ir.Table) -> ir.Table:
         weight=long.weight.sum(), first_day=long.day.min(), last_day=long.day.max()
     )
     return people.group_by("first", "second", "scope").aggregate(
-        observed=_transitions_in(people.weight.sum()),
+        observed=from_whole(people.weight.sum()),
         households=people.count(),
         first_day=people.first_day.min(),
         last_day=people.last_day.max(),
@@ -98,14 +97,6 @@ def _observed(moved: ir.Table) -> ir.Table:
 def _side(end: ir.Table) -> Side:
     long = by_scope(end)
     return Side(
-        taken=end.group_by(*CELL, "product").aggregate(amount=_transitions_in(end.part.sum())).cache(),
-        sold=long.group_by("product", "scope").aggregate(amount=_transitions_in(long.part.sum())).cache(),
+        taken=end.group_by(*CELL, "product").aggregate(amount=from_whole(end.part.sum())).cache(),
+        sold=long.group_by("product", "scope").aggregate(amount=from_whole(long.part.sum())).cache(),
     )
-
-
-def _share(parts: ir.IntegerValue) -> ir.IntegerValue:
-    return (WHOLE / parts.cast("float64")).round().cast("int64")
-
-
-def _transitions_in(whole_parts: ir.IntegerValue) -> ir.FloatingValue:
-    return whole_parts.cast("float64") / WHOLE

@@ -18,13 +18,14 @@ from decisions.relations.edges import Candidates
 from decisions.relations.intervals import Estimate
 from decisions.relations.recovery import Recovery
 from features.category_lines import CategoryLines
-from features.choice_features import loyalty_of, pair_features
+from features.choice_features import PAIR_FEATURES, loyalty_of, pair_features
 from features.choice_state import ShelfState, shelf_state
 
 __all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined"]
 
 UNIT = "diversion_ratio"
 CHAIN = "chain"
+APART = PAIR_FEATURES.index("apart")
 BUYER_BASKETS = 2
 WORTH_TREES = 64
 """So many candidates of a product, the best by the linear part, are looked at by the trees; the rest hardly matter."""
@@ -151,10 +152,11 @@ def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[
     linear = part.household_part.mean(axis=0)[None, :] + choice.linear_of_pairs(pairs)
     of_pairs = choice.of_pairs(pairs, _largest(linear, WORTH_TREES))
     for row, missing in enumerate(block):
-        yield from _of_product(part, int(missing), of_pairs[row], pairs[row, :, SAME_TYPE])
+        yield from _of_product(part, int(missing), of_pairs[row], pairs[row])
 
 
-def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, same_type: np.ndarray) -> Iterator[tuple[str, Candidates]]:
+def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[str, Candidates]]:
+    same_type = pairs[:, SAME_TYPE]
     buyers = part.state.buyers(missing, BUYER_BASKETS)
     possible = (same_type > 0) | (not part.by_name)
     possible[missing] = False
@@ -165,6 +167,9 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, same_type: np.n
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
+    # what buyers take along with the product comes again without it: it is no replacement to that part
+    chance *= pairs[:, APART]
+    chance /= chance.sum(axis=1, keepdims=True)
     weight = taste[:, missing] + LEAST_WEIGHT
     whole = weight @ chance / weight.sum()
     yield CHAIN, _candidates(part, missing, buyers, whole, 1.0, part.per_product)

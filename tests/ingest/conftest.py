@@ -91,6 +91,15 @@ SPECIAL = {
     "promotion_weeks": lambda n: {"week_start": _monday(n), "display_location": "A", "mailer_location": "B"},
     "stock_levels": lambda n: {"week_start": _monday(n)},
     "campaigns": lambda n: {"valid_from": "2010-01-05", "valid_to": "2010-02-05"},
+    "product_declarations": lambda n: {
+        "source_product_id": f"prod{n}",
+        "target_product_id": f"prod{(n + 1) % 40}",
+        "relation": "neverSubstituteFor",
+        "scope": "chain",
+        "grade": "asserted_by_steward",
+        "valid_from": "2010-01-05",
+        "valid_to": "2010-02-05",
+    },
     "session_events": lambda n: {"event_type": ("view", "cart", "search")[n % 3]},
 }
 

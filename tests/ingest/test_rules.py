@@ -32,6 +32,9 @@ CUSTOM = {
     ("campaigns", "valid_to.after_valid_from"): {"valid_to": "2010-01-05"},
     ("campaigns", "valid_from.maximum"): {"valid_from": "2200-01-01", "valid_to": ""},
     ("campaigns", "valid_to.minimum"): {"valid_to": "1989-01-01", "valid_from": ""},
+    ("product_declarations", "valid_to.after_valid_from"): {"valid_to": "2010-01-05"},
+    ("product_declarations", "valid_from.maximum"): {"valid_from": "2200-01-01", "valid_to": ""},
+    ("product_declarations", "valid_to.minimum"): {"valid_to": "1989-01-01", "valid_from": ""},
     ("session_events", "search.query"): {"event_type": "search", "query": ""},
     ("session_events", "product_id.of_event"): {"event_type": "view", "product_id": ""},
     ("session_events", "business_date.of_happened_at"): {"business_date": "2012-01-01"},
@@ -45,7 +48,10 @@ CUSTOM = {
     ("sales_lines", "business_date.maximum"): {"week_start": "2199-12-30", "business_date": "2200-01-01"},
     ("sales_lines", "business_date.minimum"): {"week_start": "", "business_date": "1989-12-31"},
 }
-NEEDS_BLANK = {("campaigns", "valid_from.maximum"), ("campaigns", "valid_to.minimum"), ("sales_lines", "business_date.minimum")}
+NEEDS_BLANK = {
+    *((feed, rule) for feed in ("campaigns", "product_declarations") for rule in ("valid_from.maximum", "valid_to.minimum")),
+    ("sales_lines", "business_date.minimum"),
+}
 """These rows leave another required cell empty, so that no rule over both columns is broken as well."""
 BY_PROMISE = {
     "type": {"": "x?"},
@@ -94,7 +100,7 @@ def _rows(contract, rule, make_row):
 
 
 def test_there_is_a_case_for_every_rule():
-    assert len(shipped_contracts()) == 13
+    assert len(shipped_contracts()) == 14
     assert len(RULES) == 221
     assert set(CUSTOM) <= {(contract.feed, rule.id) for contract, rule in RULES}
 
