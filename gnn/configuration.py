@@ -20,7 +20,7 @@ class TrainingConfig:
         patience: epochs without a better loss on the latest window before training ends.
         pairs_per_step: drawn for each relation.
         negatives: popular, same category and two hops, for each pair.
-        learning_rate: of Adam, at the first epoch; it falls to 0 along half a cosine.
+        learning_rate: of Adam.
         weight_decay: likewise.
         hidden_share: of the products' own vectors, hidden in each step.
         whole_edges: graphs with more edges are sampled; twenty million take about 0.7 GB for each window.
@@ -35,13 +35,13 @@ class TrainingConfig:
     text_columns: int = 128
     window_days: int = 28
     windows: int = 3
-    epochs: int = 6
+    epochs: int = 12
     patience: int = 2
     pairs_per_step: int = 8192
     negatives: tuple[int, int, int] = (4, 4, 2)
-    learning_rate: float = 0.005
+    learning_rate: float = 0.002
     weight_decay: float = 0.01
-    hidden_share: float = 0.8
+    hidden_share: float = 0.5
     whole_edges: int = 20_000_000
     fanout: tuple[int, ...] = (12, 6)
     history: int = 30

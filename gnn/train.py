@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from math import cos, pi
 from pathlib import Path
 
 import numpy as np
@@ -139,8 +138,6 @@ class _Epochs:
         examples = self._share(self._drawn(self._lessons[window], (self._seed, 0, epoch, step)))
         hidden = np.random.default_rng((self._seed, 2, epoch, step)).random(self._products) < self._config.hidden_share
         standing.optimiser.zero_grad(set_to_none=True)
-        for group in standing.optimiser.param_groups:
-            group["lr"] = self._config.learning_rate * _annealing(epoch / self._config.epochs)
         told = losses(self._network, self._rooms[window], examples, hidden=hidden, draw=epoch * 1000 + step)
         torch.autograd.backward(torch.stack(list(told.values())).sum())
         self._replica.average_gradients(self._network.parameters())
@@ -190,14 +187,6 @@ def _vectors(standing: Standing, graph: ShopGraph, epochs: _Epochs, replica: Rep
         targets = {relation: network.decoder(relation).targets(embedding).cpu().numpy() for relation in epochs.learned}
     ids = tuple(graph.nodes.ids["product"].to_pylist())
     return ProductVectors(ids, embedding.cpu().numpy(), sources, targets, graph.as_of, epochs.configuration)
-
-
-def _annealing(share: float) -> float:
-    """Return the share of the learning rate after that share of all epochs: from 1 down to 0 along half a cosine.
-
-    Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
-    """
-    return 0.5 * (1.0 + cos(pi * share))
 
 
 def _mean(row: dict[str, float]) -> float:
