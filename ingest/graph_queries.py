@@ -158,6 +158,23 @@ NODE_QUERIES: tuple[FactQuery, ...] = (
 
 _KNOWN_CAMPAIGNS = "(SELECT campaign_id FROM campaigns WHERE valid_from <= (SELECT as_of FROM bounds))"
 
+
+def _declaration(relation: str) -> FactQuery:
+    """Return what was stated of pairs of products; the id of a statement is `kit.ids.stable_id` of relation, pair and scope."""
+    columns = f"'{relation}', source_product_id, target_product_id, d.scope"
+    return FactQuery(
+        relation,
+        ("product_declarations",),
+        f"""
+        SELECT source_product_id AS source, target_product_id AS target, d.scope AS scope, 1.0::DOUBLE AS strength,
+               'declared' AS unit,
+               substr(sha256(concat_ws(chr(31), {columns})), 1, 32) AS assertion_id, ['product_declarations'] AS sources,
+               d.source AS run_id, grade, 'active' AS status, valid_from, valid_to, recorded_from
+        FROM product_declarations d WHERE relation = '{relation}' AND valid_from <= (SELECT as_of FROM bounds)
+        """,
+    )
+
+
 EDGE_QUERIES: tuple[FactQuery, ...] = (
     FactQuery(
         "broader", ("products",), f"SELECT id AS source, parent AS target FROM ({_CATEGORY_PATHS}) WHERE parent IS NOT NULL"
@@ -238,4 +255,5 @@ EDGE_QUERIES: tuple[FactQuery, ...] = (
         FROM {_SESSIONS} AND event_type = 'cart' AND product_id IS NOT NULL GROUP BY ALL
         """,
     ),
+    *(_declaration(relation) for relation in ("isDeclaredEquivalentTo", "neverSubstituteFor", "requires", "replaces")),
 )

@@ -40,7 +40,7 @@ def test_every_reference_leads_to_a_column():
         for reference in contract.references:
             table, column = reference.split(".")
             assert column in contract_of(table).table_schema.names
-    assert sum(len(contract.references) for contract in shipped_contracts()) == 21
+    assert sum(len(contract.references) for contract in shipped_contracts()) == 20
 
 
 RANGES = {
