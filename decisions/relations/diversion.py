@@ -21,7 +21,7 @@ from features.category_lines import CategoryLines
 from features.choice_features import PAIR_FEATURES, loyalty_of, pair_features
 from features.choice_state import ShelfState, shelf_state
 
-__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined"]
+__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined", "listed_share"]
 
 UNIT = "diversion_ratio"
 CHAIN = "chain"
@@ -141,6 +141,27 @@ def diversions(
     return {scope: joined(parts) for scope, parts in found.items()}
 
 
+def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: np.ndarray) -> np.ndarray:
+    """Return the shares of first choices of some buyers as `diversions` would tell them (float64, by product).
+
+    Args:
+        choice: the model.
+        state: the category at usual rates (`ShelfState.as_usual`).
+        missing: place of the missing product.
+        buyers: places of households.
+    """
+    apart = pair_features(state, np.array([missing]))[0, :, APART]
+    weight = np.asarray(state.taste[buyers][:, [missing]].toarray()).reshape(-1) + LEAST_WEIGHT
+    return _weighed(choice.predict(state, missing, buyers), apart, weight)
+
+
+def _weighed(chance: np.ndarray, apart: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the mean of buyers' chances; what they take along with the product comes again without it: no replacement."""
+    replacing = chance * apart
+    replacing /= replacing.sum(axis=1, keepdims=True)
+    return np.asarray(weight @ replacing / weight.sum(), dtype=np.float64)
+
+
 def _near(vectors: np.ndarray, numbers: np.ndarray, block: np.ndarray) -> np.ndarray:
     own = vectors[numbers]
     return np.asarray(own[block] @ own.T)
@@ -167,17 +188,14 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
-    # what buyers take along with the product comes again without it: it is no replacement to that part
-    chance *= pairs[:, APART]
-    chance /= chance.sum(axis=1, keepdims=True)
-    weight = taste[:, missing] + LEAST_WEIGHT
-    whole = weight @ chance / weight.sum()
+    apart, weight = pairs[:, APART], taste[:, missing] + LEAST_WEIGHT
+    whole = _weighed(chance, apart, weight)
     yield CHAIN, _candidates(part, missing, buyers, whole, 1.0, part.per_product)
     for name, member in part.scopes.members.items():
         inside = member[part.state.households[buyers]]
         count = int(inside.sum())
         if part.scopes.fewest_buyers <= count < buyers.size:
-            own = weight[inside] @ chance[inside] / weight[inside].sum()
+            own = _weighed(chance[inside], apart, weight[inside])
             known = count / (count + SCOPE_PRIOR_BUYERS)
             share = own * known + whole * (1 - known)
             yield name, _candidates(part, missing, buyers[inside], share, known, part.scopes.per_product)
@@ -191,7 +209,7 @@ def _candidates(part: _Pass, missing: int, buyers: np.ndarray, share: np.ndarray
     kept = np.sort(possible[np.argsort(-share[possible], kind="stable")[:per_product]])
     target, sources = part.first + state.products[missing], part.first + state.products[kept]
     seen, expected = _own(model, target, sources)
-    estimate = model.doubt.estimate(share[kept].astype(np.float64), model.recovery, seen, expected, known)
+    estimate = model.doubt.estimate(share[kept], model.recovery, seen, expected, known)
     told, most = float(estimate.value.sum()), float(share[kept].sum()) * model.recovery.share
     if told > most:
         # what own events add to one replacement they take from others, those that are not kept included

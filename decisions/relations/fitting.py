@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows, prior_model
-from decisions.relations.diversion import DiversionModel, OwnChoices
+from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
 from decisions.relations.doubt import ShareDoubt, fit_doubt
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
@@ -153,6 +153,7 @@ def _hear(
     counted: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     own: dict[int, OwnChoices] = {}
     for shelf, state, group in in_states(lines, missing):
+        usual = state.as_usual()
         for one in group:
             unseen, tried = one.category % 2 == 1, one.gone and one.households is None
             choices = first_choices(shelf, state, one) if unseen or tried else None
@@ -161,11 +162,11 @@ def _hear(
             made = choices.share.any(axis=1)
             seen = choices.share[made].sum(axis=0).astype(np.float64)
             if unseen:
-                chance = half.predict(state, choices.missing, choices.buyers[made])
-                counted.append((seen, chance.sum(axis=0), chance.mean(axis=0)))
+                share = listed_share(half, usual, choices.missing, choices.buyers[made])
+                counted.append((seen, share * made.sum(), share))
             if tried:
-                chance = whole.predict(state, choices.missing, choices.buyers[made])
-                own[shelf.first + one.product] = OwnChoices(shelf.first + state.products, seen, chance.sum(axis=0))
+                share = listed_share(whole, usual, choices.missing, choices.buyers[made])
+                own[shelf.first + one.product] = OwnChoices(shelf.first + state.products, seen, share * made.sum())
     return _doubt(counted), own
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +15,16 @@ from lake.ports import Lake
 
 __all__ = ["Observed", "observe"]
 
+QUARTER_DAYS = 91
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
     """Products by position, baskets by number, and what was counted over them.
 
     `bought` has an int32 one per product and basket. `by_stratum` and `by_household_stratum` count baskets by product and
-    cell (trips of like size; one household's trips of like size), `stratum_trips` and `household_stratum_trips` all trips
+    cell (trips of like size; one household's trips of like size), `by_quarter_stratum` by trips of like size within 13 weeks;
+    `stratum_trips`, `household_stratum_trips` and `quarter_stratum_trips` count all trips
     of each cell; `stratum` and `cell` are those of each basket. `names` compares products of no category.
     """
 
@@ -35,6 +39,8 @@ class Observed:
     names: NameLikeness
     by_stratum: sparse.csr_array
     stratum_trips: np.ndarray
+    by_quarter_stratum: sparse.csr_array
+    quarter_stratum_trips: np.ndarray
     by_household_stratum: sparse.csr_array
     household_stratum_trips: np.ndarray
 
@@ -62,6 +68,7 @@ class Observed:
             cell=cell,
             by_stratum=_by_group(bought, stratum),
             stratum_trips=np.bincount(stratum, minlength=1),
+            **_by_quarter(bought, self.day[baskets], stratum),
             by_household_stratum=_by_group(bought, cell),
             household_stratum_trips=np.bincount(cell, minlength=1),
         )
@@ -81,6 +88,7 @@ def observe(lake: Lake, as_of: date, need: Support) -> Observed:
     encoded = visits["household_id"].combine_chunks().dictionary_encode()
     household = encoded.indices.to_numpy().astype(np.int64)
     stratum = visits["trip_stratum"].to_numpy()
+    day = visits["day"].cast(pa.int32()).to_numpy()
     # halves of the strata: a household has too few trips for all of them
     cell = household * (LARGEST_TRIP_STRATUM // 2 + 1) + stratum // 2
     return Observed(
@@ -88,13 +96,14 @@ def observe(lake: Lake, as_of: date, need: Support) -> Observed:
         products=products,
         bought=bought,
         household=household,
-        day=visits["day"].cast(pa.int32()).to_numpy(),
+        day=day,
         stratum=stratum,
         cell=cell,
         household_ids=encoded.dictionary,
         names=name_likeness(products["name"], products["category"]),
         by_stratum=_by_group(bought, stratum),
         stratum_trips=np.bincount(stratum),
+        **_by_quarter(bought, day, stratum),
         by_household_stratum=_by_group(bought, cell),
         household_stratum_trips=np.bincount(cell),
     )
@@ -106,6 +115,13 @@ def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_arra
     matrix = sparse.csr_array((ones, (lines["position"].to_numpy(), baskets)), shape=(products, visits.num_rows))
     matrix.sort_indices()
     return matrix
+
+
+def _by_quarter(bought: sparse.csr_array, day: np.ndarray, stratum: np.ndarray) -> dict[str, Any]:
+    """Count by trips of like size within 13 weeks: what two products owe to a season in common is seen there."""
+    quarter = (day - day.min(initial=0)) // QUARTER_DAYS if day.size else day
+    cell = quarter.astype(np.int64) * (LARGEST_TRIP_STRATUM + 1) + stratum
+    return {"by_quarter_stratum": _by_group(bought, cell), "quarter_stratum_trips": np.bincount(cell, minlength=1)}
 
 
 def _by_group(bought: sparse.csr_array, group: np.ndarray) -> sparse.csr_array:

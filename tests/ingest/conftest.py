@@ -90,7 +90,10 @@ SPECIAL = {
     "sales_lines": lambda n: {"business_date": _monday(n), "week_start": _monday(n), "sold_at": _monday(n) + " 13:00:00"},
     "promotion_weeks": lambda n: {"week_start": _monday(n), "display_location": "A", "mailer_location": "B"},
     "stock_levels": lambda n: {"week_start": _monday(n)},
-    "campaigns": lambda n: {"valid_from": "2010-01-05", "valid_to": "2010-02-05"},
+    **dict.fromkeys(
+        ("campaigns", "safety_requirements", "safety_statements"),
+        lambda _: {"valid_from": "2010-01-05", "valid_to": "2010-02-05"},
+    ),
     "product_declarations": lambda n: {
         "source_product_id": f"prod{n}",
         "target_product_id": f"prod{(n + 1) % 40}",
