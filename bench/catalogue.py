@@ -1,10 +1,21 @@
 """Every benchmark by name."""
 
-from bench import demand, load, next_basket, reads, serve, switching
+from bench import demand, links, load, next_basket, planted, promotion_response, reads, serve, switching
 from bench.frame import Bench
 
 __all__ = ["BENCHES"]
 
 BENCHES: dict[str, Bench] = {
-    bench.name: bench for bench in (load.BENCH, reads.BENCH, serve.BENCH, next_basket.BENCH, demand.BENCH, switching.BENCH)
+    bench.name: bench
+    for bench in (
+        load.BENCH,
+        reads.BENCH,
+        serve.BENCH,
+        next_basket.BENCH,
+        demand.BENCH,
+        switching.BENCH,
+        planted.BENCH,
+        promotion_response.BENCH,
+        links.BENCH,
+    )
 }

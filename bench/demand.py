@@ -39,7 +39,7 @@ from decisions.forecast.backtest import held_out_origin
 from decisions.forecast.baseline import baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.fitting import better_variant
 from decisions.forecast.intervals import IntervalCalibration, coverage
-from decisions.relations.derive import derive_relations
+from decisions.relations.derive import derive
 from features.demand import DemandTransform
 from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import DemandPanel, chain_panel, store_panel
@@ -152,7 +152,8 @@ def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> tuple[list
 
 def _edges(lake: Lake, as_of: date) -> Mapping[str, pa.Table]:
     # a fixed recording time: the run's books are not written here
-    return derive_relations(lake, None, as_of=as_of, run_id="bench", recorded_at=datetime(2000, 1, 1, tzinfo=UTC))
+    recorded_at = datetime(2000, 1, 1, tzinfo=UTC)
+    return derive(lake, None, as_of=as_of, run_id="bench", recorded_at=recorded_at, scoped=False).edges
 
 
 def _chosen(units: np.ndarray, weeks: int) -> np.ndarray:

@@ -30,7 +30,7 @@ from decisions.recommend.examples import Examples, build_examples, origins_befor
 from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
 from decisions.recommend.model import MODEL_SYSTEM, Ranker
 from decisions.recommend.scoring import ListQuality, list_quality
-from decisions.relations import derive_relations
+from decisions.relations import derive
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import neighbours_by_relation
 from features.recommend_transform import GROUP_OF_FEATURE, GROUPS
@@ -203,7 +203,8 @@ def _rows(system: str, name: str, qualities: list[ListQuality]) -> Iterator[Benc
 
 def _edges(lake: Lake, as_of: date) -> dict[str, pa.Table]:
     # a fixed recording time: the edges of a measurement are not kept
-    return derive_relations(lake, None, as_of=as_of, run_id="bench", recorded_at=datetime(2000, 1, 1, tzinfo=UTC))
+    recorded_at = datetime(2000, 1, 1, tzinfo=UTC)
+    return derive(lake, None, as_of=as_of, run_id="bench", recorded_at=recorded_at, scoped=False).edges
 
 
 @contextmanager

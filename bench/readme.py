@@ -19,7 +19,10 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
     "next_basket": ("recall@10", "ndcg@10", "hit_rate@10", "ndcg@10_ratio_to_decayed_frequency"),
     "demand": ("wape", "rmsse", "wape_ratio_to_lightgbm"),
-    "switching": ("ndcg@10",),
+    "switching": ("log_loss", "ndcg@10", "new_to_household_ndcg@10", "excess_captured@5"),
+    "planted": ("coverage_90", "spearman", "bias", "mae", "insufficient", "seconds", "peak_rss_mb"),
+    "promotion_response": ("sign_agreement", "spearman"),
+    "links": ("roc_auc", "pr_auc", "f1"),
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.stores import MEASURED_STORES, fresh_store
-from kg.ports import Direction, GraphReader, GraphStore, NodeRef
+from kg.ports import CHAIN, Direction, GraphReader, GraphStore, NodeRef
 from kg.snapshot import Snapshot, current_folder, open_snapshot
 from pipeline.errors import NotBuilt
 from pipeline.layout import HomeLayout
@@ -71,8 +71,8 @@ def _questions(reader: GraphReader, snapshot: Snapshot, context: BenchContext) -
     questions: dict[str, list[Callable[[], object]]] = {
         "product": [partial(reader.nodes, "Product", [product]) for product in products],
         "suppliers": _related(reader, "suppliedBy", products, Direction.OUT, 10),
-        "substitutes": _related(reader, "isSubstituteFor", products, Direction.IN, 10),
-        "bought_with": _related(reader, "isBoughtWith", products, Direction.OUT, 20),
+        "substitutes": _related(reader, "isSubstituteFor", products, Direction.IN, 10, CHAIN),
+        "bought_with": _related(reader, "isBoughtWith", products, Direction.OUT, 20, CHAIN),
     }
     if not context.quick:
         day = snapshot.version.as_of
@@ -84,9 +84,10 @@ def _questions(reader: GraphReader, snapshot: Snapshot, context: BenchContext) -
 
 
 def _related(
-    reader: GraphReader, relation: str, products: Sequence[str], direction: Direction, limit: int
+    reader: GraphReader, relation: str, products: Sequence[str], direction: Direction, limit: int, scope: str | None = None
 ) -> list[Callable[[], object]]:
-    return [partial(reader.related, relation, [product], direction=direction, limit=limit) for product in products]
+    ask = partial(reader.related, relation, direction=direction, limit=limit, scope=scope)
+    return [partial(ask, [product]) for product in products]
 
 
 def _paths(reader: GraphReader, snapshot: Snapshot, product: str) -> object:
