@@ -131,7 +131,7 @@ def _trained(context: BenchContext, as_of: date) -> ProductVectors:
         with TemporaryDirectory() as folder, context.progress.stage(f"Training the network as of {as_of}"):
             # in a process of its own: torch is not for who only measures, and its memory goes when it ends
             facts = HomeLayout(context.home).lake
-            command = [sys.executable, "-m", "gnn", "--lake", facts, "--as-of", as_of.isoformat(), "--folder", folder]
+            command = [sys.executable, "-m", "gnn", "--lake", str(facts), "--as-of", as_of.isoformat(), "--folder", folder]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module, paths of our own
             _TRAINED[key] = load_vectors(Path(folder) / "vectors.safetensors")
     return _TRAINED[key]

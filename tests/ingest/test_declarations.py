@@ -69,12 +69,10 @@ def test_statements_rule_over_relations_while_they_hold(lake):
 
 
 def test_what_must_be_known_of_a_product_comes_from_files_too(lake, tmp_path):
-    files = {
-        "safety_requirements": "category,attribute,valid_from,valid_to\nPASTA,allergens,2024-01-01,\nMILK,allergens,2024-01-01,2024-02-01\n",
-        "safety_statements": "product_id,attribute,statement,valid_from,valid_to\npenne,allergens,contains wheat,2024-01-01,\n",
-    }
-    for feed, text in files.items():
-        (tmp_path / f"{feed}.csv").write_text(text)
+    asked = ("category,attribute,valid_from,valid_to", "PASTA,allergens,2024-01-01,", "MILK,allergens,2024-01-01,2024-02-01")
+    known = ("product_id,attribute,statement,valid_from,valid_to", "penne,allergens,contains wheat,2024-01-01,")
+    for feed, lines in (("safety_requirements", asked), ("safety_statements", known)):
+        (tmp_path / f"{feed}.csv").write_text("\n".join(lines))
         report = ingest_feed(World(tmp_path).source, feed, lake, pseudonym_key=b"a key for tests", run_id="run_1")
         assert report.quarantined == 0
     rules = read_rules(lake, AS_OF)
