@@ -21,7 +21,8 @@ AFTER = [
     (DAY + 3, "h1", "one", ("b", "c")),  # two at once: half each
     (DAY + 5, "h1", "one", ("c",)),  # later trips do not count
     (DAY + 2, "h2", "one", ("a",)),  # there it was: not a trip without it
-    (DAY + 9, "h2", "one", ("a", "b")),
+    (DAY + 9, "h2", "one", ("a", "c")),  # what is taken beside it is not taken in its place
+    (DAY + 12, "h2", "one", ("b",)),
     (DAY + 1, "h3", "one", ("new",)),  # launched later: nothing that could be chosen
     (DAY + 4, "h3", "one", ("c",)),
     (UNTIL + 1, "h4", "one", ("b",)),  # after the window

@@ -72,7 +72,7 @@ def test_what_must_be_known_of_a_product_comes_from_files_too(lake, tmp_path):
     asked = ("category,attribute,valid_from,valid_to", "PASTA,allergens,2024-01-01,", "MILK,allergens,2024-01-01,2024-02-01")
     known = ("product_id,attribute,statement,valid_from,valid_to", "penne,allergens,contains wheat,2024-01-01,")
     for feed, lines in (("safety_requirements", asked), ("safety_statements", known)):
-        (tmp_path / f"{feed}.csv").write_text("\n".join(lines))
+        (tmp_path / f"{feed}.csv").write_text("\n".join([*lines, ""]))
         report = ingest_feed(World(tmp_path).source, feed, lake, pseudonym_key=b"a key for tests", run_id="run_1")
         assert report.quarantined == 0
     rules = read_rules(lake, AS_OF)

@@ -36,7 +36,8 @@ def found_in(lines, model=MODEL, scopes=NOWHERE, **changes):
     ids = lines.product_ids.to_pylist()
     settings = {"day": LAST, "per_product": 12, "least": (8, 4), **changes}
     found = {}
-    for scope, part in diversions(lines, model, scopes=scopes, **settings):
+    parts = [diversions(lines, model, category, scopes=scopes, **settings) for category in range(len(lines.categories))]
+    for scope, part in (one for of_category in parts for one in of_category.items()):
         columns = (part.source, part.target, part.estimate.value, part.estimate.low, part.estimate.high)
         for row in zip(*columns, part.events, part.support, part.tried, strict=True):
             found[scope, ids[row[0]], ids[row[1]]] = tuple(x.item() for x in row[2:])
@@ -73,6 +74,23 @@ def test_no_product_gives_away_more_than_comes_back():
 def test_categories_do_not_mix():
     lines = lines_of({"x": habits(*ONE_WAY), "y": habits(*((f"a{n}", "de") for n in range(9)))}, LAST)
     assert {frozenset(pair) <= set("abc") or frozenset(pair) <= set("de") for _, *pair in found_in(lines)} == {True}
+
+
+def test_what_is_taken_along_replaces_less():
+    """Households take b on the same trips as a, or on others; c on others always."""
+    apart, along = (
+        [
+            (LAST - 1 - 7 * week - shift, f"h{n}", "one", products)
+            for n in range(12)
+            for week in range(25)
+            for shift, products in trips
+        ]
+        for trips in (((0, ("a",)), (3, ("b",)), (5, ("c",))), ((0, ("a", "b")), (5, ("c",))))
+    )
+    told, beside = (found_in(lines_of({"x": trips}, LAST)) for trips in (apart, along))
+    baskets = 25 * 12
+    odds = told[CHAIN, "b", "a"][0] / told[CHAIN, "c", "a"][0] * (1 / (baskets + 1))
+    assert beside[CHAIN, "b", "a"][0] / beside[CHAIN, "c", "a"][0] == pytest.approx(odds, rel=0.05)
 
 
 def members(lines, **named):
