@@ -179,7 +179,8 @@ def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[
 def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[str, Candidates]]:
     same_type = pairs[:, SAME_TYPE]
     buyers = part.state.buyers(missing, BUYER_BASKETS)
-    possible = (same_type > 0) | (not part.by_name)
+    # what has not sold for 13 weeks cannot be had
+    possible = ((same_type > 0) | (not part.by_name)) & (part.state.sold_long > 0)
     possible[missing] = False
     if not buyers.size or not possible.any():
         return

@@ -159,6 +159,18 @@ def test_products_need_support_to_be_asked_about_and_keep_so_many():
     assert {target: source for _, source, target in best} == {"a": "b", "b": "c", "c": "b"}
 
 
+def test_what_has_not_sold_for_a_quarter_replaces_nothing():
+    def shop(ended):
+        return [trip for trip in habits(*((f"h{n}", "abc") for n in range(12))) if trip[3] != ("b",) or trip[0] <= LAST - ended]
+
+    sells, gone = (found_in(lines_of({"x": shop(ended)}, LAST)) for ended in (70, 91))
+    assert {source for _, source, target in sells if target == "a"} == {"b", "c"}
+    assert {source for _, source, target in gone if target == "a"} == {"c"}
+    # it can still be asked what took its place
+    assert {source for _, source, target in gone if target == "b"} == {"a", "c"}
+    assert gone[CHAIN, "c", "a"][0] == pytest.approx(MODEL.recovery.share)
+
+
 def test_what_is_sold_later_changes_nothing():
     shop = habits(*ONE_WAY)
     later = [(LAST + n, f"a{n}", "one", ("c",)) for n in range(1, 6)]
