@@ -49,7 +49,7 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
     both = Candidates(first, second, ratio.minus(1.0), together, pairs["households"].to_numpy(), *days).with_reverse()
     baskets = observed.baskets_of()[both.target]
     gains = both.with_estimate(both.estimate.times(np.concatenate([expected, expected]) / baskets))
-    sure = _discoveries(together, expected, _comparable_pairs(observed))
+    sure = _sure(observed, (first, second), together, expected)
     likely = gains.take((gains.estimate.low > 0.0) & np.concatenate([sure, sure]))
     return likely.take(best_of_target(likely.source, likely.target, likely.estimate.value, per_product))
 
@@ -60,6 +60,18 @@ def _expected(observed: Observed, first: np.ndarray, second: np.ndarray) -> np.n
     sized = expected_together(observed.by_stratum, observed.stratum_trips, first, second)
     in_season = expected_together(observed.by_quarter_stratum, observed.quarter_stratum_trips, first, second)
     return np.asarray(taste * in_season / np.maximum(sized, 1e-12))
+
+
+def _sure(observed: Observed, pairs: tuple[np.ndarray, np.ndarray], together: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the discoveries among pairs that popularity brings together anyway, and among the others: most of the millions of
+    pairs could never meet often, and must not hide those that could. Source: Efron, Simultaneous inference: when should
+    hypothesis testing problems be combined?, 2008.
+    """
+    frequent, of_frequent, of_rare = _frequent_enough(observed, *pairs)
+    found = np.zeros(together.size, dtype=bool)
+    for chosen, compared in ((frequent, of_frequent), (~frequent, of_rare)):
+        found[chosen] = _discoveries(together[chosen], expected[chosen], compared)
+    return found
 
 
 def _discoveries(together: np.ndarray, expected: np.ndarray, pairs: int) -> np.ndarray:
@@ -82,10 +94,16 @@ def _discoveries(together: np.ndarray, expected: np.ndarray, pairs: int) -> np.n
     return found
 
 
-def _comparable_pairs(observed: Observed) -> int:
-    """Return the number of pairs of products that could meet in as many baskets as a pair needs."""
-    often = int((observed.baskets_of() >= LEAST_BASKETS).sum())
-    return often * (often - 1) // 2
+def _frequent_enough(observed: Observed, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Return which pairs popularity alone would bring together once or more, and how many there are of these and of the others.
+
+    Only products with as many baskets as a pair needs are counted.
+    """
+    baskets, trips = observed.baskets_of(), max(observed.day.size, 1)
+    often = np.sort(baskets[baskets >= LEAST_BASKETS])
+    partners = often.size - np.maximum(np.searchsorted(often, trips / often, side="left"), np.arange(1, often.size + 1))
+    likely, pairs = int(np.maximum(partners, 0).sum()), often.size * (often.size - 1) // 2
+    return baskets[first] * baskets[second] >= trips, likely, pairs - likely
 
 
 def _across_categories(observed: Observed, pairs: pa.Table) -> np.ndarray:

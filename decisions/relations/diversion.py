@@ -191,7 +191,8 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
     apart, weight = pairs[:, APART], taste[:, missing] + LEAST_WEIGHT
     whole = _weighed(chance, apart, weight)
-    yield CHAIN, _candidates(part, missing, buyers, whole, 1.0, part.per_product)
+    known = buyers.size / (buyers.size + SCOPE_PRIOR_BUYERS)
+    yield CHAIN, _candidates(part, missing, buyers, whole, known, part.per_product)
     for name, member in part.scopes.members.items():
         inside = member[part.state.households[buyers]]
         count = int(inside.sum())

@@ -6,7 +6,7 @@ the gamma's, after the product's own events were heard (gamma and Poisson are co
 into the nature of frequency distributions, 1920; DuMouchel, Bayesian data mining in large frequency tables, 1999.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -18,8 +18,8 @@ from decisions.relations.recovery import Recovery
 __all__ = ["ShareDoubt", "fit_doubt"]
 
 TAIL = 0.05
-FIRST_GUESS = (1.0, 0.3)
-PRIOR_SPREAD = 1.0
+FIRST_GUESS = np.array([1.0, 0.3, 0.0, 1.0])
+PRIOR_SPREAD = np.array([1.0, 1.0, 0.3, 0.3])
 TELLING_COUNT = 1.0
 """Counts foreseen below say nothing of an error in the share."""
 FEWEST_TELLING = 100
@@ -30,10 +30,20 @@ LEAST_LOG_PRECISION, MOST_LOG_PRECISION = -1.5, 6.0
 
 @dataclass(frozen=True, slots=True)
 class ShareDoubt:
-    """log precision = `level` + `slope` x log(100 x share), held between -1.5 and 6."""
+    """log precision = `level` + `slope` x log(100 x share), held between -1.5 and 6.
+
+    What is told is exp(`scale`) x share ** `power`: a power below 1 takes back what the largest of many predictions owe to
+    chance.
+    """
 
     level: float
     slope: float
+    scale: float = 0.0
+    power: float = 1.0
+
+    def told(self, share: np.ndarray) -> np.ndarray:
+        """Return predicted shares put right (0 to 1)."""
+        return np.asarray(np.minimum(np.exp(self.scale) * np.maximum(share, 1e-12) ** self.power, 1.0))
 
     def precision(self, share: np.ndarray) -> np.ndarray:
         """Return the gamma's shape for predicted shares (0 to 1)."""
@@ -48,14 +58,15 @@ class ShareDoubt:
             recovery: the part of the demand that stays in the category.
             seen: first choices in the missing product's own events (0 without).
             expected: as many as the shares foresaw there.
-            known: what the precision is multiplied with where a part of the chain has few buyers (0 to 1).
+            known: what the precision is multiplied with where there are few former buyers (0 to 1).
         """
-        shape = self.precision(share) * known
+        shape, right = self.precision(share) * known, self.told(share)
+        expected = expected * right / np.maximum(share, 1e-12)
         mean = (shape + seen) / (shape + expected)
         # the doubt about recovery joins in: relative variances add
         joint = 1.0 / (1.0 / (shape + seen) + (recovery.error / max(recovery.share, 1e-9)) ** 2)
         low, high = (special.gammaincinv(joint, tail) / joint for tail in (TAIL, 1 - TAIL))
-        value = np.minimum(share * recovery.share * mean, 1.0)
+        value = np.minimum(right * recovery.share * mean, 1.0)
         return Estimate(
             rounded(value), rounded(value * np.minimum(low, 1.0)), rounded(np.minimum(value * np.maximum(high, 1.0), 1.0))
         )
@@ -68,23 +79,26 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> Sh
     counts are whole): conformal, where the law's tails are not the data's. Sources: Vovk, Gammerman and Shafer, Algorithmic
     learning in a random world, 2005; of the randomised probabilities: Dunn and Smyth, Randomized quantile residuals, 1996.
     """
+    people = expected / np.maximum(share, 1e-12)
 
     def loss(guess: np.ndarray) -> float:
-        shape = ShareDoubt(*guess).precision(share)
+        doubt = ShareDoubt(*guess)
+        shape, mean = doubt.precision(share), people * doubt.told(share)
         likelihood = (
             special.gammaln(counts + shape)
             - special.gammaln(shape)
-            + shape * np.log(shape / (shape + expected))
-            + counts * np.log(np.maximum(expected / (shape + expected), 1e-12))
+            + shape * np.log(shape / (shape + mean))
+            + counts * np.log(np.maximum(mean / (shape + mean), 1e-12))
         )
-        return -float(likelihood.sum()) + float(np.sum((guess - FIRST_GUESS) ** 2)) / (2 * PRIOR_SPREAD**2)
+        return -float(likelihood.sum()) + float(np.sum(((guess - FIRST_GUESS) / PRIOR_SPREAD) ** 2)) / 2
 
-    found = minimize(loss, np.array(FIRST_GUESS), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-4})
-    likely = ShareDoubt(float(found.x[0]), float(found.x[1]))
-    telling = expected >= TELLING_COUNT
+    found = minimize(loss, FIRST_GUESS, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-4, "maxiter": 800})
+    likely = ShareDoubt(*(float(one) for one in found.x))
+    mean = people * likely.told(share)
+    telling = mean >= TELLING_COUNT
     if telling.sum() < FEWEST_TELLING:
         return _rounded(likely, 0.0)
-    return _rounded(likely, _shift(np.round(counts[telling]), expected[telling], share[telling], likely))
+    return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], share[telling], likely))
 
 
 def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: ShareDoubt) -> float:
@@ -92,7 +106,7 @@ def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: 
     uniform = np.random.default_rng(COIN_SEED).random(counts.size)
 
     def missed(shift: float) -> float:
-        shape = ShareDoubt(likely.level + shift, likely.slope).precision(share)
+        shape = replace(likely, level=likely.level + shift).precision(share)
         success = shape / (shape + expected)
         below = special.betainc(shape, np.maximum(counts, 1), success) * (counts > 0)
         at = special.betainc(shape, counts + 1, success) - below
@@ -105,4 +119,5 @@ def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: 
 
 
 def _rounded(doubt: ShareDoubt, shift: float) -> ShareDoubt:
-    return ShareDoubt(float(np.round(doubt.level + shift, 6)), float(np.round(doubt.slope, 6)))
+    figures = (doubt.level + shift, doubt.slope, doubt.scale, doubt.power)
+    return ShareDoubt(*(float(np.round(one, 6)) for one in figures))
