@@ -96,6 +96,7 @@ def build_graph(
         version = publish_snapshot(written, layout.snapshots, schema=store.schema, as_of=as_of, clock=clock, progress=progress)
         notes.figures.update({f"nodes_and_edges_{term}": float(count) for term, count in load.written.items()})
         notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})
+        notes.figures.update({f"ruled_{rule}": float(count) for rule, count in found.ruled.items()})
         notes.figures.update({f"rejected_{relation}": float(count) for relation, count in sound.rejected.items()})
         notes.outputs["graph"] = version.digest
     return BuiltGraph(version, load, edges, sound.rejected, notes.run_id)

@@ -123,6 +123,8 @@ def test_before_anything_is_learned_a_diversion_ratio_is_half_of_the_next_choice
     for taken, share in shares.items():
         found = edge(relations["isSubstituteFor"], taken, missing)
         shape = math.exp(min(max(UNTRIED.level + UNTRIED.slope * math.log(100 * share), -1.5), 6.0))
+        # few former buyers: more doubt
+        shape *= found["support"] / (found["support"] + 6)
         joint = 1 / (1 / shape + (HALF.error / HALF.share) ** 2)
         bounds = [share * HALF.share * stats.gamma.ppf(tail, joint, scale=1 / joint) for tail in (0.05, 0.95)]
         assert found["strength"] == pytest.approx(share * HALF.share, rel=1e-4)

@@ -140,7 +140,7 @@ def test_own_events_are_heard_and_told():
     told = {}
     for source, seen in (("b", 18), ("c", 0)):
         share = before[CHAIN, source, "a"][0] / 0.6
-        shape = np.exp(2.0 + 0.3 * np.log(100 * share))
+        shape = np.exp(2.0 + 0.3 * np.log(100 * share)) * 12 / 18
         told[source] = share * (shape + seen) / (shape + 6)
     # more than all cannot come back
     assert sum(told.values()) > 1
