@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.switching_scores import ndcg_at_10
 from bench.demand_scores import ratio_bootstrap, series_errors, value_of, wape, wrmsse
 from bench.next_basket_floors import floor_qualities
+from bench.switching_scores import ndcg_at_10
 from decisions.recommend.examples import origins_before, outcomes
 from features.repertoire import read_purchases
 from lake.delta_lake import DeltaLake
