@@ -91,7 +91,8 @@ class Bench:
         run: returns rows and remarks.
         tables: the facts whose digests the result carries.
         takes_as_of: whether it can measure as of an earlier day than the last of the data.
-        data_sets: names of data outside the project that it can measure on.
+        data_sets: names of data that it can measure on, beside the installation's.
+        needs_path: whether such data lie outside the project, so that it measures nothing without being told where.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Bench:
     tables: tuple[str, ...] = ("sales_lines",)
     takes_as_of: bool = False
     data_sets: tuple[str, ...] = ()
+    needs_path: bool = False
 
     def check(self, *, data: str, path: Path | None, as_of: date | None) -> None:
         """Refuse what this benchmark would not heed. Raises: DataSetUnknown, PathNotUsed, DayFixed."""

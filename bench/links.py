@@ -210,4 +210,5 @@ BENCH = Bench(
     run=run,
     tables=(),
     data_sets=("gatne_amazon",),
+    needs_path=True,
 )

@@ -35,7 +35,7 @@ def bench(
         raise typer.BadParameter(f"'{name}' is none of {', '.join(BENCHES)}, all.", param_hint="NAME")
     with failing_clearly():
         # those that measure on data outside the project are asked for by name, with where it lies
-        for chosen in [one for one, known in BENCHES.items() if not known.data_sets] if name == "all" else (name,):
+        for chosen in [one for one, known in BENCHES.items() if not known.needs_path] if name == "all" else (name,):
             result = _run(chosen, data, path, as_of, quick=quick, as_json=str(json_file) == "-")
             _keep(result, json_file, write=write)
 
