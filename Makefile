@@ -11,8 +11,9 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 WEB_STAMP := web/dist/.built
 
-# one at a time: they share a Neo4j, the demo's home, or count their cases
+# one at a time in each of two runs: they share a Neo4j or count their cases, or share the demo's home
 LONG := full or neo4j or browser or conformance
+ON_SERVER := neo4j or conformance
 
 .PHONY: help demo test unit full lint types arrows format web requirements lock bench docs-figures clean doctor
 
@@ -46,7 +47,10 @@ demo: $(STAMP) $(WEB_STAMP) ## from the demo data to explained answers and a pla
 
 test: lint types arrows $(WEB_STAMP) ## everything: lint, types, arrows, units, conformance on all stores, browser, full data
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG))"
-	$(BIN)/python -m pytest tests -m "$(LONG)"
+	@echo "The long tests, in two runs side by side; what the one with the database says comes at its end:"
+	@said=$$(mktemp); $(BIN)/python -m pytest tests -m "($(LONG)) and ($(ON_SERVER))" > $$said 2>&1 & other=$$!; \
+	$(BIN)/python -m pytest tests -m "($(LONG)) and not ($(ON_SERVER))"; here=$$?; \
+	wait $$other; there=$$?; cat $$said; rm -f $$said; exit $$(( here > there ? here : there ))
 
 unit: $(STAMP) ## the quick tests only (within two minutes)
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG) or command_line)"
