@@ -31,7 +31,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml | $(BIN)/python
-	@echo "Installing the locked packages into $(VENV) (about 1.5 GB, minutes at the first time) ..."
+	@echo "Installing the locked packages into $(VENV) (about 7 GB, minutes at the first time) ..."
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .

@@ -51,13 +51,13 @@ VARIANTS: Mapping[str, tuple[tuple[str, ...], ChoiceFit]] = {
 """System, the sources it is fitted on, and how."""
 
 
-def gather(lake: Lake, as_of: date) -> Material:
-    """Find the experiments known on a day, and the choices made in them."""
+def gather(lake: Lake, as_of: date, *, quick: bool = False) -> Material:
+    """Find the experiments known on a day, and the choices made in them; in a hurry, fewer products passed over."""
     lines = read_category_lines(lake, as_of)
     how = DiversionFit()
     clusters = cluster_members(lake, lines)
     events = detect_events(lake, as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
-    choose = how.choice
+    choose = replace(how.choice, days_per_category=1, products_per_day=1) if quick else how.choice
     passed = passed_over(
         lines, seed=SEED, days_per_category=choose.days_per_category, products_per_day=choose.products_per_day,
         horizon_days=choose.horizon_days,
