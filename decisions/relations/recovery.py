@@ -24,11 +24,13 @@ RECENT_DAYS = 28
 GROWTH_PRIOR = 5.0
 LEAST_VARIANCE = 0.25
 RESAMPLES = 400
+NEW_PRODUCTS = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What the former buyers of one product took of its category, by product (numbers in `products`).
+    """What the former buyers of one product took of its category, by product (numbers in `products`;
+    the last, -1, stands for all that were new or hardly sold before: demand goes there too).
 
     `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 3): baskets
     of 91 days and of 28 days, scaled to the window and by growth among all others, and all baskets of the buyers handed out by
@@ -157,7 +159,18 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     own_after = float(after[place])
     expected[place] = 0.0
     after[place] = 0.0
-    return Outcome(missing, state.products, place, buyers.size, after, expected, float(own), own_after)
+    fresh = after_rows & ~known & (shelf.product != missing.product)
+    among_others = np.count_nonzero(fresh & ~ever) / max(others_before.sum(), 1.0) * total
+    return Outcome(
+        missing,
+        np.append(state.products, NEW_PRODUCTS),
+        place,
+        buyers.size,
+        np.append(after, float(np.count_nonzero(fresh & theirs))),
+        np.vstack([expected, [0.0, 0.0, among_others]]),
+        float(own),
+        own_after,
+    )
 
 
 def _variance(mean: np.ndarray, squares: np.ndarray) -> tuple[float, float]:

@@ -115,14 +115,19 @@ def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     others = [(day, "o", "one", ("b",)) for day in (130, 170, 175)]
     after = [(185, "b1", "one", ("b",)), (190, "b1", "two", ("a",)), (191, "o", "one", ("b",)), (240, "b1", "one", ("b",))]
     rare = [(170, "once", "one", ("a",)), (171, "once", "one", ("b",)), (185, "once", "one", ("b",))]
-    lines = lines_of({"x": before + others + after + rare}, 260)
+    new = [(186, "b1", "one", ("n",)), (192, "o", "one", ("n",))]
+    lines = lines_of({"x": before + others + after + rare + new}, 260)
     shelf = lines.shelf(0)
     missing = Missing(0, 0, 180, 236, gone=True)
     found = measure_outcome(shelf, shelf_state(shelf, 180), missing)
     growth = (1 + 5) / (3 * 56 / 91 + 5)
-    assert (found.buyers, found.after.tolist(), found.own_after) == (1, [0.0, 1.0], 1.0)
+    assert (found.buyers, found.after.tolist(), found.own_after) == (1, [0.0, 1.0, 1.0], 1.0)
+    assert found.products.tolist() == [0, 1, -1]
     assert found.own_before == pytest.approx(2 * 56 / 91)
     # b1 took b twice in 91 days (day 90 is one of them), in 28 days once
     popular = 3 / 3 * (4 * 56 / 91) * growth
-    np.testing.assert_allclose(found.expected, [[0, 0, 0], [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular]])
+    # of what is new, the buyers are expected to take as much as the others did, for their baskets
+    fresh = 1 / 3 * (4 * 56 / 91)
+    known = [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular]
+    np.testing.assert_allclose(found.expected, [[0, 0, 0], known, [0, 0, fresh]])
     assert measure_outcome(shelf, shelf_state(shelf, 180), Missing(0, 7, 180, 236, gone=True)) is None
