@@ -189,7 +189,9 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
-    apart, weight = pairs[:, APART], taste[:, missing] + LEAST_WEIGHT
+    # where names stand for categories, the likeness of the names says how far two products are of one kind
+    apart = pairs[:, APART] * (same_type if part.by_name else 1.0)
+    weight = taste[:, missing] + LEAST_WEIGHT
     whole = _weighed(chance, apart, weight)
     known = buyers.size / (buyers.size + SCOPE_PRIOR_BUYERS)
     yield CHAIN, _candidates(part, missing, buyers, whole, known, part.per_product)
