@@ -13,7 +13,7 @@ WEB_STAMP := web/dist/.built
 
 # one at a time in each of two runs: they share a Neo4j or count their cases, or share the demo's home
 LONG := full or neo4j or browser or conformance
-ON_SERVER := neo4j or conformance
+ON_SERVER := (neo4j or conformance) and not full
 
 .PHONY: help demo test unit full lint types arrows format web requirements lock bench docs-figures clean doctor
 

@@ -102,7 +102,8 @@ def test_all_facts_are_those_of_the_embedded_store(built: Built, embedded: Snaps
     published = open_current_snapshot(built.layout.snapshots)
     assert published.version.as_of == embedded.version.as_of
     schema = load_schema()
-    for label in schema.nodes:
+    # needs are communities: each engine draws other random numbers, and finds others
+    for label in set(schema.nodes) - {"Need"}:
         assert published.export_nodes(label).equals(embedded.export_nodes(label)), label
     facts = [name for name, relation in schema.relations.items() if relation.kind is not RelationKind.DERIVED]
     for relation in facts:
