@@ -6,9 +6,10 @@ one fitted on what was known at the end of that week. No system knows a promotio
 category.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -16,8 +17,18 @@ from bench.frame import Bench, BenchContext, BenchRow
 from bench.switching_cases import Case, delistings, open_cases, placebos
 from bench.switching_fits import VARIANTS, Material, gather, variant
 from bench.switching_floors import CHANCES, FLOORS
-from bench.switching_graph import fastrp_scores, network_scores, with_network
-from bench.switching_scores import PerCase, captured, first_choice_loss, mean_row, new_ndcg, ratio_row, raw_ndcg
+from bench.switching_graph import fastrp_scores, network_scored, trained, with_network
+from bench.switching_scores import (
+    PerCase,
+    Scored,
+    captured,
+    first_choice_loss,
+    mean_row,
+    new_ndcg,
+    of_fold,
+    ratio_row,
+    raw_ndcg,
+)
 from decisions.relations.choice import ChoiceModel
 from decisions.relations.recovery import Counterfactual, fit_counterfactual
 from features.category_lines import CategoryLines, read_category_lines
@@ -32,8 +43,6 @@ QUICK_EVENTS = 20
 VARIANTS_IN_A_HURRY = ("shelfgraph", "shelfgraph-without-trees")
 RANDOM_DRAWS = 20
 
-Scores = Sequence[np.ndarray]
-
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return the figures of every system on both slices."""
@@ -43,50 +52,98 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         stayed = open_cases(lines, placebos(lines, seed=SEED), stayed=True)
     if context.quick:
         events, stayed = events[:: max(len(events) // QUICK_EVENTS, 1)], stayed[::4]
+    floors = {**FLOORS, "fastrp_knn": fastrp_scores(context, [*events, *stayed], lines)}
     cut = (WEEK_35 - lines.epoch).days
-    late = [case for case in events if case.missing.day > cut]
-    late_stayed = [case for case in stayed if case.missing.day > cut]
+    late = _Cases.of([case for case in events if case.missing.day > cut], [case for case in stayed if case.missing.day > cut])
     with context.progress.stage("Gathering experiments known at the end of week 35"):
         early = gather(context.lake, WEEK_35, quick=context.quick)
-    rows, notes = _slice(
-        context, lines, "test", (late, late_stayed), _one_model(early), VARIANTS_IN_A_HURRY if context.quick else tuple(VARIANTS)
-    )
-    rows += network_rows(context, late, early, lines)
+    variants = VARIANTS_IN_A_HURRY if context.quick else tuple(VARIANTS)
+    on_the_day = _one_model(early)
+    rows, notes = _slice(context, "test", late, floors, on_the_day, variants)
+    everything = _Cases.of(events, stayed)
     if not context.quick:
+        rows += _network_rows(context, late, on_the_day("shelfgraph"), early.lines, lines)
         with context.progress.stage("Gathering experiments of all categories"):
             whole = gather(context.lake, context.as_of)
-        folded, more = _slice(
-            context, lines, "folds", (events, stayed), _by_fold(whole), ("shelfgraph", "shelfgraph-without-trees")
-        )
+        folded, more = _slice(context, "folds", everything, floors, _by_fold(whole), VARIANTS_IN_A_HURRY)
         rows, notes = rows + folded, notes + more
-    rows += _placebo_rows(stayed)
-    return rows, [f"{len(events)} delistings ({len(late)} after week 35), {len(stayed)} placebos.", *notes]
+    rows += _placebo_rows(everything)
+    return rows, [f"{len(events)} delistings ({len(late.events)} after week 35), {len(stayed)} placebos.", *notes]
 
 
-def network_rows(context: BenchContext, late: Sequence[Case], early: Material, lines: CategoryLines) -> list[BenchRow]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cases:
+    """Events and placebos, their categories, and by fold the counterfactual fitted on placebos of the other folds."""
+
+    events: Sequence[Case]
+    stayed: Sequence[Case]
+    category: np.ndarray
+    of_stayed: np.ndarray
+    without: Sequence[Counterfactual]
+
+    @classmethod
+    def of(cls, events: Sequence[Case], stayed: Sequence[Case]) -> "_Cases":
+        category, of_stayed = (np.array([case.missing.category for case in cases], np.int64) for cases in (events, stayed))
+        outcomes = [[case.outcome for case in stayed if case.missing.category % FOLDS != fold] for fold in range(FOLDS)]
+        return cls(events, stayed, category, of_stayed, [fit_counterfactual(others) for others in outcomes])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """One system's figures by case; `loss` where its scores are probabilities."""
+
+    raw: PerCase
+    new: PerCase
+    caught: PerCase
+    caught_placebo: PerCase
+    loss: PerCase | None
+
+    @classmethod
+    def of(cls, cases: _Cases, scored: Scored, *, chances: bool) -> "_Measured":
+        scores, of_stayed = [scored(case) for case in cases.events], [scored(case) for case in cases.stayed]
+        return cls(
+            raw_ndcg(cases.events, scores),
+            new_ndcg(cases.events, scores),
+            captured(cases.events, scores, cases.without),
+            captured(cases.stayed, of_stayed, cases.without),
+            first_choice_loss(cases.events, scores) if chances else None,
+        )
+
+    def rows(self, system: str, label: str, cases: _Cases) -> Iterator[BenchRow]:
+        """Yield a row per metric."""
+        yield mean_row(system, "ndcg@10", label, self.raw, cases.category)
+        yield mean_row(system, "new_to_household_ndcg@10", label, self.new, cases.category)
+        if self.loss is not None:
+            yield mean_row(system, "log_loss", label, self.loss, cases.category)
+        caught, category = (self.caught, self.caught_placebo), (cases.category, cases.of_stayed)
+        yield ratio_row(system, "excess_captured@5", label, caught, category)
+
+
+def _network_rows(
+    context: BenchContext, late: _Cases, served: Scored, known: CategoryLines, lines: CategoryLines
+) -> list[BenchRow]:
     """Return the test figures of the network alone, and of the served model with it."""
-    if context.quick or not late:
-        return []
-    category = _categories(late)
-    rows = []
-    alone, joined = network_scores(context, late, lines, WEEK_35), with_network(context, late, early, lines, WEEK_35)
-    for system, scores, chances in (("shelfgraph-gnn-only", alone, None), ("shelfgraph-with-gnn", joined, joined)):
-        rows += _figures(system, "test", late, scores, chances, category)
-    return rows
+    vectors = trained(context, WEEK_35)
+    alone, joined = network_scored(vectors, lines), with_network(context, served, known, lines, vectors)
+    return [
+        *_Measured.of(late, alone, chances=False).rows("shelfgraph-gnn-only", "test", late),
+        *_Measured.of(late, joined, chances=True).rows("shelfgraph-with-gnn", "test", late),
+    ]
 
 
-def _one_model(material: Material) -> Callable[[str], Callable[[Case], np.ndarray]]:
-    def fitted(name: str) -> Callable[[Case], np.ndarray]:
+def _one_model(material: Material) -> Callable[[str], Scored]:
+    @cache
+    def fitted(name: str) -> Scored:
         model = variant(name, material)
         return lambda case: _predicted(model, case)
 
     return fitted
 
 
-def _by_fold(material: Material) -> Callable[[str], Callable[[Case], np.ndarray]]:
-    def fitted(name: str) -> Callable[[Case], np.ndarray]:
+def _by_fold(material: Material) -> Callable[[str], Scored]:
+    def fitted(name: str) -> Scored:
         models = [variant(name, material, partial(_outside, fold)) for fold in range(FOLDS)]
-        return lambda case: _predicted(models[case.missing.category % FOLDS], case)
+        return lambda case: _predicted(of_fold(models, case), case)
 
     return fitted
 
@@ -101,109 +158,54 @@ def _predicted(model: ChoiceModel, case: Case) -> np.ndarray:
 
 def _slice(
     context: BenchContext,
-    lines: CategoryLines,
     label: str,
-    both: tuple[Sequence[Case], Sequence[Case]],
-    fitted: Callable[[str], Callable[[Case], np.ndarray]],
+    cases: _Cases,
+    floors: Mapping[str, Scored],
+    fitted: Callable[[str], Scored],
     variants: Sequence[str],
 ) -> tuple[list[BenchRow], list[str]]:
-    cases, stayed = both
-    if not cases:
-        return [], [f"No event on the slice {label}."]
-    category, of_stayed = _categories(cases), _categories(stayed)
-    without = _counterfactuals(stayed)
-    rows: list[BenchRow] = []
-    kept: dict[str, PerCase] = {}
-    systems: dict[str, tuple[Callable[[Case], np.ndarray], bool]] = {
-        **{name: (floor, name in CHANCES) for name, floor in {**FLOORS, **CHANCES}.items()},
-    }
-    with context.progress.stage(f"Foreseeing choices ({label})", total=len(systems) + len(variants) + 1) as stage:
-        for name in (*systems, "fastrp_knn", *variants):
-            if name == "fastrp_knn":
-                embedded = fastrp_scores(context, [*cases, *stayed], lines)
-                scored, chances = embedded, False
-            else:
-                scored, chances = systems[name] if name in systems else (fitted(name), True)
-            scores, placebo_scores = [scored(case) for case in cases], [scored(case) for case in stayed]
-            rows += _figures(name, label, cases, scores, scores if chances else None, category)
-            caught = captured(cases, scores, without), captured(stayed, placebo_scores, without)
-            rows.append(ratio_row(name, "excess_captured@5", label, caught, (category, of_stayed)))
-            if chances:
-                kept[name] = first_choice_loss(cases, scores)
-            kept[f"{name} raw"] = raw_ndcg(cases, scores)
-            kept[f"{name} caught"] = caught[0]
-            kept[f"{name} caught placebo"] = caught[1]
+    measured: dict[str, _Measured] = {}
+    with context.progress.stage(f"Foreseeing choices ({label})", total=len(floors) + len(variants)) as stage:
+        for name in (*floors, *variants):
+            scored = floors[name] if name in floors else fitted(name)
+            measured[name] = _Measured.of(cases, scored, chances=name in CHANCES or name in variants)
             stage.advance()
-    rows += _random(label, cases, category)
-    rows += _paired(label, kept, category, of_stayed)
+    rows = [row for name, figures in measured.items() for row in figures.rows(name, label, cases)]
+    rows += [_random(label, cases), *_paired(label, measured, cases)]
     return rows, _notes(label, rows)
 
 
-def _figures(
-    system: str, label: str, cases: Sequence[Case], scores: Scores, chances: Scores | None, category: np.ndarray
-) -> list[BenchRow]:
-    rows = [
-        mean_row(system, "ndcg@10", label, raw_ndcg(cases, scores), category),
-        mean_row(system, "new_to_household_ndcg@10", label, new_ndcg(cases, scores), category),
-    ]
-    if chances is not None:
-        rows.append(mean_row(system, "log_loss", label, first_choice_loss(cases, chances), category))
-    return rows
+def _paired(label: str, measured: Mapping[str, _Measured], cases: _Cases) -> Iterator[BenchRow]:
+    """Yield differences and ratios to the floors, resampled together."""
+    ours, personal = measured["shelfgraph"], measured["personal_available"]
+    if ours.loss is not None and personal.loss is not None:
+        better = PerCase(personal.loss.top - ours.loss.top, ours.loss.bottom, ours.loss.case)
+        yield mean_row("shelfgraph", "log_loss_gain_on_personal_available", label, better, cases.category)
+    ratio = PerCase(ours.raw.top, measured["repertoire_available"].raw.top, ours.raw.case)
+    yield mean_row("shelfgraph", "ndcg_ratio_to_repertoire_available", label, ratio, cases.category)
+    popular = measured["category_popularity_2_weeks"]
+    more, more_placebo = (
+        PerCase(mine.top - theirs.top, mine.bottom, mine.case)
+        for mine, theirs in ((ours.caught, popular.caught), (ours.caught_placebo, popular.caught_placebo))
+    )
+    category = (cases.category, cases.of_stayed)
+    yield ratio_row("shelfgraph", "excess_captured_gain_on_popularity", label, (more, more_placebo), category)
 
 
-def _paired(label: str, kept: Mapping[str, PerCase], category: np.ndarray, of_stayed: np.ndarray) -> list[BenchRow]:
-    """Return differences and ratios to the floors, resampled together."""
-    ours, floor = kept["shelfgraph"], kept["personal_available"]
-    better = PerCase(floor.top - ours.top, ours.bottom, ours.case)
-    raw, raw_floor = kept["shelfgraph raw"], kept["repertoire_available raw"]
-    ratio = PerCase(raw.top, raw_floor.top, raw.case)
-    caught, popular = kept["shelfgraph caught"], kept["category_popularity_2_weeks caught"]
-    more = PerCase(caught.top - popular.top, caught.bottom, caught.case)
-    placebo, popular_placebo = (kept[f"{name} caught placebo"] for name in ("shelfgraph", "category_popularity_2_weeks"))
-    more_placebo = PerCase(placebo.top - popular_placebo.top, placebo.bottom, placebo.case)
-    return [
-        mean_row("shelfgraph", "log_loss_gain_on_personal_available", label, better, category),
-        mean_row("shelfgraph", "ndcg_ratio_to_repertoire_available", label, ratio, category),
-        ratio_row("shelfgraph", "excess_captured_gain_on_popularity", label, (more, more_placebo), (category, of_stayed)),
-    ]
-
-
-def _random(label: str, cases: Sequence[Case], category: np.ndarray) -> list[BenchRow]:
+def _random(label: str, cases: _Cases) -> BenchRow:
     random = np.random.default_rng(SEED)
-    drawn = [raw_ndcg(cases, [random.random(case.took.shape) for case in cases]).top for _ in range(RANDOM_DRAWS)]
-    figures = PerCase(np.mean(drawn, axis=0), np.ones(len(cases)), np.arange(len(cases)))
-    return [mean_row("random", "ndcg@10", label, figures, category)]
+    drawn = [raw_ndcg(cases.events, [random.random(case.took.shape) for case in cases.events]).top for _ in range(RANDOM_DRAWS)]
+    count = len(cases.events)
+    return mean_row("random", "ndcg@10", label, PerCase(np.mean(drawn, axis=0), np.ones(count), np.arange(count)), cases.category)
 
 
-def _counterfactuals(stayed: Sequence[Case]) -> dict[int, Counterfactual]:
-    """Return, for every category, the counterfactual fitted on placebos of the other folds."""
-    by_fold = [
-        fit_counterfactual([case.outcome for case in stayed if case.missing.category % FOLDS != fold]) for fold in range(FOLDS)
-    ]
-    return _EveryCategory(by_fold)
-
-
-class _EveryCategory(dict[int, Counterfactual]):
-    def __init__(self, by_fold: list[Counterfactual]) -> None:
-        super().__init__()
-        self._by_fold = by_fold
-
-    def __missing__(self, category: int) -> Counterfactual:
-        return self._by_fold[category % FOLDS]
-
-
-def _placebo_rows(stayed: Sequence[Case]) -> list[BenchRow]:
+def _placebo_rows(cases: _Cases) -> list[BenchRow]:
     """Return mean and deviation of the placebos' z, each against a counterfactual fitted on other categories."""
-    without = _counterfactuals(stayed)
-    z = np.array([without[case.missing.category].z(case.outcome) for case in stayed])
+    z = np.array([of_fold(cases.without, case).z(case.outcome) for case in cases.stayed])
     return [
         BenchRow("shelfgraph", "placebo_z_mean", "folds", float(z.mean()), n=z.size),
         BenchRow("shelfgraph", "placebo_z_sd", "folds", float(z.std(ddof=1)), n=z.size),
     ]
-
-
-def _categories(cases: Sequence[Case]) -> np.ndarray:
-    return np.array([case.missing.category for case in cases], dtype=np.int64)
 
 
 def _notes(label: str, rows: Sequence[BenchRow]) -> list[str]:

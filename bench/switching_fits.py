@@ -5,26 +5,27 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
+import pyarrow.compute as pc
 
-from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows
-from decisions.relations.fitting import DiversionFit, gone_events
+from decisions.relations.choice import ChoiceFit, ChoiceModel
+from decisions.relations.fitting import (
+    EXPERIMENTS,
+    DiversionFit,
+    drawn_passed_over,
+    fit_with_best_trees,
+    gone_events,
+    known_events,
+    watch,
+)
 from decisions.relations.scoping import cluster_members
 from features.category_lines import CategoryLines, read_category_lines
-from features.choice_occasions import (
-    ChoiceRows,
-    Missing,
-    choice_rows,
-    first_choices,
-    in_states,
-    joined_rows,
-    passed_over,
-)
-from features.relation_events import EventNeed, detect_events
+from features.choice_occasions import ChoiceRows, joined_rows
+from features.store_clusters import store_clusters
 from lake import Lake
 
 __all__ = ["SOURCES", "VARIANTS", "Material", "gather", "variant"]
 
-SOURCES = ("delisting", "absence", "passed_over")
+SOURCES = (*EXPERIMENTS, "passed_over")
 SEED = 7
 
 
@@ -54,33 +55,15 @@ VARIANTS: Mapping[str, tuple[tuple[str, ...], ChoiceFit]] = {
 def gather(lake: Lake, as_of: date, *, quick: bool = False) -> Material:
     """Find the experiments known on a day, and the choices made in them; in a hurry, fewer products passed over."""
     lines = read_category_lines(lake, as_of)
-    how = DiversionFit()
-    clusters = cluster_members(lake, lines)
-    events = detect_events(lake, as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
+    how, placed = DiversionFit(), store_clusters(lake, as_of)
     choose = replace(how.choice, days_per_category=1, products_per_day=1) if quick else how.choice
-    passed = passed_over(
-        lines, seed=SEED, days_per_category=choose.days_per_category, products_per_day=choose.products_per_day,
-        horizon_days=choose.horizon_days,
-    )  # fmt: skip
-    missing = {
-        kind: gone_events(lines, events.filter(np.array(events["kind"].to_pylist()) == kind), clusters, how)
-        for kind in ("delisting", "absence")
-    } | {"passed_over": passed}
-    return Material(lines, {source: _rows(lines, found, choose) for source, found in missing.items()})
+    events, clusters = known_events(lake, as_of, placed), cluster_members(lines, placed)
+    missing = {kind: gone_events(lines, events.filter(pc.equal(events["kind"], kind)), clusters, how) for kind in EXPERIMENTS}
+    missing["passed_over"] = drawn_passed_over(lines, SEED, choose)
+    return Material(lines, {source: watch(lines, found, SEED, choose)[0] for source, found in missing.items()})
 
 
 def variant(name: str, material: Material, categories: Callable[[np.ndarray], np.ndarray] | None = None) -> ChoiceModel:
-    """Fit one of `VARIANTS`, on the categories that a mask keeps."""
+    """Fit one of `VARIANTS` as the served model is fitted, on the categories that a mask keeps."""
     sources, fit = VARIANTS[name]
-    return fit_on_rows(material.joined(sources, categories), seed=SEED, fit=fit)
-
-
-def _rows(lines: CategoryLines, missing: list[Missing], fit: ChoiceFit) -> ChoiceRows:
-    random = np.random.default_rng(SEED)
-    parts = []
-    for shelf, state, group in in_states(lines, missing):
-        for one in group:
-            choices = first_choices(shelf, state, one)
-            if choices is not None:
-                parts.append(choice_rows(choices, one, random, choices_each=fit.choices_each, others_each=fit.others_each))
-    return joined_rows([part for part in parts if part is not None])
+    return fit_with_best_trees(material.joined(sources, categories), SEED, fit)[1]

@@ -105,11 +105,6 @@ def _type_popularity(case: Case) -> np.ndarray:
     return _without_missing(case, _everybody(case, case.state.sold_short * np.where(same, 1.0, 1e-6)))
 
 
-CHANCES: Mapping[str, Floor] = {
-    "popularity": _popularity,
-    "popularity_2_weeks": _popularity_2_weeks,
-    "personal_available": _personal_available,
-}
 FLOORS: Mapping[str, Floor] = {
     "category_popularity": _popularity,
     "category_popularity_2_weeks": _popularity_2_weeks,
@@ -121,3 +116,4 @@ FLOORS: Mapping[str, Floor] = {
     "same_basket": _same_basket,
     "alike_and_popular": _alike_and_popular,
 }
+CHANCES = frozenset({"category_popularity", "category_popularity_2_weeks", "personal_available"})

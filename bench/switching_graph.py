@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from bench.frame import BenchContext
 from bench.switching_cases import Case, open_cases
-from bench.switching_fits import Material, variant
+from bench.switching_scores import Scored
 from features.category_lines import CategoryLines
 from features.choice_occasions import passed_over
 from features.graph_features import FastRpKnn
@@ -25,14 +25,12 @@ from kg.snapshot import current_folder, open_snapshot
 from ontology.schema import load_schema
 from pipeline.layout import HomeLayout
 
-__all__ = ["fastrp_scores", "network_scores", "with_network"]
+__all__ = ["fastrp_scores", "network_scored", "trained", "with_network"]
 
 SEED = 7
 EPOCH = date(1970, 1, 1)
 TRIED_DAYS = 84
 MOST_WEIGHT = 3.0
-
-Scored = Callable[[Case], np.ndarray]
 
 
 def fastrp_scores(context: BenchContext, cases: Sequence[Case], lines: CategoryLines) -> Scored:
@@ -63,49 +61,47 @@ def fastrp_scores(context: BenchContext, cases: Sequence[Case], lines: CategoryL
     return scored
 
 
-def network_scores(context: BenchContext, cases: Sequence[Case], lines: CategoryLines, as_of: date) -> list[np.ndarray]:
-    """Train a network on what was known on a day, and score candidates by its decoder of substitutes alone."""
-    vectors = _trained(context, as_of)
-    return [_for_all(case, _network(vectors, case, _ids(lines, case))) for case in cases]
+def network_scored(vectors: ProductVectors, lines: CategoryLines) -> Scored:
+    """Return the network's own scores of candidates, by its decoder of substitutes alone."""
+    return lambda case: _for_all(case, _network(vectors, case, lines))
 
 
 def with_network(
-    context: BenchContext, cases: Sequence[Case], material: Material, lines: CategoryLines, as_of: date
-) -> list[np.ndarray]:
+    context: BenchContext, served: Scored, known: CategoryLines, lines: CategoryLines, vectors: ProductVectors
+) -> Scored:
     """Return the served model's chances, times exp(weight x the network's score): the weight was learned before the cases.
 
     A network trained twelve weeks earlier scores products passed over since; the weight that makes their choices likeliest is
     used with the network of the day.
+
+    Args:
+        context: of the run.
+        served: the chances of the model that is served.
+        known: lines up to the day of `vectors`.
+        lines: of the cases that are asked about.
+        vectors: of the network of the day.
     """
-    model = variant("shelfgraph", material)
-    before = as_of - timedelta(days=TRIED_DAYS)
-    earlier = _trained(context, before)
-    drawn = passed_over(material.lines, seed=SEED + 1, days_per_category=3, products_per_day=1, horizon_days=28)
-    tried = open_cases(material.lines, [one for one in drawn if one.day >= (before - EPOCH).days], stayed=False)
-    pairs = [
-        (
-            model.predict(case.state, case.choices.missing, case.choices.buyers),
-            _network(earlier, case, _ids(material.lines, case)),
-            case,
-        )
-        for case in tried
-    ]
+    before = vectors.as_of - timedelta(days=TRIED_DAYS)
+    earlier = trained(context, before)
+    drawn = passed_over(known, seed=SEED + 1, days_per_category=3, products_per_day=1, horizon_days=28)
+    tried = open_cases(known, [one for one in drawn if one.day >= (before - known.epoch).days], stayed=False)
+    pairs = [(served(case), _network(earlier, case, known), case.choices.share) for case in tried]
 
     def loss(weight: float) -> float:
-        return sum(
-            -float((case.choices.share * np.log(_weighed(chance, near, weight) + 1e-9)).sum()) for chance, near, case in pairs
-        )
+        return sum(-float((share * np.log(_weighed(chance, near, weight) + 1e-9)).sum()) for chance, near, share in pairs)
 
     weight = float(minimize_scalar(loss, bounds=(0.0, MOST_WEIGHT), method="bounded").x) if pairs else 0.0
-    vectors = _trained(context, as_of)
-    return [
-        _weighed(
-            model.predict(case.state, case.choices.missing, case.choices.buyers),
-            _network(vectors, case, _ids(lines, case)),
-            weight,
-        )
-        for case in cases
-    ]
+    return lambda case: _weighed(served(case), _network(vectors, case, lines), weight)
+
+
+def trained(context: BenchContext, as_of: date) -> ProductVectors:
+    """Train a network on what was known on a day."""
+    with TemporaryDirectory() as folder, context.progress.stage(f"Training the network as of {as_of}"):
+        # in a process of its own: torch is not for who only measures, and its memory goes when it ends
+        facts = HomeLayout(context.home).lake
+        command = [sys.executable, "-m", "gnn", "--lake", str(facts), "--as-of", as_of.isoformat(), "--folder", folder]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module, paths of our own
+        return load_vectors(Path(folder) / "vectors.safetensors")
 
 
 def _weighed(chance: np.ndarray, near: np.ndarray, weight: float) -> np.ndarray:
@@ -113,28 +109,13 @@ def _weighed(chance: np.ndarray, near: np.ndarray, weight: float) -> np.ndarray:
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def _network(vectors: ProductVectors, case: Case, ids: pa.Array) -> np.ndarray:
+def _network(vectors: ProductVectors, case: Case, lines: CategoryLines) -> np.ndarray:
     """Return standardised scores of every candidate as a substitute of the missing product."""
-    place = pc.index_in(ids, value_set=pa.array(vectors.product_ids))
+    place = pc.index_in(_ids(lines, case), value_set=pa.array(vectors.product_ids))
     at = np.asarray(pc.fill_null(place, -1).to_numpy(zero_copy_only=False))
     score = vectors.score("substitute", np.maximum(at, 0), np.full(at.size, max(at[case.choices.missing], 0)))
     known = np.where(at >= 0, score, score.min())
     return np.asarray((known - known.mean()) / max(float(known.std()), 1e-6), dtype=np.float64)
-
-
-_TRAINED: dict[tuple[Path, date], ProductVectors] = {}
-
-
-def _trained(context: BenchContext, as_of: date) -> ProductVectors:
-    key = (context.home, as_of)
-    if key not in _TRAINED:
-        with TemporaryDirectory() as folder, context.progress.stage(f"Training the network as of {as_of}"):
-            # in a process of its own: torch is not for who only measures, and its memory goes when it ends
-            facts = HomeLayout(context.home).lake
-            command = [sys.executable, "-m", "gnn", "--lake", str(facts), "--as-of", as_of.isoformat(), "--folder", folder]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module, paths of our own
-            _TRAINED[key] = load_vectors(Path(folder) / "vectors.safetensors")
-    return _TRAINED[key]
 
 
 def _ids(lines: CategoryLines, case: Case) -> pa.Array:

@@ -1,17 +1,18 @@
 """The measures of `bench switching`, per case, and their intervals over categories: delistings of a category come in groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from bench.frame import BenchRow
 from bench.switching_cases import Case
 from decisions.relations.recovery import Counterfactual
+from decisions.relations.scores import ndcg_at_10, resampled_ratio
 
-__all__ = ["PerCase", "Scored", "captured", "first_choice_loss", "mean_row", "ndcg_at_10", "new_ndcg", "ratio_row", "raw_ndcg"]
+__all__ = ["PerCase", "Scored", "captured", "first_choice_loss", "mean_row", "new_ndcg", "of_fold", "ratio_row", "raw_ndcg"]
 
-PLACES = 10
 CAPTURED_PLACES = 5
 RESAMPLES = 1000
 SMALLEST_CHANCE = 1e-9
@@ -27,14 +28,12 @@ class PerCase:
 
 
 Scored = Callable[[Case], np.ndarray]
+_Each = TypeVar("_Each")
 
 
-def ndcg_at_10(scores: np.ndarray, gains: np.ndarray) -> float:
-    """Return the discounted gain of the ten highest scores over that of the best ten; ties go to the earlier candidate."""
-    discounts = 1 / np.log2(np.arange(2, PLACES + 2))
-    ranked = gains[np.argsort(-scores, kind="stable")][:PLACES]
-    best = np.sort(gains)[::-1][:PLACES]
-    return float((ranked * discounts[: ranked.size]).sum() / (best * discounts[: best.size]).sum())
+def of_fold(by_fold: Sequence[_Each], case: Case) -> _Each:
+    """Return what belongs to the fold of a case: categories go round the folds."""
+    return by_fold[case.missing.category % len(by_fold)]
 
 
 def raw_ndcg(cases: Sequence[Case], scores: Sequence[np.ndarray]) -> PerCase:
@@ -64,18 +63,18 @@ def first_choice_loss(cases: Sequence[Case], chances: Sequence[np.ndarray]) -> P
     return PerCase(np.array(losses), np.array(buyers), np.arange(len(cases)))
 
 
-def captured(cases: Sequence[Case], scores: Sequence[np.ndarray], without: Mapping[int, Counterfactual]) -> PerCase:
+def captured(cases: Sequence[Case], scores: Sequence[np.ndarray], without: Sequence[Counterfactual]) -> PerCase:
     """Excess baskets of the five highest scores over baskets that the missing product had: how much of it they caught.
 
     Args:
         cases: events or placebos.
         scores: by case.
-        without: the counterfactual for a category, fitted on placebos of others.
+        without: counterfactuals by fold, each fitted on placebos of the other folds' categories.
     """
     caught, units = [], []
     for case, score in zip(cases, scores, strict=True):
         best = np.argsort(-score.sum(axis=0), kind="stable")[:CAPTURED_PLACES]
-        caught.append(float(without[case.missing.category].excess(case.outcome)[best].sum()))
+        caught.append(float(of_fold(without, case).excess(case.outcome)[best].sum()))
         units.append(case.outcome.own_before)
     return PerCase(np.array(caught), np.array(units), np.arange(len(cases)))
 
@@ -110,7 +109,5 @@ def ratio_row(
 
 
 def _resampled(figures: PerCase, category: np.ndarray, *, seed: int) -> tuple[float, np.ndarray]:
-    names, group = np.unique(category[figures.case], return_inverse=True)
-    top, bottom = np.bincount(group, figures.top, names.size), np.bincount(group, figures.bottom, names.size)
-    draws = np.random.default_rng(seed).integers(0, names.size, (RESAMPLES, names.size))
-    return float(top.sum() / bottom.sum()), top[draws].sum(axis=1) / bottom[draws].sum(axis=1)
+    draws = resampled_ratio(figures.top, figures.bottom, category[figures.case], draws=RESAMPLES, seed=seed)
+    return float(figures.top.sum() / figures.bottom.sum()), draws

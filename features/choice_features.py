@@ -37,7 +37,7 @@ PRODUCT_FEATURES = (
 )  # fmt: skip
 PAIR_FEATURES = (
     *PRODUCT_FEATURES, "same_type", "same_supplier", "same_brand", "same_size", "same_type_and_size", "price_gap",
-    "price_gap_size", "buyers_cosine", "buyers_lift", "apart", "together_lift", "similarity",
+    "price_gap_size", "buyers_cosine", "buyers_lift", "apart", "together_lift",
 )  # fmt: skip
 AFFINITIES = (
     ("type_affinity", "product_type"),
@@ -156,13 +156,12 @@ def loyalty_features(loyal: np.ndarray, never: np.ndarray, same_type: np.ndarray
     return np.stack([loyal[:, None] * same_type[None, :], loyal[:, None] * never], axis=-1).astype(np.float32)
 
 
-def pair_features(state: ShelfState, missing: np.ndarray, similarity: np.ndarray | None = None) -> np.ndarray:
+def pair_features(state: ShelfState, missing: np.ndarray) -> np.ndarray:
     """Return what joins missing products to every product of the category: float32, missing x products x `PAIR_FEATURES`.
 
     Args:
         state: the category.
         missing: places of the missing products.
-        similarity: how alike a model finds them (missing x products); None: 0.
     """
     shape = (missing.size, state.products.size)
     product = _product_columns(state)
@@ -170,7 +169,6 @@ def pair_features(state: ShelfState, missing: np.ndarray, similarity: np.ndarray
         **{name: np.broadcast_to(product[name], shape) for name in PRODUCT_FEATURES},
         **_alike(state, missing),
         **_shared(state, missing),
-        "similarity": np.zeros(shape) if similarity is None else similarity,
     }
     return np.stack([columns[name].astype(np.float32) for name in PAIR_FEATURES], axis=-1)
 

@@ -74,6 +74,11 @@ class ShelfState:
     sold_at_store_month: sparse.csr_array
     sold_at_store_long: sparse.csr_array
 
+    @property
+    def by_name(self) -> bool:
+        """Whether this is the shared category of products that have none, which are compared by name."""
+        return bool(self.names.vectors.nnz)
+
     def as_usual(self) -> "ShelfState":
         """Return the same with every product that sold in the last 28 days at its rate and its discount of 91 days: without the
         chance of the last weeks, as a lasting relation wants it.

@@ -13,40 +13,19 @@ import pyarrow.compute as pc
 
 from features.graph_features import known_links
 from kg.algorithms.ports import GivenEdges, GraphAlgorithms
+from kg.evidence_columns import EVIDENCE_SCHEMA
+from kg.ports import CHAIN
 from kit.ids import stable_id
 
 __all__ = ["MODEL_VERSION", "NEED_SCHEMA", "SERVES_SCHEMA", "NeedLimits", "Needs", "categories_of", "derive_needs"]
 
 MODEL_VERSION = "needs-1"
 UNIT = "link_share"
-SCOPE = "chain"
 DECIMALS = 6
 NINETY_PERCENT = 1.6448536
 """Standard deviations on either side that hold 90 % of a normal distribution."""
 NEED_SCHEMA = pa.schema([("id", pa.string()), ("display_name", pa.string())])
-SERVES_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("target", pa.string()),
-        ("assertion_id", pa.string()),
-        ("strength", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("unit", pa.string()),
-        ("scope", pa.string()),
-        ("events", pa.int64()),
-        ("support", pa.int64()),
-        ("first_observed", pa.date32()),
-        ("last_observed", pa.date32()),
-        ("sources", pa.list_(pa.string())),
-        ("run_id", pa.string()),
-        ("model_version", pa.string()),
-        ("grade", pa.string()),
-        ("status", pa.string()),
-        ("valid_from", pa.date32()),
-        ("recorded_from", pa.timestamp("us", "UTC")),
-    ]
-)
+SERVES_SCHEMA = pa.schema([column for column in EVIDENCE_SCHEMA if column.name not in {"valid_to", "recorded_to"}])
 """An edge batch of servesNeed as `kg.ports.GraphWriter.replace_derived` takes it."""
 
 
@@ -240,7 +219,7 @@ def _with_known(nodes: pa.Table, known: pa.Table | None) -> pa.Table:
 def _complete(edges: pa.Table, run_id: str, as_of: date, recorded_at: datetime) -> pa.Table:
     constants = {
         "unit": UNIT,
-        "scope": SCOPE,
+        "scope": CHAIN,
         "sources": ["products", "sales_lines"],
         "run_id": run_id,
         "model_version": MODEL_VERSION,
@@ -253,7 +232,7 @@ def _complete(edges: pa.Table, run_id: str, as_of: date, recorded_at: datetime) 
         return SERVES_SCHEMA.empty_table()
     columns = {name: edges[name] for name in edges.column_names}
     ends = zip(edges["source"].to_pylist(), edges["target"].to_pylist(), strict=True)
-    columns["assertion_id"] = pa.array([stable_id("servesNeed", *pair, SCOPE) for pair in ends], pa.string())
+    columns["assertion_id"] = pa.array([stable_id("servesNeed", *pair, CHAIN) for pair in ends], pa.string())
     for name, value in constants.items():
         columns[name] = pa.repeat(pa.scalar(value, SERVES_SCHEMA.field(name).type), edges.num_rows)
     for name in ("strength", "low", "high"):

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from features.seasons import SEASONS, season_of
 from features.store_clusters import store_clusters
+from kg.ports import CHAIN
 from kit.errors import ShelfgraphError
 from lake.ports import Lake
 
-__all__ = ["CHAIN", "PromotionPanel", "ScopeUnknown", "promotion_panel"]
+__all__ = ["PromotionPanel", "ScopeUnknown", "promotion_panel"]
 
-CHAIN = "chain"
 EPOCH = date(1970, 1, 1)
 WEEK_DAYS = 7
 USUAL_QUANTILE = 0.2

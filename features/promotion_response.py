@@ -26,7 +26,8 @@ from scipy import sparse
 from features.co_purchase import merchandise_lines
 from features.nested_shrinkage import nested_shrinkage
 from features.promotion_lift import Level, beside_category, kernel_of, level_of, own_lift
-from features.promotion_panel import CHAIN, PromotionPanel, promotion_panel
+from features.promotion_panel import PromotionPanel, promotion_panel
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = [

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.relation_events_sales import CHAIN
+from kg.ports import CHAIN
 
 __all__ = ["linked"]
 

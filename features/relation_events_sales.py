@@ -12,10 +12,10 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = [
-    "CHAIN",
     "EPOCH",
     "ScopedSales",
     "as_date",
@@ -30,7 +30,6 @@ __all__ = [
     "weeks_in_a_row",
 ]
 
-CHAIN = "chain"
 EPOCH = date(1970, 1, 1)
 
 

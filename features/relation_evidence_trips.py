@@ -13,8 +13,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from features.co_purchase import LARGEST_TRIP_STRATUM
-from features.relation_events_sales import CHAIN, day_number, known_category
+from features.relation_events_sales import day_number, known_category
 from features.seasons import SEASONS, season_of_days
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = ["SORTS", "EvidenceScopes", "Shopping", "by_scope", "counts_by_scope", "scope_name", "shopping", "unnested"]

@@ -11,12 +11,11 @@ from decisions import forecast, recommend
 from decisions.relations import derive
 from decisions.relations.backtest import BackTest
 from decisions.relations.derive import MODEL_VERSION
-from decisions.relations.edges import CHAIN
 from decisions.relations.fitting import unfitted_model
 from features import publish_features
 from governance.policy import policy_digest
 from governance.records import Release
-from kg.ports import GraphVersion
+from kg.ports import CHAIN, GraphVersion
 from kit.clock import Clock
 from kit.ids import ordered_id
 from kit.progress import Progress

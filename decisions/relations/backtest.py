@@ -17,14 +17,16 @@ import pyarrow.compute as pc
 from decisions.relations.choice import ChoiceModel
 from decisions.relations.derive import MODEL_VERSION, fit_relations
 from decisions.relations.diversion import DiversionModel
-from decisions.relations.fitting import DiversionFit, Experiments, gone_events
+from decisions.relations.fitting import DiversionFit, Experiments, gone_events, known_events
 from decisions.relations.pictures import draw_pictures
 from decisions.relations.quality import EventOutcome, QualityFigure, RelationQuality
 from decisions.relations.recovery import Counterfactual, Outcome, measure_outcome
+from decisions.relations.scores import ndcg_at_10, resampled_ratio
 from features.category_lines import CategoryLines, read_category_lines
 from features.choice_occasions import FEWEST_BUYERS, Choices, Missing, first_choices, in_states
 from features.choice_state import ShelfState
-from features.relation_events import EventNeed, detect_events
+from features.store_clusters import store_clusters
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = ["BackTest", "back_test"]
@@ -32,8 +34,8 @@ __all__ = ["BackTest", "back_test"]
 RELATION = "isSubstituteFor"
 HELD_OUT_DAYS = 126
 LISTED = 12
-PLACES = 10
 RESAMPLES = 500
+SEED = 7
 TAIL = 0.05
 NORMAL_90 = 1.645
 SMALLEST_CHANCE = 1e-9
@@ -88,8 +90,8 @@ def back_test(lake: Lake, *, as_of: date, seed: int, served: ChoiceModel | None 
     since = as_of - timedelta(days=HELD_OUT_DAYS)
     model, experiments = fit_relations(lake, since, seed=seed)
     lines = read_category_lines(lake, as_of)
-    events = detect_events(lake, as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
-    recent = events.filter(pc.and_(pc.greater(events["first_day"], pa.scalar(since)), pc.equal(events["scope"], "chain")))
+    events = known_events(lake, as_of, store_clusters(lake, as_of))
+    recent = events.filter(pc.and_(pc.greater(events["first_day"], pa.scalar(since)), pc.equal(events["scope"], CHAIN)))
     tried = list(_tried(lines, gone_events(lines, recent, {}, DiversionFit())))
     systems = _systems(model.choice)
     losses = {name: _losses(tried, scored) for name, (scored, chances) in systems.items() if chances}
@@ -158,7 +160,7 @@ def _figures(
         return
     category = np.array([one.missing.category for one in tried])
     for name, (scored, _) in systems.items():
-        ranked = np.array([_ndcg(scored(one).sum(axis=0), (one.choices.share > 0).sum(axis=0)) for one in tried])
+        ranked = np.array([ndcg_at_10(scored(one).sum(axis=0), (one.choices.share > 0).sum(axis=0)) for one in tried])
         yield from _rows(named, name, "ndcg@10", (ranked, np.ones(ranked.size)), category)
         if name in losses:
             yield from _rows(named, name, "log_loss", losses[name], category)
@@ -169,7 +171,7 @@ def _rows(
 ) -> Iterator[QualityFigure]:
     """Yield the figure over all categories with its interval, then of each category."""
     top, bottom = figures
-    low, high = np.quantile(_resampled(top, bottom, category), (TAIL, 1 - TAIL))
+    low, high = np.quantile(resampled_ratio(top, bottom, category, draws=RESAMPLES, seed=SEED), (TAIL, 1 - TAIL))
     value = float(top.sum() / bottom.sum())
     yield QualityFigure(RELATION, system, metric, "test", None, value, float(low), float(high), int(top.size))
     for one in np.unique(category):
@@ -177,19 +179,6 @@ def _rows(
         share = float(top[rows].sum() / bottom[rows].sum())
         if named[one] is not None:
             yield QualityFigure(RELATION, system, metric, "test", named[one], share, None, None, int(rows.sum()))
-
-
-def _resampled(top: np.ndarray, bottom: np.ndarray, category: np.ndarray) -> np.ndarray:
-    names, group = np.unique(category, return_inverse=True)
-    tops, bottoms = np.bincount(group, top, names.size), np.bincount(group, bottom, names.size)
-    draws = np.random.default_rng(7).integers(0, names.size, (RESAMPLES, names.size))
-    return np.asarray(tops[draws].sum(axis=1) / bottoms[draws].sum(axis=1))
-
-
-def _ndcg(scores: np.ndarray, gains: np.ndarray) -> float:
-    discounts = 1 / np.log2(np.arange(2, PLACES + 2))
-    ranked, best = gains[np.argsort(-scores, kind="stable")][:PLACES], np.sort(gains)[::-1][:PLACES]
-    return float((ranked * discounts[: ranked.size]).sum() / (best * discounts[: best.size]).sum())
 
 
 def _outcomes(
@@ -216,7 +205,7 @@ def _outcomes(
             figures = _diverted(one, lost, model, experiments.counterfactual)
             category = named[one.missing.category]
             found.append(
-                EventOutcome(event_id, kind, RELATION, product_id, category, "chain", first_day, *figures, simulated=simulated)
+                EventOutcome(event_id, kind, RELATION, product_id, category, CHAIN, first_day, *figures, simulated=simulated)
             )
     return found
 
@@ -247,5 +236,6 @@ def _gain(
         return None
     theirs = _losses(tried, lambda one: served.predict(one.state, one.choices.missing, one.choices.buyers))
     gain, buyers = theirs[0] - ours[0], ours[1]
-    draws = _resampled(gain, buyers, np.array([one.missing.category for one in tried]))
+    category = np.array([one.missing.category for one in tried])
+    draws = resampled_ratio(gain, buyers, category, draws=RESAMPLES, seed=SEED)
     return float(gain.sum() / buyers.sum()), float(np.quantile(draws, TAIL)), float(np.quantile(draws, 1 - TAIL))

@@ -141,9 +141,9 @@ class ChoiceModel:
         odds = np.exp(utility)
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
-    def predict(self, state: ShelfState, missing: int, buyers: np.ndarray, similarity: np.ndarray | None = None) -> np.ndarray:
+    def predict(self, state: ShelfState, missing: int, buyers: np.ndarray) -> np.ndarray:
         """Return `probabilities` of one missing product, from its features on."""
-        pairs = pair_features(state, np.array([missing]), similarity)
+        pairs = pair_features(state, np.array([missing]))
         utility = self.of_households(state, buyers) + self.of_pairs(pairs)[0]
         never = (state.taken[buyers].toarray() == 0).astype(np.float32)
         return self.probabilities(utility, missing, loyalty(state, buyers, missing), pairs[0, :, SAME_TYPE], never)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.relations.edges import CHAIN
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = ["FOR_REVIEW", "Rules", "consistent", "read_rules"]

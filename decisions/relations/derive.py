@@ -20,16 +20,16 @@ from decisions.relations import bought_with, complements, diversion
 from decisions.relations.closeness import Closeness, measure_closeness, no_closeness
 from decisions.relations.consistency import consistent, read_rules
 from decisions.relations.diversion import DiversionModel, Scopes, diversions, joined
-from decisions.relations.edges import CHAIN, EDGE_SCHEMA, Candidates, Provenance, edge_table
-from decisions.relations.fitting import DiversionFit, Experiments, fit_diversion, gone_events
+from decisions.relations.edges import EDGE_SCHEMA, Candidates, Provenance, edge_table
+from decisions.relations.fitting import DiversionFit, Experiments, fit_diversion, gone_events, known_events
 from decisions.relations.observed import Observed, observe
 from decisions.relations.scoping import cluster_members, season_ends, segment_members
 from features.basket_pairs import basket_pairs
 from features.category_lines import CategoryLines, read_category_lines
 from features.co_purchase import Support
-from features.relation_events import EventNeed, detect_events
 from features.store_clusters import store_clusters
 from kg.algorithms.ports import GraphAlgorithms
+from kg.ports import CHAIN
 from lake.ports import Lake
 
 __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
@@ -158,9 +158,9 @@ def derive(
     lines = read_category_lines(lake, as_of)
     nothing = no_closeness(observed.products.num_rows)
     closeness = nothing if algorithms is None else measure_closeness(algorithms, observed, seed)
-    clusters = cluster_members(lake, lines, store_clusters(lake, as_of)) if scoped or model is None else {}
-    fitted, experiments = (model, None) if model else _fit(lake, lines, clusters, seed)
-    members = clusters | segment_members(lake, lines) if scoped else {}
+    placed = store_clusters(lake, as_of) if scoped or model is None else None
+    fitted, experiments = (model, None) if model else _fit(lake, lines, placed, seed)
+    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped else {}
     written_by = partial(Provenance, model_version=MODEL_VERSION, run_id=run_id, as_of=as_of, recorded_at=recorded_at)
     parts: dict[str, list[pa.Table]] = {relation: [] for relation in SAID}
     scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
@@ -179,15 +179,15 @@ def fit_relations(
 ) -> tuple[DiversionModel, Experiments]:
     """Fit the model behind substitutes on what was known on a day. Raises: TableMissing."""
     lines = read_category_lines(lake, as_of)
-    return _fit(lake, lines, cluster_members(lake, lines), seed, fit)
+    return _fit(lake, lines, store_clusters(lake, as_of), seed, fit)
 
 
 def _fit(
-    lake: Lake, lines: CategoryLines, clusters: Mapping[str, np.ndarray], seed: int, fit: DiversionFit | None = None
+    lake: Lake, lines: CategoryLines, placed: pa.Table, seed: int, fit: DiversionFit | None = None
 ) -> tuple[DiversionModel, Experiments]:
     how = fit or DiversionFit()
-    events = detect_events(lake, lines.as_of, kinds=("delisting", "absence"), need=EventNeed(stores=False))
-    return fit_diversion(lines, gone_events(lines, events, clusters, how), seed=seed, fit=how)
+    gone = gone_events(lines, known_events(lake, lines.as_of, placed), cluster_members(lines, placed), how)
+    return fit_diversion(lines, gone, seed=seed, fit=how)
 
 
 def _substitutes(

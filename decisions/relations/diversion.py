@@ -20,11 +20,11 @@ from decisions.relations.recovery import Recovery
 from features.category_lines import CategoryLines
 from features.choice_features import PAIR_FEATURES, loyalty_of, pair_features
 from features.choice_state import ShelfState, shelf_state
+from kg.ports import CHAIN
 
-__all__ = ["CHAIN", "UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined", "listed_share"]
+__all__ = ["UNIT", "DiversionModel", "OwnChoices", "Scopes", "diversions", "joined", "listed_share"]
 
 UNIT = "diversion_ratio"
-CHAIN = "chain"
 APART = PAIR_FEATURES.index("apart")
 BUYER_BASKETS = 2
 WORTH_TREES = 64
@@ -70,8 +70,7 @@ class Scopes:
 class _Pass:
     """One category on its way: matrices are dense here, since each row is read for every product that its household bought.
 
-    `days_since` and `days_known` count from the latest and the first line (infinite and negative where there is none). In the
-    shared category of products that have none, only those with names alike replace each other (`by_name`).
+    `days_since` and `days_known` count from the latest and the first line (infinite and negative where there is none).
     """
 
     state: ShelfState
@@ -79,7 +78,6 @@ class _Pass:
     model: DiversionModel
     scopes: Scopes
     per_product: int
-    by_name: bool
     household_part: np.ndarray
     taste: np.ndarray
     taken: np.ndarray
@@ -87,15 +85,13 @@ class _Pass:
     days_known: np.ndarray
 
     @classmethod
-    def of(
-        cls, state: ShelfState, first: int, model: DiversionModel, scopes: Scopes, per_product: int, *, by_name: bool
-    ) -> "_Pass":
+    def of(cls, state: ShelfState, first: int, model: DiversionModel, scopes: Scopes, per_product: int) -> "_Pass":
         utility = model.choice.of_households(state, np.arange(state.households.size))
         taste, taken, last, oldest = (
             matrix.toarray().astype(np.float32) for matrix in (state.taste, state.taken, state.last, state.first)
         )
         since = np.where(last > 0, last - 1, np.inf).astype(np.float32)
-        return cls(state, first, model, scopes, per_product, by_name, utility, taste, taken, since, oldest - 1)
+        return cls(state, first, model, scopes, per_product, utility, taste, taken, since, oldest - 1)
 
 
 def diversions(
@@ -107,7 +103,6 @@ def diversions(
     scopes: Scopes,
     per_product: int,
     least: tuple[int, int],
-    similarity: np.ndarray | None = None,
 ) -> dict[str, Candidates]:
     """Return the strongest replacements of each product of a category by scope, the chain first.
 
@@ -122,7 +117,6 @@ def diversions(
         scopes: parts of the chain to be told apart, where they have enough buyers.
         per_product: how many replacements a product keeps in a scope.
         least: what a product needs.
-        similarity: unit vectors by product of the lines (products x dimensions); None: similarity counts as 0.
     """
     shelf = lines.shelf(category)
     # a relation that lasts: at usual prices and rates of sale, without the chance of the last weeks
@@ -131,12 +125,11 @@ def diversions(
     asked = np.flatnonzero((state.baskets >= least[0]) & (households >= least[1]))
     if not asked.size or state.products.size < 2:
         return {}
-    part = _Pass.of(state, shelf.first, model, scopes, per_product, by_name=not lines.categories[category])
+    part = _Pass.of(state, shelf.first, model, scopes, per_product)
     found: dict[str, list[Candidates]] = {}
     for at in range(0, asked.size, BLOCK):
         block = asked[at : at + BLOCK]
-        near = None if similarity is None else _near(similarity, shelf.first + state.products, block)
-        for scope, candidates in _block(part, block, near):
+        for scope, candidates in _block(part, block):
             found.setdefault(scope, []).append(candidates)
     return {scope: joined(parts) for scope, parts in found.items()}
 
@@ -150,26 +143,41 @@ def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: n
         missing: place of the missing product.
         buyers: places of households.
     """
-    apart = pair_features(state, np.array([missing]))[0, :, APART]
+    pairs = pair_features(state, np.array([missing]))[0]
+    possible = _possible(state, missing, pairs[:, SAME_TYPE])
+    if not possible.any():
+        return np.zeros(possible.size)
     weight = np.asarray(state.taste[buyers][:, [missing]].toarray()).reshape(-1) + LEAST_WEIGHT
-    return _weighed(choice.predict(state, missing, buyers), apart, weight)
+    # leaving alternatives out keeps the odds of the others: a logit's own property
+    return _weighed(choice.predict(state, missing, buyers) * possible, _apart(state, pairs), weight)
+
+
+def _possible(state: ShelfState, missing: int, same_type: np.ndarray) -> np.ndarray:
+    """Return what can take a product's place: what sold within 13 weeks, and where names stand for categories is of like name."""
+    possible = state.sold_long > 0
+    if state.by_name:
+        possible &= same_type > 0
+    possible[missing] = False
+    return np.asarray(possible)
+
+
+def _apart(state: ShelfState, pairs: np.ndarray) -> np.ndarray:
+    """Return how far each product is taken in place of the missing one; where names stand for categories, their likeness says
+    how far the two are of one kind.
+    """
+    return np.asarray(pairs[:, APART] * (pairs[:, SAME_TYPE] if state.by_name else 1.0))
 
 
 def _weighed(chance: np.ndarray, apart: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the mean of buyers' chances; what they take along with the product comes again without it: no replacement."""
     replacing = chance * apart
-    replacing /= replacing.sum(axis=1, keepdims=True)
+    replacing /= np.maximum(replacing.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return np.asarray(weight @ replacing / weight.sum(), dtype=np.float64)
 
 
-def _near(vectors: np.ndarray, numbers: np.ndarray, block: np.ndarray) -> np.ndarray:
-    own = vectors[numbers]
-    return np.asarray(own[block] @ own.T)
-
-
-def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[tuple[str, Candidates]]:
+def _block(part: _Pass, block: np.ndarray) -> Iterator[tuple[str, Candidates]]:
     choice = part.model.choice
-    pairs = pair_features(part.state, block, near)
+    pairs = pair_features(part.state, block)
     linear = part.household_part.mean(axis=0)[None, :] + choice.linear_of_pairs(pairs)
     of_pairs = choice.of_pairs(pairs, _largest(linear, WORTH_TREES))
     for row, missing in enumerate(block):
@@ -179,9 +187,7 @@ def _block(part: _Pass, block: np.ndarray, near: np.ndarray | None) -> Iterator[
 def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[str, Candidates]]:
     same_type = pairs[:, SAME_TYPE]
     buyers = part.state.buyers(missing, BUYER_BASKETS)
-    # what has not sold for 13 weeks cannot be had
-    possible = ((same_type > 0) | (not part.by_name)) & (part.state.sold_long > 0)
-    possible[missing] = False
+    possible = _possible(part.state, missing, same_type)
     if not buyers.size or not possible.any():
         return
     taste, taken = part.taste[buyers], part.taken[buyers]
@@ -189,9 +195,7 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
-    # where names stand for categories, the likeness of the names says how far two products are of one kind
-    apart = pairs[:, APART] * (same_type if part.by_name else 1.0)
-    weight = taste[:, missing] + LEAST_WEIGHT
+    apart, weight = _apart(part.state, pairs), taste[:, missing] + LEAST_WEIGHT
     whole = _weighed(chance, apart, weight)
     known = buyers.size / (buyers.size + SCOPE_PRIOR_BUYERS)
     yield CHAIN, _candidates(part, missing, buyers, whole, known, part.per_product)

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.relations.intervals import Estimate
+from kg.evidence_columns import EVIDENCE_SCHEMA
+from kg.ports import CHAIN
 from kit.ids import stable_id
 
 __all__ = [
     "ASSOCIATION",
-    "CHAIN",
     "EDGE_SCHEMA",
     "NATURAL_EXPERIMENT",
     "Candidates",
@@ -21,35 +22,10 @@ __all__ = [
     "edge_table",
 ]
 
-CHAIN = "chain"
 ASSOCIATION = "association"
 NATURAL_EXPERIMENT = "natural_experiment"
 
-EDGE_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("target", pa.string()),
-        ("assertion_id", pa.string()),
-        ("strength", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("unit", pa.string()),
-        ("scope", pa.string()),
-        ("events", pa.int64()),
-        ("support", pa.int64()),
-        ("first_observed", pa.date32()),
-        ("last_observed", pa.date32()),
-        ("sources", pa.list_(pa.string())),
-        ("run_id", pa.string()),
-        ("model_version", pa.string()),
-        ("grade", pa.string()),
-        ("status", pa.string()),
-        ("valid_from", pa.date32()),
-        ("valid_to", pa.date32()),
-        ("recorded_from", pa.timestamp("us", "UTC")),
-        ("recorded_to", pa.timestamp("us", "UTC")),
-    ]
-)
+EDGE_SCHEMA = EVIDENCE_SCHEMA
 """An edge batch as `kg.ports.GraphWriter.replace_derived` takes it. `scope` is part of the key."""
 
 

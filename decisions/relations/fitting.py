@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +23,28 @@ from features.choice_occasions import (
     joined_rows,
     passed_over,
 )
+from features.relation_events import EventNeed, detect_events
+from kg.ports import CHAIN
+from lake.ports import Lake
 
-__all__ = ["DiversionFit", "Experiments", "fit_diversion", "gone_events", "unfitted_model"]
+__all__ = [
+    "EXPERIMENTS",
+    "DiversionFit",
+    "Experiments",
+    "drawn_passed_over",
+    "fit_diversion",
+    "fit_with_best_trees",
+    "gone_events",
+    "known_events",
+    "unfitted_model",
+    "watch",
+]
 
-CLUSTER = "store_cluster:"
 HALF = Recovery(0.5, 0.25, 0)
 """What is thought of recovery before any event: half, give or take a quarter."""
 UNTRIED = ShareDoubt(0.5, 0.3)
+EXPERIMENTS = ("delisting", "absence")
+"""The kinds of events in which former buyers went without a product."""
 LEAST_PLACEBOS = 20
 FEWEST_ALONE = 20
 LEAST_COUNTED_SHARE = 0.004
@@ -41,7 +57,7 @@ class DiversionFit:
 
     choice: ChoiceFit = field(default_factory=ChoiceFit)
     window_days: int = 56
-    watched_days: int = 28
+    watched_days: int = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,27 +78,43 @@ def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, n
 
     Args:
         lines: up to the day that is known.
-        events: as `features.relation_events.detect_events` gives them, known on that day.
+        events: as `known_events` gives them for that day.
         clusters: the households (mask over those of the lines) of each store cluster, by its scope.
         fit: how long events are watched.
     """
-    kept = events.filter(pc.is_in(events["kind"], value_set=pa.array(["delisting", "absence"])))
     found = []
+    kept = events.filter(pc.is_in(events["kind"], value_set=pa.array(EXPERIMENTS)))
     columns = (kept[name].to_pylist() for name in ("product_id", "scope", "first_day", "last_day", "cause", "related_event_ids"))
     for product_id, scope, first, last, cause, related in zip(*columns, strict=True):
         place = lines.place(product_id)
-        chain = scope == "chain"
+        chain = scope == CHAIN
         if place is None or not (chain or (scope in clusters and cause != "whole_chain")):
             continue
         day = (first - lines.epoch).days - 1
         end = lines.last_day if last is None else (last - lines.epoch).days
         until = min(end, day + fit.window_days, lines.last_day)
-        if until - day >= min(fit.watched_days, 14):
+        if until - day >= fit.watched_days:
             among = None if chain else clusters[scope]
             alone = cause != "range_reset" and not _companions(related, product_id)
             weight = fit.choice.gone_weight
             found.append(Missing(*place, day, until, gone=True, weight=weight, households=among, alone=alone))
     return found
+
+
+def known_events(lake: Lake, as_of: date, clusters: pa.Table) -> pa.Table:
+    """Return the delistings and absences, of the chain and of store clusters, that are known on a day.
+
+    `clusters` is what `features.store_clusters.store_clusters` gives for the day. Raises: TableMissing.
+    """
+    return detect_events(lake, as_of, kinds=EXPERIMENTS, clusters=clusters, need=EventNeed(stores=False))
+
+
+def drawn_passed_over(lines: CategoryLines, seed: int, fit: ChoiceFit) -> list[Missing]:
+    """Draw the products passed over that a fit asks for."""
+    return passed_over(
+        lines, seed=seed, days_per_category=fit.days_per_category, products_per_day=fit.products_per_day,
+        horizon_days=fit.horizon_days,
+    )  # fmt: skip
 
 
 def unfitted_model() -> DiversionModel:
@@ -101,12 +133,9 @@ def fit_diversion(
     """Fit on products that went away and on products passed over. The same lines, events and seed give the same model."""
     how = fit or DiversionFit()
     choose = how.choice
-    passed = passed_over(
-        lines, seed=seed, days_per_category=choose.days_per_category, products_per_day=choose.products_per_day,
-        horizon_days=choose.horizon_days,
-    )  # fmt: skip
-    rows, outcomes = _watch(lines, [*gone, *passed], seed, choose)
-    half, choice = _fitted(rows, seed, choose)
+    passed = drawn_passed_over(lines, seed, choose)
+    rows, outcomes = watch(lines, [*gone, *passed], seed, choose)
+    half, choice = fit_with_best_trees(rows, seed, choose)
     doubt, own = _hear(lines, [*gone, *passed], half, choice)
     happened = [one for one in outcomes if one.missing.gone]
     stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
@@ -122,14 +151,14 @@ def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return alone if len(alone) >= FEWEST_ALONE else whole
 
 
-def _fitted(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, ChoiceModel]:
+def fit_with_best_trees(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, ChoiceModel]:
     """Fit on half of the categories, and on all with as many trees as foresee the other half best."""
     seen = rows.category % 2 == 0
     half = fit_on_rows(rows.of_choices(seen), seed=seed, fit=fit).with_best_trees(rows.of_choices(~seen))
     return half, fit_on_rows(rows, seed=seed, fit=replace(fit, trees=half.tree_count))
 
 
-def _watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:
+def watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:
     """Return the rows of choices, and the outcomes, of all missing products with enough former buyers."""
     rows, outcomes = [], []
     for shelf, state, group in in_states(lines, missing):

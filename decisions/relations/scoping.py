@@ -7,29 +7,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from decisions.relations.scopes import scope_name
 from features.category_lines import CategoryLines
 from features.household_segments import household_segments
 from features.seasons import SEASONS, season_of
-from features.store_clusters import store_clusters
 from lake.ports import Lake
 
 __all__ = ["cluster_members", "season_ends", "segment_members"]
 
-CLUSTER = "store_cluster:"
-SEGMENT = "segment:"
-SEASON = "season:"
 LEAST_SEASON_DAYS = 56
 
 
-def cluster_members(lake: Lake, lines: CategoryLines, clusters: pa.Table | None = None) -> dict[str, np.ndarray]:
+def cluster_members(lines: CategoryLines, placed: pa.Table) -> dict[str, np.ndarray]:
     """Return the households (mask over those of the lines) whose most visited stores lie in each cluster, by scope.
 
     Args:
-        lake: read up to the day of the lines.
         lines: the purchases that tell where a household shops.
-        clusters: as `features.store_clusters.store_clusters` gives them; None asks for them.
+        placed: the stores' clusters, as `features.store_clusters.store_clusters` gives them.
     """
-    placed = store_clusters(lake, lines.as_of) if clusters is None else clusters
     names = pc.unique(placed["cluster_id"]).sort()
     at = pc.index_in(lines.store_ids, value_set=placed["store_id"].combine_chunks())
     cluster_of_store = pc.index_in(placed["cluster_id"].combine_chunks().take(at), value_set=names)
@@ -38,7 +33,7 @@ def cluster_members(lake: Lake, lines: CategoryLines, clusters: pa.Table | None 
     counted = np.zeros((len(lines.household_ids), max(len(names), 1)), dtype=np.int64)
     np.add.at(counted, (lines.columns["household"][known], code[known]), 1)
     main = np.where(counted.sum(axis=1) > 0, counted.argmax(axis=1), -1)
-    return {f"{CLUSTER}{name}": main == place for place, name in enumerate(names.to_pylist())}
+    return {scope_name("store_cluster", name): main == place for place, name in enumerate(names.to_pylist())}
 
 
 def segment_members(lake: Lake, lines: CategoryLines) -> dict[str, np.ndarray]:
@@ -46,7 +41,9 @@ def segment_members(lake: Lake, lines: CategoryLines) -> dict[str, np.ndarray]:
     segments = household_segments(lake, lines.as_of)
     at = pc.index_in(lines.household_ids, value_set=segments["household_id"].combine_chunks())
     of_household = segments["segment_id"].combine_chunks().take(at)
-    return {f"{SEGMENT}{name}": _equals(of_household, name) for name in pc.unique(segments["segment_id"]).sort().to_pylist()}
+    return {
+        scope_name("segment", name): _equals(of_household, name) for name in pc.unique(segments["segment_id"]).sort().to_pylist()
+    }
 
 
 def season_ends(first_day: date, as_of: date) -> Mapping[str, tuple[date, date]]:
@@ -56,7 +53,7 @@ def season_ends(first_day: date, as_of: date) -> Mapping[str, tuple[date, date]]
     while end >= first_day and len(found) < len(SEASONS):
         start = _season_start(end)
         shown = max(start, first_day)
-        name = f"{SEASON}{season_of(end)}"
+        name = scope_name("season", season_of(end))
         if (end - shown).days + 1 >= LEAST_SEASON_DAYS and name not in found:
             found[name] = (shown, end)
         end = start - timedelta(days=1)

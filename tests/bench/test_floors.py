@@ -10,8 +10,8 @@ import pytest
 
 from bench.demand_scores import ratio_bootstrap, series_errors, value_of, wape, wrmsse
 from bench.next_basket_floors import floor_qualities
-from bench.switching_scores import ndcg_at_10
 from decisions.recommend.examples import origins_before, outcomes
+from decisions.relations.scores import ndcg_at_10
 from features.repertoire import read_purchases
 from lake.delta_lake import DeltaLake
 

@@ -205,12 +205,6 @@ def test_what_joins_two_products(state):
             assert column["same_type"][first, second] == same
             gap = np.log(state.price[second]) - np.log(state.price[first])
             assert column["price_gap"][first, second] == pytest.approx(gap, abs=1e-6)
-            assert column["similarity"][first, second] == 0
-
-
-def test_a_given_similarity_is_the_last_column(state):
-    near = np.arange(12.0).reshape(2, 6)
-    np.testing.assert_array_equal(pair_features(state, np.array([0, 3]), near)[:, :, -1], near.astype(np.float32))
 
 
 def test_loyalty_is_the_share_of_what_a_household_took(state):

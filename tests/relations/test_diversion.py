@@ -8,13 +8,14 @@ import pyarrow as pa
 import pytest
 
 from decisions.relations.choice import prior_model
-from decisions.relations.diversion import CHAIN, DiversionModel, OwnChoices, Scopes, diversions
+from decisions.relations.diversion import DiversionModel, OwnChoices, Scopes, diversions
 from decisions.relations.doubt import ShareDoubt
 from decisions.relations.fitting import DiversionFit, fit_diversion, gone_events
 from decisions.relations.recovery import Recovery
 from decisions.relations.scoping import season_ends
 from features.choice_state import shelf_state
 from features.relation_events import EVENT_SCHEMA
+from kg.ports import CHAIN
 from tests.choice_worlds import EPOCH, lines_of
 
 LAST = 180
@@ -175,17 +176,6 @@ def test_what_is_sold_later_changes_nothing():
     shop = habits(*ONE_WAY)
     later = [(LAST + n, f"a{n}", "one", ("c",)) for n in range(1, 6)]
     assert found_in(lines_of({"x": shop}, LAST)) == found_in(lines_of({"x": shop + later}, LAST + 30))
-
-
-def test_similar_products_take_more_where_the_model_heeds_it():
-    lines = lines_of({"x": habits(*((f"h{n}", "abc") for n in range(12)))}, LAST)
-    weights = prior_model().weights.copy()
-    weights[-1] = 2.0
-    model = replace(MODEL, choice=replace(prior_model(), weights=weights))
-    near = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
-    plain, moved = found_in(lines, model), found_in(lines, model, similarity=near)
-    assert moved[CHAIN, "b", "a"][0] > plain[CHAIN, "b", "a"][0]
-    assert moved[CHAIN, "c", "a"][0] < plain[CHAIN, "c", "a"][0]
 
 
 def event(product, first, last=None, *, scope=CHAIN, kind="delisting", cause=None, related=()):
