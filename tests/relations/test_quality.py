@@ -20,7 +20,9 @@ QUALITY = RelationQuality(
     ),
     (
         EventOutcome("e1", "delisting", "isSubstituteFor", "a", "DRINKS > COLA", "chain", date(2024, 5, 1), 0.5, 0.4, 0.25, 0.75),
-        EventOutcome("e2", "stock_out", "isSubstituteFor", "b", None, "chain", date(2024, 5, 8), 0.5, 0.8, 0.25, 0.75, simulated=True),
+        EventOutcome(
+            "e2", "stock_out", "isSubstituteFor", "b", None, "chain", date(2024, 5, 8), 0.5, 0.8, 0.25, 0.75, simulated=True
+        ),
     ),
     {"isSubstituteFor.calibration": PICTURE},
 )
