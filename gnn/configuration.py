@@ -46,8 +46,3 @@ class TrainingConfig:
     fanout: tuple[int, ...] = (12, 6)
     history: int = 30
     threads: int = 2
-
-    @property
-    def days_needed(self) -> int:
-        """How many days before the last one the first training graph ends."""
-        return self.window_days * (self.windows + 1)

@@ -162,7 +162,8 @@ def test_the_server_is_healthy_found_again_and_on_loopback(neo4j_server) -> None
         assert (neo4j_server.home / name).stat().st_mode & 0o077 == 0
 
 
-def test_a_start_that_fails_shows_what_the_server_said(tmp_path) -> None:
+@pytest.mark.parametrize("password", [None, "-begins-with-a-dash", 'a "quoted\\ one'])
+def test_a_start_that_fails_shows_what_the_server_said(tmp_path, password) -> None:
     with pytest.raises(StartFailed, match="heap"):
-        start(tmp_path, heap="plenty")
+        start(tmp_path, heap="plenty", password=password)
     assert status(tmp_path) is None

@@ -134,7 +134,9 @@ def _prepare(home: Path, installation: Installation, options: ServerOptions, pas
 def _set_initial_password(home: Path, installation: Installation, password: str) -> None:
     # through a file for its owner alone: arguments of a process can be read by everybody on the machine
     arguments = home / "conf" / "initial-password.arguments"
-    _write_private(arguments, f'"{password}"\n')
+    # after the two dashes nothing is taken for an option: one password in 64 begins with a dash
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    _write_private(arguments, f'--\n"{quoted}"\n')
     try:
         _java(home, installation, ADMIN_COMMAND, "dbms", "set-initial-password", f"@{arguments}")
     finally:
