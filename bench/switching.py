@@ -1,9 +1,10 @@
 """Switching after delisting: how far the model behind substitutes foresees what former buyers of a vanished product take next.
 
-All systems see facts up to the product's last sale. `shelfgraph` is the model of choice behind the served diversion ratios. On
-the slice `folds` every event is foreseen by a model fitted on other categories (five folds); on `test`, events after week 35, by
-one fitted on what was known at the end of that week. No system knows a promotion after the event. Intervals are resampled by
-category.
+All systems see facts up to the product's last sale. `shelfgraph` is the model of choice behind the served diversion ratios, asked
+about each former buyer on that day's shelf; `shelfgraph-listed` is the share that edges list, one for all buyers, at usual rates
+of sale. On the slice `folds` every event is foreseen by a model fitted on other categories (five folds); on `test`, events after
+week 35, by one fitted on what was known at the end of that week. No system knows a promotion after the event. Intervals are
+resampled by category.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from bench.switching_scores import (
     raw_ndcg,
 )
 from decisions.relations.choice import ChoiceModel
+from decisions.relations.diversion import listed_share
 from decisions.relations.recovery import Counterfactual, fit_counterfactual
 from features.category_lines import CategoryLines, read_category_lines
 
@@ -40,7 +42,8 @@ WEEK_35 = date(2017, 8, 27)
 """The end of week 35 of the demo data."""
 SEED = 7
 QUICK_EVENTS = 20
-VARIANTS_IN_A_HURRY = ("shelfgraph", "shelfgraph-without-trees")
+LISTED = "shelfgraph-listed"
+VARIANTS_IN_A_HURRY = ("shelfgraph", LISTED, "shelfgraph-without-trees")
 RANDOM_DRAWS = 20
 
 
@@ -57,7 +60,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     late = _Cases.of([case for case in events if case.missing.day > cut], [case for case in stayed if case.missing.day > cut])
     with context.progress.stage("Gathering experiments known at the end of week 35"):
         early = gather(context.lake, WEEK_35, quick=context.quick)
-    variants = VARIANTS_IN_A_HURRY if context.quick else tuple(VARIANTS)
+    variants = VARIANTS_IN_A_HURRY if context.quick else (*VARIANTS, LISTED)
     on_the_day = _one_model(early)
     rows, notes = _slice(context, "test", late, floors, on_the_day, variants)
     everything = _Cases.of(events, stayed)
@@ -133,19 +136,30 @@ def _network_rows(
 
 def _one_model(material: Material) -> Callable[[str], Scored]:
     @cache
-    def fitted(name: str) -> Scored:
-        model = variant(name, material)
-        return lambda case: _predicted(model, case)
+    def model(name: str) -> ChoiceModel:
+        return variant(name, material)
 
-    return fitted
+    return lambda name: _scored(name, lambda _, of: model(of))
 
 
 def _by_fold(material: Material) -> Callable[[str], Scored]:
-    def fitted(name: str) -> Scored:
-        models = [variant(name, material, partial(_outside, fold)) for fold in range(FOLDS)]
-        return lambda case: _predicted(of_fold(models, case), case)
+    @cache
+    def models(name: str) -> list[ChoiceModel]:
+        return [variant(name, material, partial(_outside, fold)) for fold in range(FOLDS)]
 
-    return fitted
+    return lambda name: _scored(name, lambda case, of: of_fold(models(of), case))
+
+
+def _scored(name: str, fitted: Callable[[Case, str], ChoiceModel]) -> Scored:
+    """Return what a system says of a case, by the model that has not seen it."""
+    if name == LISTED:
+        return lambda case: _listed(fitted(case, "shelfgraph"), case)
+    return lambda case: _predicted(fitted(case, name), case)
+
+
+def _listed(model: ChoiceModel, case: Case) -> np.ndarray:
+    choices = case.choices
+    return np.tile(listed_share(model, case.state.as_usual(), choices.missing, choices.buyers), (choices.buyers.size, 1))
 
 
 def _outside(fold: int, category: np.ndarray) -> np.ndarray:
@@ -176,20 +190,21 @@ def _slice(
 
 
 def _paired(label: str, measured: Mapping[str, _Measured], cases: _Cases) -> Iterator[BenchRow]:
-    """Yield differences and ratios to the floors, resampled together."""
-    ours, personal = measured["shelfgraph"], measured["personal_available"]
-    if ours.loss is not None and personal.loss is not None:
-        better = PerCase(personal.loss.top - ours.loss.top, ours.loss.bottom, ours.loss.case)
-        yield mean_row("shelfgraph", "log_loss_gain_on_personal_available", label, better, cases.category)
-    ratio = PerCase(ours.raw.top, measured["repertoire_available"].raw.top, ours.raw.case)
-    yield mean_row("shelfgraph", "ndcg_ratio_to_repertoire_available", label, ratio, cases.category)
-    popular = measured["category_popularity_2_weeks"]
-    more, more_placebo = (
-        PerCase(mine.top - theirs.top, mine.bottom, mine.case)
-        for mine, theirs in ((ours.caught, popular.caught), (ours.caught_placebo, popular.caught_placebo))
-    )
-    category = (cases.category, cases.of_stayed)
-    yield ratio_row("shelfgraph", "excess_captured_gain_on_popularity", label, (more, more_placebo), category)
+    """Yield differences and ratios of what is served to the floors, resampled together."""
+    personal, popular = measured["personal_available"], measured["category_popularity_2_weeks"]
+    for system in ("shelfgraph", LISTED):
+        ours = measured[system]
+        if ours.loss is not None and personal.loss is not None:
+            better = PerCase(personal.loss.top - ours.loss.top, ours.loss.bottom, ours.loss.case)
+            yield mean_row(system, "log_loss_gain_on_personal_available", label, better, cases.category)
+        ratio = PerCase(ours.raw.top, measured["repertoire_available"].raw.top, ours.raw.case)
+        yield mean_row(system, "ndcg_ratio_to_repertoire_available", label, ratio, cases.category)
+        more, more_placebo = (
+            PerCase(mine.top - theirs.top, mine.bottom, mine.case)
+            for mine, theirs in ((ours.caught, popular.caught), (ours.caught_placebo, popular.caught_placebo))
+        )
+        category = (cases.category, cases.of_stayed)
+        yield ratio_row(system, "excess_captured_gain_on_popularity", label, (more, more_placebo), category)
 
 
 def _random(label: str, cases: _Cases) -> BenchRow:
@@ -217,11 +232,14 @@ def _notes(label: str, rows: Sequence[BenchRow]) -> list[str]:
         row for (system, metric), row in found.items() if metric == "new_to_household_ndcg@10" and not system.startswith("shelf")
     ]
     best = max(floors, key=lambda row: row.value)
-    new = found["shelfgraph", "new_to_household_ndcg@10"].value
+    new, listed = (found[system, "new_to_household_ndcg@10"].value for system in ("shelfgraph", LISTED))
+    as_listed = found[LISTED, "ndcg_ratio_to_repertoire_available"]
     return [
         f"{label}: {gain.value:.3f} nats [{gain.low:.3f}, {gain.high:.3f}] better per former buyer than personal_available.",
         f"{label}: new to the household {new:.3f}, {new / best.value:.2f} x the best floor ({best.system}, {best.value:.3f}).",
         f"{label}: raw NDCG@10 {ratio.value:.3f} x repertoire_available [{ratio.low:.3f}, {ratio.high:.3f}].",
+        f"{label}: as edges list it, raw {as_listed.value:.3f} x [{as_listed.low:.3f}, {as_listed.high:.3f}].",
+        f"{label}: as edges list it, new to the household {listed:.3f}, {listed / best.value:.2f} x the best floor.",
     ]
 
 

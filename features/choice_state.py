@@ -80,13 +80,14 @@ class ShelfState:
         return bool(self.names.vectors.nnz)
 
     def as_usual(self) -> "ShelfState":
-        """Return the same with every product that sold in the last 28 days at its rate and its discount of 91 days: without the
-        chance of the last weeks, as a lasting relation wants it.
+        """Return the same with every product that sold in the last 28 days at its rate and its discount of 91 days, or of as many
+        as it has been there: without the chance of the last weeks, as a lasting relation wants it.
         """
         sells = self.sold_month > 0
+        there = np.clip(self.age + 1, SHORT_DAYS, LONG_DAYS)
 
         def rate(seen: np.ndarray, days: int) -> np.ndarray:
-            return np.where(sells, self.sold_long * days / LONG_DAYS, seen)
+            return np.where(sells, self.sold_long * days / there, seen)
 
         return replace(
             self,

@@ -69,7 +69,7 @@ class _Direction:
         starts = torch.zeros(len(by_row) + 1, dtype=torch.long)
         starts[1:] = torch.bincount(rows, minlength=len(by_row)).cumsum(0)
         shape = (len(by_row), len(by_column))
-        return torch.sparse_csr_tensor(starts, columns, by_row[rows] * by_column[columns], shape)
+        return torch.sparse_csr_tensor(starts, columns, by_row[rows] * by_column[columns], shape, check_invariants=False)
 
 
 class MessageGraph:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from decisions.relations.choice import ChoiceModel
 from decisions.relations.derive import MODEL_VERSION, fit_relations
-from decisions.relations.diversion import DiversionModel
+from decisions.relations.diversion import DiversionModel, listed_share
 from decisions.relations.fitting import DiversionFit, Experiments, gone_events, known_events
 from decisions.relations.pictures import draw_pictures
 from decisions.relations.quality import EventOutcome, QualityFigure, RelationQuality
@@ -124,12 +124,21 @@ def _tried(lines: CategoryLines, missing: Sequence[Missing]) -> Iterator[Tried]:
 
 
 def _systems(model: ChoiceModel) -> Mapping[str, tuple[Scored, bool]]:
-    """Return each system's scores (buyers x products), and whether they are probabilities."""
+    """Return each system's scores (buyers x products), and whether they are probabilities.
+
+    `shelfgraph` is asked about each buyer on the day's shelf, `shelfgraph-listed` tells what edges list.
+    """
     return {
         "shelfgraph": (lambda one: model.predict(one.state, one.choices.missing, one.choices.buyers), True),
+        "shelfgraph-listed": (lambda one: np.tile(_listed(model, one), (one.choices.buyers.size, 1)), True),
         "popularity": (_popularity, True),
         "repertoire": (_repertoire, False),
     }
+
+
+def _listed(model: ChoiceModel, one: Tried) -> np.ndarray:
+    """Return the shares that edges would list (by product)."""
+    return listed_share(model, one.state.as_usual(), one.choices.missing, one.choices.buyers)
 
 
 def _popularity(one: Tried) -> np.ndarray:
@@ -219,7 +228,7 @@ def _diverted(one: Tried, lost: float, model: DiversionModel, without: Counterfa
 
     The interval is that of what would be measured: doubt about recovery, and the chance in the baskets of so few households.
     """
-    share = model.choice.predict(one.state, one.choices.missing, one.choices.buyers).mean(axis=0)
+    share = _listed(model.choice, one)
     listed = np.argsort(-share, kind="stable")[:LISTED]
     predicted = float(share[listed].sum()) * model.recovery.share
     mean = float(without.foreseen(one.outcome)[listed].sum()) + predicted * lost

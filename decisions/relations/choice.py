@@ -6,6 +6,7 @@ by the gradient of the same likelihood. Source of the model: McFadden, Condition
 1974; of the trees: Friedman, Greedy function approximation, 2001.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lightgbm
@@ -23,7 +24,7 @@ from features.choice_features import (
 from features.choice_occasions import ChoiceRows
 from features.choice_state import ShelfState
 
-__all__ = ["FEATURES", "SAME_TYPE", "ChoiceFit", "ChoiceModel", "fit_on_rows", "prior_model"]
+__all__ = ["FEATURES", "SAME_TYPE", "ChoiceFit", "ChoiceModel", "fit_on_rows", "prior_model", "trees_that_pay"]
 
 FEATURES = (*HOUSEHOLD_FEATURES, *LOYALTY_FEATURES, *PAIR_FEATURES)
 OF_HOUSEHOLD = slice(0, len(HOUSEHOLD_FEATURES))
@@ -56,7 +57,7 @@ class ChoiceFit:
     choices_each: int = 12
     others_each: int = 48
     gone_weight: float = 3.0
-    drawn: float = 3.0
+    drawn: float = 30.0
     trees: int = 100
     learning_rate: float = 0.08
     leaves: int = 15
@@ -79,24 +80,24 @@ class ChoiceModel:
         """How many trees it has."""
         return 0 if self.trees is None else self.trees.num_trees()
 
-    def loss(self, rows: ChoiceRows, trees: int) -> float:
-        """Return the mean negative log-likelihood of choices among their sampled candidates, with the first `trees` trees."""
+    def losses(self, rows: ChoiceRows, trees: int) -> np.ndarray:
+        """Return each choice's negative log-likelihood among its sampled candidates, times its weight, with the first `trees`
+        trees.
+        """
         utility = rows.features @ self.weights.astype(np.float32)
         if trees and self.trees is not None:
             utility += np.asarray(
                 self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees, num_threads=1), np.float32
             )
-        each = np.repeat(rows.weight, rows.size)
         chance = np.maximum(_softmax(utility, rows.size), 1e-12)
-        return -float(np.sum(each * rows.taken * np.log(chance), dtype=np.float64)) / max(float(rows.weight.sum()), 1e-9)
+        each = np.repeat(rows.weight, rows.size) * rows.taken * np.log(chance)
+        return np.asarray(-np.add.reduceat(each, np.cumsum(rows.size) - rows.size, dtype=np.float64))
 
-    def with_best_trees(self, rows: ChoiceRows) -> "ChoiceModel":
-        """Return the model with as many of its trees as make choices it was not fitted on likeliest."""
-        if self.trees is None or not rows.size.size:
+    def with_trees(self, count: int) -> "ChoiceModel":
+        """Return the model with its first `count` trees."""
+        if self.trees is None or count >= self.tree_count:
             return self
-        counts = range(0, self.tree_count + 1, TREE_STEP)
-        best = min(counts, key=lambda count: self.loss(rows, count))
-        kept = lightgbm.Booster(model_str=self.trees.model_to_string(num_iteration=best)) if best else None
+        kept = lightgbm.Booster(model_str=self.trees.model_to_string(num_iteration=count)) if count else None
         return ChoiceModel(self.weights, kept, self.choices)
 
     def of_households(self, state: ShelfState, households: np.ndarray) -> np.ndarray:
@@ -162,6 +163,23 @@ def fit_on_rows(rows: ChoiceRows, *, seed: int, fit: ChoiceFit) -> ChoiceModel:
     if not fit.trees or not _can_split(rows.features[:, OF_PAIR]):
         return ChoiceModel(weights, None, rows.size.size)
     return ChoiceModel(weights, _trees(rows, rows.features @ weights.astype(np.float32), seed, fit), rows.size.size)
+
+
+def trees_that_pay(tried: Sequence[tuple[ChoiceModel, ChoiceRows]]) -> int:
+    """Return the smallest number of trees that foresees unseen choices as well as the best number, within a standard error.
+
+    Args:
+        tried: models, each with choices of categories that it was not fitted on. Choices of one category stand and fall together.
+    """
+    tried = [(model, rows) for model, rows in tried if rows.size.size]
+    if not tried:
+        return 0
+    counts = range(0, max(model.tree_count for model, _ in tried) + 1, TREE_STEP)
+    _, place = np.unique(np.concatenate([rows.category for _, rows in tried]), return_inverse=True)
+    lost = np.array([np.bincount(place, np.concatenate([one.losses(rows, count) for one, rows in tried])) for count in counts])
+    more = lost - lost[lost.sum(axis=1).argmin()]
+    error = np.sqrt(more.shape[1]) * more.std(axis=1)
+    return int(counts[np.flatnonzero(more.sum(axis=1) <= error)[0]])
 
 
 def _linear(rows: ChoiceRows, drawn: float) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows, prior_model
+from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
 from decisions.relations.doubt import ShareDoubt, fit_doubt
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
@@ -135,8 +135,8 @@ def fit_diversion(
     choose = how.choice
     passed = drawn_passed_over(lines, seed, choose)
     rows, outcomes = watch(lines, [*gone, *passed], seed, choose)
-    half, choice = fit_with_best_trees(rows, seed, choose)
-    doubt, own = _hear(lines, [*gone, *passed], half, choice)
+    halves, choice = fit_with_best_trees(rows, seed, choose)
+    doubt, own = _hear(lines, gone, halves, choice)
     happened = [one for one in outcomes if one.missing.gone]
     stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
     counterfactual = fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
@@ -151,11 +151,14 @@ def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return alone if len(alone) >= FEWEST_ALONE else whole
 
 
-def fit_with_best_trees(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[ChoiceModel, ChoiceModel]:
-    """Fit on half of the categories, and on all with as many trees as foresee the other half best."""
-    seen = rows.category % 2 == 0
-    half = fit_on_rows(rows.of_choices(seen), seed=seed, fit=fit).with_best_trees(rows.of_choices(~seen))
-    return half, fit_on_rows(rows, seed=seed, fit=replace(fit, trees=half.tree_count))
+def fit_with_best_trees(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[tuple[ChoiceModel, ChoiceModel], ChoiceModel]:
+    """Fit on either half of the categories (the even ones first), and on all, with as many trees as foresee the other half."""
+    odd = rows.category % 2 == 1
+    parts = rows.of_choices(~odd), rows.of_choices(odd)
+    even, other = (fit_on_rows(part, seed=seed, fit=fit) for part in parts)
+    count = trees_that_pay([(even, parts[1]), (other, parts[0])])
+    whole = fit_on_rows(rows, seed=seed, fit=replace(fit, trees=count))
+    return (even.with_trees(count), other.with_trees(count)), whole
 
 
 def watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: ChoiceFit) -> tuple[ChoiceRows, list[Outcome]]:
@@ -176,24 +179,26 @@ def watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: Choi
 
 
 def _hear(
-    lines: CategoryLines, missing: Sequence[Missing], half: ChoiceModel, whole: ChoiceModel
+    lines: CategoryLines, gone: Sequence[Missing], halves: tuple[ChoiceModel, ChoiceModel], whole: ChoiceModel
 ) -> tuple[ShareDoubt, dict[int, OwnChoices]]:
-    """Return the doubt, from choices of the categories that `half` has not seen, and each product's own events of the chain."""
+    """Return the doubt, from choices after products went away, each foreseen by the half that has not seen its category, and each
+    product's own events of the chain.
+
+    Choices of those who passed a product over are left out: they are foreseen better than what is asked.
+    """
     counted: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     own: dict[int, OwnChoices] = {}
-    for shelf, state, group in in_states(lines, missing):
+    for shelf, state, group in in_states(lines, gone):
         usual = state.as_usual()
         for one in group:
-            unseen, tried = one.category % 2 == 1, one.gone and one.households is None
-            choices = first_choices(shelf, state, one) if unseen or tried else None
+            choices = first_choices(shelf, state, one)
             if choices is None or choices.buyers.size < FEWEST_BUYERS or not choices.share.any():
                 continue
             made = choices.share.any(axis=1)
             seen = choices.share[made].sum(axis=0).astype(np.float64)
-            if unseen:
-                share = listed_share(half, usual, choices.missing, choices.buyers[made])
-                counted.append((seen, share * made.sum(), share))
-            if tried:
+            share = listed_share(halves[1 - one.category % 2], usual, choices.missing, choices.buyers[made])
+            counted.append((seen, share * made.sum(), share))
+            if one.households is None:
                 share = listed_share(whole, usual, choices.missing, choices.buyers[made])
                 own[shelf.first + one.product] = OwnChoices(shelf.first + state.products, seen, share * made.sum())
     return _doubt(counted), own

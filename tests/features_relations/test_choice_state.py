@@ -153,12 +153,21 @@ def test_what_is_bought_later_changes_nothing(lines, state):
 
 def test_at_usual_rates_what_sells_at_all_is_as_available_as_ever():
     trips = [(DAY - 7 * week, "h", "one", ("a",)) for week in range(3, 13)] + [(DAY - 40, "h", "one", ("b",))] * 8
-    state = shelf_state(lines_of({"x": trips}, DAY).shelf(0), DAY)
+    state = shelf_state(lines_of({"x": [(DAY - 100, "h", "one", ("a",)), *trips]}, DAY).shelf(0), DAY)
     usual = state.as_usual()
     assert (state.sold_month.tolist(), state.sold_short.tolist()) == ([1, 0], [0, 0])
     assert usual.sold_month.tolist() == pytest.approx([10 * 28 / 91, 0])
     assert usual.sold_short.tolist() == pytest.approx([10 * 14 / 91, 0])
     assert (usual.since_sale.tolist(), usual.sold_long.tolist()) == ([0, 40], [10, 8])
+
+
+def test_a_new_product_sells_at_the_rate_of_the_days_it_was_there():
+    trips = [(DAY - day, "h", "one", ("new",)) for day in range(0, 28, 2)] + [(DAY - 100, "h", "one", ("old",))]
+    trips += [(DAY - day, "h", "one", ("old",)) for day in range(0, 91, 2)]
+    state = shelf_state(lines_of({"x": trips}, DAY).shelf(0), DAY).as_usual()
+    new, old = state.sold_week
+    assert new == pytest.approx(14 * 7 / 27)
+    assert old == pytest.approx(46 * 7 / 91)
 
 
 def test_utility_of_households_is_that_of_their_features(state):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from decisions.relations.choice import FEATURES, OF_PAIR, SAME_TYPE, ChoiceFit, fit_on_rows, prior_model
+from decisions.relations.choice import FEATURES, OF_PAIR, SAME_TYPE, ChoiceFit, fit_on_rows, prior_model, trees_that_pay
 from features.choice_features import household_features, loyalty, loyalty_features, pair_features
 from features.choice_occasions import ChoiceRows, joined_rows
 from features.choice_state import shelf_state
@@ -19,6 +19,7 @@ PLANTED = {
     "price_gap_size": -0.5,
     "loyal_same_type": 0.6,
 }
+SAME_PLACE = FEATURES.index("same_type")
 LINEAR = ChoiceFit(trees=0, drawn=1e-3)
 
 
@@ -77,20 +78,30 @@ def test_trees_learn_what_no_weight_can_say_and_are_the_same_for_a_seed():
     again, other = fit_on_rows(rows, seed=3, fit=fit), fit_on_rows(rows, seed=4, fit=fit)
     assert model.trees.model_to_string() == again.trees.model_to_string() != other.trees.model_to_string()
     assert model.weights.tobytes() == again.weights.tobytes()
-    assert model.loss(unseen, 60) < model.loss(unseen, 0) - 0.1
-    assert model.loss(unseen, 0) == pytest.approx(fit_on_rows(rows, seed=3, fit=LINEAR).loss(unseen, 0), abs=0.02)
+    assert model.losses(unseen, 60).mean() < model.losses(unseen, 0).mean() - 0.1
+    plain = fit_on_rows(rows, seed=3, fit=LINEAR)
+    assert model.losses(unseen, 0).mean() == pytest.approx(plain.losses(unseen, 0).mean(), abs=0.02)
 
 
-def test_as_many_trees_are_kept_as_foresee_unseen_choices_best():
-    noise = drawn_rows(lambda features: np.zeros(features.shape[0]), choices=400, names=("same_type", "price_gap", "apart"))
-    model = fit_on_rows(noise, seed=3, fit=ChoiceFit(trees=40))
-    unseen = drawn_rows(
-        lambda features: np.zeros(features.shape[0]), choices=400, seed=9, names=("same_type", "price_gap", "apart")
+def test_trees_that_learned_chance_alone_do_not_pay():
+    names = ("same_type", "price_gap", "apart")
+    noise, unseen = (
+        drawn_rows(lambda features: np.zeros(features.shape[0]), choices=400, seed=seed, names=names) for seed in (1, 9)
     )
-    kept = model.with_best_trees(unseen)
-    losses = [model.loss(unseen, count) for count in range(0, 41, 10)]
-    assert kept.tree_count == 10 * int(np.argmin(losses))
-    assert kept.loss(unseen, kept.tree_count) == pytest.approx(min(losses), rel=1e-6)
+    model = fit_on_rows(noise, seed=3, fit=ChoiceFit(trees=40))
+    assert trees_that_pay([(model, unseen)]) == 0
+    bare = model.with_trees(0)
+    assert (model.tree_count, model.with_trees(20).tree_count, bare.trees, trees_that_pay([])) == (40, 20, None, 0)
+
+
+def test_trees_pay_where_utility_bends_and_no_more_than_needed():
+    rows, unseen = (drawn_rows(lambda features: 2.0 * (features[:, SAME_PLACE] > 0.5), seed=seed) for seed in (1, 9))
+    model = fit_on_rows(rows, seed=3, fit=ChoiceFit(trees=60))
+    count = trees_that_pay([(model, unseen)])
+    losses = [model.losses(unseen, one).mean() for one in range(0, 61, 10)]
+    assert 0 < count <= 10 * int(np.argmin(losses))
+    kept = model.with_trees(count)
+    np.testing.assert_allclose(kept.losses(unseen, kept.tree_count), model.losses(unseen, count), rtol=1e-6)
 
 
 def test_without_choices_or_without_leaves_there_are_no_trees():
