@@ -9,7 +9,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import combinations
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather
 
+from bench.costs import Cost, peak_rss_mb
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.planted_floors import count, same_basket_complements, substitute_floors
 from bench.planted_scores import (
@@ -39,7 +39,7 @@ from decisions.relations import derive_relations
 from features.household_segments import household_segments
 from features.store_clusters import store_clusters
 
-__all__ = ["BENCH", "judge", "peak_rss_mb"]
+__all__ = ["BENCH", "judge"]
 
 SEEDS: Mapping[str, tuple[int, ...]] = {"small": (1, 2, 3, 4), "medium": (1,), "large": (1,)}
 RELATIONS = ("isSubstituteFor", "isComplementTo")
@@ -48,14 +48,6 @@ TRUTH_OF_UNIT = {"attach_rate_gain": "gain", "lift": "lift"}
 """The column of the truth that a complement's unit speaks of."""
 
 Figures = Iterator[tuple[str, str, Columns]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What deriving relations took: wall-clock seconds, and the largest memory of the process."""
-
-    seconds: float
-    peak_rss_mb: float
 
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
@@ -227,15 +219,6 @@ def _derive(size: str, seed: int, folder: Path) -> Cost:
     for relation in RELATIONS:
         feather.write_feather(edges[relation], folder / relation)
     return Cost(seconds, peak)
-
-
-def peak_rss_mb() -> float:
-    """Return the largest memory of this process so far, from Linux's own books.
-
-    `ru_maxrss` would count what the parent held when it started this process.
-    """
-    status = Path("/proc/self/status").read_text()
-    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _cost_rows(size: str, spent: list[Cost]) -> list[BenchRow]:

@@ -8,36 +8,26 @@ resampled by category.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
 
 import numpy as np
 
+from bench.costs import metered
 from bench.frame import Bench, BenchContext, BenchRow
+from bench.switching_ablations import ablation_rows
 from bench.switching_cases import Case, delistings, open_cases, placebos
 from bench.switching_fits import VARIANTS, Material, gather, variant
 from bench.switching_floors import CHANCES, FLOORS
-from bench.switching_graph import fastrp_scores, network_scored, trained, with_network
-from bench.switching_scores import (
-    PerCase,
-    Scored,
-    captured,
-    first_choice_loss,
-    mean_row,
-    new_ndcg,
-    of_fold,
-    ratio_row,
-    raw_ndcg,
-)
+from bench.switching_graph import FastRp, for_all
+from bench.switching_measured import FOLDS, Cases, Measured
+from bench.switching_scores import PerCase, Scored, mean_row, of_fold, ratio_row, raw_ndcg
 from decisions.relations.choice import ChoiceModel
 from decisions.relations.diversion import listed_share
-from decisions.relations.recovery import Counterfactual, fit_counterfactual
-from features.category_lines import CategoryLines, read_category_lines
+from features.category_lines import read_category_lines
 
 __all__ = ["BENCH"]
 
-FOLDS = 5
 WEEK_35 = date(2017, 8, 27)
 """The end of week 35 of the demo data."""
 SEED = 7
@@ -55,17 +45,18 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         stayed = open_cases(lines, placebos(lines, seed=SEED), stayed=True)
     if context.quick:
         events, stayed = events[:: max(len(events) // QUICK_EVENTS, 1)], stayed[::4]
-    floors = {**FLOORS, "fastrp_knn": fastrp_scores(context, [*events, *stayed], lines)}
+    floors = {**FLOORS, "fastrp_knn": for_all(FastRp.of(context), lines)}
     cut = (WEEK_35 - lines.epoch).days
-    late = _Cases.of([case for case in events if case.missing.day > cut], [case for case in stayed if case.missing.day > cut])
-    with context.progress.stage("Gathering experiments known at the end of week 35"):
+    late = Cases.of([case for case in events if case.missing.day > cut], [case for case in stayed if case.missing.day > cut])
+    with context.progress.stage("Gathering experiments known at the end of week 35"), metered() as cost:
         early = gather(context.lake, WEEK_35, quick=context.quick)
+        model = variant("shelfgraph", early)
     variants = VARIANTS_IN_A_HURRY if context.quick else (*VARIANTS, LISTED)
-    on_the_day = _one_model(early)
+    on_the_day = _one_model(early, model)
     rows, notes = _slice(context, "test", late, floors, on_the_day, variants)
-    everything = _Cases.of(events, stayed)
+    everything = Cases.of(events, stayed)
     if not context.quick:
-        rows += _network_rows(context, late, on_the_day("shelfgraph"), early.lines, lines)
+        rows += ablation_rows(context, late, (on_the_day("shelfgraph"), cost), early.lines, lines)
         with context.progress.stage("Gathering experiments of all categories"):
             whole = gather(context.lake, context.as_of)
         folded, more = _slice(context, "folds", everything, floors, _by_fold(whole), VARIANTS_IN_A_HURRY)
@@ -74,70 +65,10 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     return rows, [f"{len(events)} delistings ({len(late.events)} after week 35), {len(stayed)} placebos.", *notes]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cases:
-    """Events and placebos, their categories, and by fold the counterfactual fitted on placebos of the other folds."""
-
-    events: Sequence[Case]
-    stayed: Sequence[Case]
-    category: np.ndarray
-    of_stayed: np.ndarray
-    without: Sequence[Counterfactual]
-
-    @classmethod
-    def of(cls, events: Sequence[Case], stayed: Sequence[Case]) -> "_Cases":
-        category, of_stayed = (np.array([case.missing.category for case in cases], np.int64) for cases in (events, stayed))
-        outcomes = [[case.outcome for case in stayed if case.missing.category % FOLDS != fold] for fold in range(FOLDS)]
-        return cls(events, stayed, category, of_stayed, [fit_counterfactual(others) for others in outcomes])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Measured:
-    """One system's figures by case; `loss` where its scores are probabilities."""
-
-    raw: PerCase
-    new: PerCase
-    caught: PerCase
-    caught_placebo: PerCase
-    loss: PerCase | None
-
-    @classmethod
-    def of(cls, cases: _Cases, scored: Scored, *, chances: bool) -> "_Measured":
-        scores, of_stayed = [scored(case) for case in cases.events], [scored(case) for case in cases.stayed]
-        return cls(
-            raw_ndcg(cases.events, scores),
-            new_ndcg(cases.events, scores),
-            captured(cases.events, scores, cases.without),
-            captured(cases.stayed, of_stayed, cases.without),
-            first_choice_loss(cases.events, scores) if chances else None,
-        )
-
-    def rows(self, system: str, label: str, cases: _Cases) -> Iterator[BenchRow]:
-        """Yield a row per metric."""
-        yield mean_row(system, "ndcg@10", label, self.raw, cases.category)
-        yield mean_row(system, "new_to_household_ndcg@10", label, self.new, cases.category)
-        if self.loss is not None:
-            yield mean_row(system, "log_loss", label, self.loss, cases.category)
-        caught, category = (self.caught, self.caught_placebo), (cases.category, cases.of_stayed)
-        yield ratio_row(system, "excess_captured@5", label, caught, category)
-
-
-def _network_rows(
-    context: BenchContext, late: _Cases, served: Scored, known: CategoryLines, lines: CategoryLines
-) -> list[BenchRow]:
-    """Return the test figures of the network alone, and of the served model with it."""
-    vectors = trained(context, WEEK_35)
-    alone, joined = network_scored(vectors, lines), with_network(context, served, known, lines, vectors)
-    return [
-        *_Measured.of(late, alone, chances=False).rows("shelfgraph-gnn-only", "test", late),
-        *_Measured.of(late, joined, chances=True).rows("shelfgraph-with-gnn", "test", late),
-    ]
-
-
-def _one_model(material: Material) -> Callable[[str], Scored]:
+def _one_model(material: Material, served: ChoiceModel) -> Callable[[str], Scored]:
     @cache
     def model(name: str) -> ChoiceModel:
-        return variant(name, material)
+        return served if name == "shelfgraph" else variant(name, material)
 
     return lambda name: _scored(name, lambda _, of: model(of))
 
@@ -173,23 +104,23 @@ def _predicted(model: ChoiceModel, case: Case) -> np.ndarray:
 def _slice(
     context: BenchContext,
     label: str,
-    cases: _Cases,
+    cases: Cases,
     floors: Mapping[str, Scored],
     fitted: Callable[[str], Scored],
     variants: Sequence[str],
 ) -> tuple[list[BenchRow], list[str]]:
-    measured: dict[str, _Measured] = {}
+    measured: dict[str, Measured] = {}
     with context.progress.stage(f"Foreseeing choices ({label})", total=len(floors) + len(variants)) as stage:
         for name in (*floors, *variants):
             scored = floors[name] if name in floors else fitted(name)
-            measured[name] = _Measured.of(cases, scored, chances=name in CHANCES or name in variants)
+            measured[name] = Measured.of(cases, scored, chances=name in CHANCES or name in variants)
             stage.advance()
     rows = [row for name, figures in measured.items() for row in figures.rows(name, label, cases)]
     rows += [_random(label, cases), *_paired(label, measured, cases)]
     return rows, _notes(label, rows)
 
 
-def _paired(label: str, measured: Mapping[str, _Measured], cases: _Cases) -> Iterator[BenchRow]:
+def _paired(label: str, measured: Mapping[str, Measured], cases: Cases) -> Iterator[BenchRow]:
     """Yield differences and ratios of what is served to the floors, resampled together."""
     personal, popular = measured["personal_available"], measured["category_popularity_2_weeks"]
     for system in ("shelfgraph", LISTED):
@@ -207,14 +138,14 @@ def _paired(label: str, measured: Mapping[str, _Measured], cases: _Cases) -> Ite
         yield ratio_row(system, "excess_captured_gain_on_popularity", label, (more, more_placebo), category)
 
 
-def _random(label: str, cases: _Cases) -> BenchRow:
+def _random(label: str, cases: Cases) -> BenchRow:
     random = np.random.default_rng(SEED)
     drawn = [raw_ndcg(cases.events, [random.random(case.took.shape) for case in cases.events]).top for _ in range(RANDOM_DRAWS)]
     count = len(cases.events)
     return mean_row("random", "ndcg@10", label, PerCase(np.mean(drawn, axis=0), np.ones(count), np.arange(count)), cases.category)
 
 
-def _placebo_rows(cases: _Cases) -> list[BenchRow]:
+def _placebo_rows(cases: Cases) -> list[BenchRow]:
     """Return mean and deviation of the placebos' z, each against a counterfactual fitted on other categories."""
     z = np.array([of_fold(cases.without, case).z(case.outcome) for case in cases.stayed])
     return [

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.planted import BENCH, judge, peak_rss_mb
+from bench.costs import peak_rss_mb
+from bench.planted import BENCH, judge
 from bench.planted_floors import count, same_basket_complements, substitute_floors
 from bench.planted_scores import Claims, Columns, agreement, differences, interval, substitute_figures
 from bench.world import World, WorldSize, generate_world, of_stores
