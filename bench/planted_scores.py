@@ -30,6 +30,8 @@ DIVERSIONS = (0.05, 0.1, 0.2)
 TOLERANCE = 0.5
 """A claim of half the level finds a pair of that level, and a pair of half the level bears a claim of it out."""
 LEAST_COMPARED = 3
+LISTED = 12
+"""How many replacements an answer lists: a floor that ranks all products is compared on as many, too."""
 RESAMPLES = 1000
 
 Columns = tuple[np.ndarray, np.ndarray]
@@ -79,7 +81,9 @@ def substitute_figures(
         yield f"precision:diversion {level}", _counted(claimed & (truth >= level * TOLERANCE), claimed, listed)
     yield "bias", _summed(strength - truth, said, listed)
     yield "mae", _summed(np.abs(strength - truth), said, listed)
-    yield "spearman", _rank_agreement(truth, strength, listed & said.any(axis=1))
+    compared = listed & said.any(axis=1)
+    yield "spearman", _rank_agreement(truth, strength, compared)
+    yield f"spearman@{LISTED}", _rank_agreement(truth, _strongest(strength), compared)
 
 
 def agreement(truth: np.ndarray, listed: np.ndarray, claims: Claims) -> Iterator[tuple[str, Columns]]:
@@ -146,6 +150,12 @@ def _rank_agreement(truth: np.ndarray, strength: np.ndarray, rows: np.ndarray) -
     """Return Spearman's correlation over each target's true candidates; 0 where the system gives them all the same."""
     found = [_spearman(truth[row], strength[row]) for row in np.flatnonzero(rows) if (truth[row] > 0).sum() >= LEAST_COMPARED]
     return np.array(found), np.ones(len(found))
+
+
+def _strongest(strength: np.ndarray) -> np.ndarray:
+    """Return each target's strengths with all but its largest put to 0."""
+    least = np.sort(strength, axis=1)[:, -min(LISTED, strength.shape[1])]
+    return np.where(strength >= least[:, None], strength, 0.0)
 
 
 def _spearman(truth: np.ndarray, strength: np.ndarray) -> float:

@@ -20,7 +20,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "next_basket": ("recall@10", "ndcg@10", "hit_rate@10", "ndcg@10_ratio_to_decayed_frequency"),
     "demand": ("wape", "rmsse", "wape_ratio_to_lightgbm"),
     "switching": ("log_loss", "ndcg@10", "new_to_household_ndcg@10", "excess_captured@5"),
-    "planted": ("coverage_90", "spearman", "bias", "mae", "insufficient", "seconds", "peak_rss_mb"),
+    "planted": ("coverage_90", "spearman", "spearman@12", "bias", "mae", "insufficient", "seconds", "peak_rss_mb"),
     "promotion_response": ("sign_agreement", "spearman"),
     "links": ("roc_auc", "pr_auc", "f1"),
 }

@@ -86,3 +86,15 @@ def random_shop(folder, seed=1, weeks=30):
     mean = np.array([14, 9, 12, 7, 10, 8]) * np.where(mailed, 1.5, 1.0) * np.where(discounts > 0, 1.6, 1.0)
     counts = np.minimum(random.poisson(np.repeat(mean[:, None, :], 2, axis=1)), TRIPS)
     return shop(folder, weeks, counts, discounts, mailed), counts, discounts, mailed
+
+
+def planted_shop(folder, response):
+    """`b` sells 20 a week and store, and in weeks in which `a` is mailed (which doubles it) that much more or less."""
+    weeks = 48
+    mailed = np.zeros((weeks, 3), dtype=bool)
+    mailed[3::6, 0] = mailed[5::8, 2] = True
+    counts = np.full((weeks, 2, 3), 20)
+    counts[mailed[:, 0], :, 0] = counts[mailed[:, 2], :, 2] = 40
+    counts[mailed[:, 0], :, 1] = 20 + round(20 * response)
+    products = {"a": ("C", "t", "1"), "b": ("C", "t", "2"), "c": ("C", "t", "3")}
+    return shop(folder, weeks, counts, np.zeros((weeks, 3)), mailed, products)

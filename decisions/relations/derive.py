@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from decisions.relations import bought_with, complements, diversion
 from decisions.relations.closeness import Closeness, measure_closeness, no_closeness
+from decisions.relations.confirmed import confirmed, drawn_away
 from decisions.relations.consistency import consistent, read_rules
 from decisions.relations.diversion import DiversionModel, Scopes, diversions, joined
 from decisions.relations.edges import EDGE_SCHEMA, Candidates, Provenance, edge_table
@@ -170,7 +171,9 @@ def derive(
     for relation, scope, candidates in _pairs(observed, closeness, _basket_scopes(observed, lines, members, scoped), allowed):
         provenance = written_by(relation=relation, scope=scope, **SAID[relation])
         parts[relation].append(edge_table(candidates, observed.ids, provenance))
-    edges, ruled = consistent({relation: _sorted(found) for relation, found in parts.items()}, read_rules(lake, as_of))
+    found = {relation: _sorted(tables) for relation, tables in parts.items()}
+    found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn_away(lake, as_of))
+    edges, ruled = consistent(found, read_rules(lake, as_of))
     return Derived(edges, fitted, experiments, ruled)
 
 

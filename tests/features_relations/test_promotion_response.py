@@ -13,7 +13,7 @@ from features.promotion_lift import beside_category, level_of, own_lift
 from features.promotion_panel import ScopeUnknown, promotion_panel
 from features.promotion_response import RESPONSE_SCHEMA, ResponseNeed, measure_response, pairs_across, promotion_response
 from lake.delta_lake import DeltaLake
-from tests.promotion_worlds import FIRST, PRODUCTS, PROMOTIONS, TRIPS, random_shop, shop
+from tests.promotion_worlds import FIRST, PRODUCTS, PROMOTIONS, TRIPS, planted_shop, random_shop
 
 LOW = ResponseNeed(purchases=10, weeks=2, information=0.1, baskets=5)
 
@@ -114,18 +114,6 @@ def test_own_lift_maximises_the_penalised_likelihood(common):
     best = minimize(loss, np.zeros(2), tol=1e-10).x
     assert best.min() > 0.2
     np.testing.assert_allclose(own_lift(panel, level), np.tensordot(best, signs, 1) / np.log(2), atol=1e-4)
-
-
-def planted_shop(folder, response):
-    """`b` sells 20 a week and store, and in weeks in which `a` is mailed (which doubles it) that much more or less."""
-    weeks = 48
-    mailed = np.zeros((weeks, 3), dtype=bool)
-    mailed[3::6, 0] = mailed[5::8, 2] = True
-    counts = np.full((weeks, 2, 3), 20)
-    counts[mailed[:, 0], :, 0] = counts[mailed[:, 2], :, 2] = 40
-    counts[mailed[:, 0], :, 1] = 20 + round(20 * response)
-    products = {"a": ("C", "t", "1"), "b": ("C", "t", "2"), "c": ("C", "t", "3")}
-    return shop(folder, weeks, counts, np.zeros((weeks, 3)), mailed, products)
 
 
 @pytest.mark.parametrize("response", [-0.25, 0.25])
