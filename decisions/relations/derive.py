@@ -152,7 +152,7 @@ def derive(
         seed: as there.
         limits: as there.
         model: fitted as of an earlier day, to be used as it is; None fits one.
-        scoped: whether parts of the chain are told apart.
+        scoped: whether parts of the chain are told apart, and edges graded by promotions; strengths are the same without.
     """
     allowed = limits or Limits()
     observed = observe(lake, as_of, allowed.support())
@@ -172,7 +172,8 @@ def derive(
         provenance = written_by(relation=relation, scope=scope, **SAID[relation])
         parts[relation].append(edge_table(candidates, observed.ids, provenance))
     found = {relation: _sorted(tables) for relation, tables in parts.items()}
-    found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn_away(lake, as_of))
+    if scoped:
+        found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn_away(lake, as_of))
     edges, ruled = consistent(found, read_rules(lake, as_of))
     return Derived(edges, fitted, experiments, ruled)
 
