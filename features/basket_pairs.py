@@ -3,27 +3,25 @@
 Products are positions (`features.co_purchase`). All counts are exact integers, so equal facts give equal bytes.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-__all__ = [
-    "PAIRS_AT_ONCE",
-    "basket_pairs",
-    "common_columns",
-    "expected_together",
-    "pair_details",
-    "shorter_first",
-]
+__all__ = ["basket_pairs", "expected_together"]
 
-PAIRS_AT_ONCE = 20_000
-"""Bounds the memory of looking into single baskets: about 0.1 GB on a chain of 2,500 households."""
+MEETINGS_AT_ONCE = 4_000_000
+"""Bounds the memory of looking into single baskets: about 0.2 GB."""
 
-ROWS_AT_ONCE = 2_000
+CELLS_AT_ONCE = 8_000_000
+"""Bounds a block of the square of products: 64 MB."""
 
 
 def basket_pairs(bought: sparse.csr_array, household: np.ndarray, day: np.ndarray, *, minimum_baskets: int) -> pa.Table:
     """Return the pairs of products that met in at least `minimum_baskets` baskets, sorted by first, then second.
+
+    The work grows with the number of meetings, not with that of pairs times baskets.
 
     Args:
         bought: int32 ones by product (rows) and basket (columns, any order), with sorted indices.
@@ -34,17 +32,19 @@ def basket_pairs(bought: sparse.csr_array, household: np.ndarray, day: np.ndarra
     Returns:
         first, second (int64, first < second), baskets, households (int64), first_day, last_day (date32).
     """
-    first, second, together = _frequent(bought, minimum_baskets)
-    details = [
-        _pair_details(bought, first[at : at + PAIRS_AT_ONCE], second[at : at + PAIRS_AT_ONCE], household, day)
-        for at in range(0, first.size, PAIRS_AT_ONCE)
-    ]
-    households, first_day, last_day = (np.concatenate([np.zeros(0, dtype=np.int64), *part]) for part in _columns(details))
+    # whoever is in fewer baskets is in no pair
+    often = np.flatnonzero(np.diff(bought.indptr) >= minimum_baskets)
+    known = bought[often]
+    by_basket = known.T.tocsr()
+    by_basket.sort_indices()
+    blocks = [_pairs_of(known, by_basket, rows, (household, day), minimum_baskets) for rows in _blocks(known, by_basket)]
+    empty = np.zeros((6, 0), dtype=np.int64)
+    first, second, baskets, households, first_day, last_day = np.concatenate([empty, *blocks], axis=1)
     return pa.table(
         {
-            "first": pa.array(first, pa.int64()),
-            "second": pa.array(second, pa.int64()),
-            "baskets": pa.array(together, pa.int64()),
+            "first": pa.array(often[first], pa.int64()),
+            "second": pa.array(often[second], pa.int64()),
+            "baskets": pa.array(baskets, pa.int64()),
             "households": pa.array(households, pa.int64()),
             "first_day": pa.array(first_day.astype(np.int32), pa.date32()),
             "last_day": pa.array(last_day.astype(np.int32), pa.date32()),
@@ -64,90 +64,58 @@ def expected_together(counts: sparse.csr_array, opportunities: np.ndarray, first
         first: one end of each pair, as rows of `counts`.
         second: the other end.
     """
-    rate = counts.data / np.maximum(opportunities, 1)[counts.indices]
     expected = np.zeros(first.size)
-    for at in range(0, first.size, PAIRS_AT_ONCE):
-        part = slice(at, at + PAIRS_AT_ONCE)
-        row, one, other = common_columns(counts, counts, *shorter_first(counts, first[part], second[part]))
-        expected[part] = np.bincount(row, rate[one] * counts.data[other], minlength=first[part].size)
+    rows, columns = np.unique(first), np.unique(second)
+    scaled, by_cell = counts[rows].astype(np.float64), counts[columns].T.tocsr().astype(np.float64)
+    scaled.data /= np.maximum(opportunities, 1)[scaled.indices]
+    row, column = np.searchsorted(rows, first), np.searchsorted(columns, second)
+    order = np.argsort(row, kind="stable")
+    at_once = max(CELLS_AT_ONCE // max(columns.size, 1), 1)
+    for at in range(0, rows.size, at_once):
+        part = order[slice(*np.searchsorted(row[order], [at, at + at_once]))]
+        expected[part] = (scaled[at : at + at_once] @ by_cell).toarray()[row[part] - at, column[part]]
     return expected
 
 
-def _frequent(bought: sparse.csr_array, minimum: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs with enough baskets in common, a block of rows at a time: the whole square would not fit."""
-    transposed = bought.T.tocsr()
-    blocks = [_frequent_rows(bought, transposed, at, minimum) for at in range(0, bought.shape[0], ROWS_AT_ONCE)]
-    first, second, together = (np.concatenate([np.zeros(0, dtype=np.int64), *part]) for part in _columns(blocks))
-    order = np.lexsort((second, first))
-    return first[order], second[order], together[order]
+def _blocks(bought: sparse.csr_array, by_basket: sparse.csr_array) -> Iterator[slice]:
+    """Yield blocks of products whose baskets hold about `MEETINGS_AT_ONCE` lines (one product may have more)."""
+    met = np.cumsum(bought @ np.diff(by_basket.indptr).astype(np.int64))
+    most = max(CELLS_AT_ONCE // max(met.size, 1), 1)
+    start = 0
+    while start < met.size:
+        done = met[start - 1] if start else 0
+        end = min(max(int(np.searchsorted(met, done + MEETINGS_AT_ONCE, side="right")), start + 1), start + most)
+        yield slice(start, min(end, met.size))
+        start = end
 
 
-def _frequent_rows(
-    bought: sparse.csr_array, transposed: sparse.csr_array, at: int, minimum: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    block = (bought[at : at + ROWS_AT_ONCE] @ transposed).tocoo()
-    first = block.row.astype(np.int64) + at
-    second = block.col.astype(np.int64)
-    kept = (block.data >= minimum) & (first < second)
-    return first[kept], second[kept], block.data[kept].astype(np.int64)
-
-
-def _pair_details(
-    bought: sparse.csr_array, first: np.ndarray, second: np.ndarray, household: np.ndarray, day: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the households, the first and the last day of each pair. Baskets are numbered by day."""
-    row, place, _ = common_columns(bought, bought, *shorter_first(bought, first, second))
-    return pair_details(row, bought.indices[place], first.size, household, day)
-
-
-def pair_details(
-    pair: np.ndarray, column: np.ndarray, pairs: int, household: np.ndarray, day: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the households, the first and the last day of each pair (int64), from the columns its two rows share.
-
-    Args:
-        pair: which pair, as `common_columns` finds it; every pair is there once at least.
-        column: the column that its two rows share.
-        pairs: how many pairs there are.
-        household: of each column, a number from 0.
-        day: of each column, in days since 1970.
-    """
+def _pairs_of(
+    bought: sparse.csr_array, by_basket: sparse.csr_array, rows: slice, baskets: tuple[np.ndarray, np.ndarray], minimum: int
+) -> np.ndarray:
+    """Return the frequent pairs whose first product is in a block: 6 x pairs, as `basket_pairs` names the columns."""
+    household, day = baskets
+    products = np.int64(bought.shape[0])
+    size = np.diff(bought.indptr)[rows]
+    basket = bought.indices[bought.indptr[rows.start] : bought.indptr[rows.stop]].astype(np.int64)
+    first = np.repeat(np.arange(rows.start, rows.stop, dtype=np.int64), size)
+    held = np.diff(by_basket.indptr)[basket].astype(np.int64)
+    line = np.repeat(by_basket.indptr[basket] - (np.cumsum(held) - held), held) + np.arange(held.sum())
+    first, second, basket = np.repeat(first, held), by_basket.indices[line].astype(np.int64), np.repeat(basket, held)
+    later = second > first
+    pair, basket = (first[later] - rows.start) * products + second[later], basket[later]
+    together = np.bincount(pair)
+    frequent = np.flatnonzero(together >= minimum)
+    if not frequent.size:
+        return np.zeros((6, 0), dtype=np.int64)
+    place = np.full(together.size, -1, dtype=np.int64)
+    place[frequent] = np.arange(frequent.size)
+    at = place[pair]
+    kept = at >= 0
+    at, basket = at[kept], basket[kept]
     people = np.int64(household.max(initial=0) + 1)
-    distinct = np.unique(pair * people + household[column]) // people
-    starts = np.searchsorted(pair, np.arange(pairs))
-    first, last = np.minimum.reduceat(day[column], starts), np.maximum.reduceat(day[column], starts)
-    return np.bincount(distinct, minlength=pairs), first, last
-
-
-def common_columns(
-    walked: sparse.csr_array, searched: sparse.csr_array, first: np.ndarray, second: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the columns that row `first` of `walked` and row `second` of `searched` share, pair by pair.
-
-    Both have sorted indices. Returns, columns ascending within each pair: which pair, and the place of the column in
-    `walked.data` and in `searched.data`. Costs the length of the walked rows: a few best sellers have rows a thousand times
-    as long as the rest, so let the shorter row be walked.
-    """
-    length = np.diff(walked.indptr)[first].astype(np.int64)
-    pair = np.repeat(np.arange(first.size), length)
-    steps = np.arange(pair.size) - np.repeat(np.cumsum(length) - length, length)
-    in_walked = walked.indptr[first][pair] + steps
-    width = np.int64(walked.shape[1])
-    keys = np.repeat(np.arange(searched.shape[0]), np.diff(searched.indptr)) * width + searched.indices
-    if keys.size == 0:
-        return pair[:0], in_walked[:0], in_walked[:0]
-    wanted = second[pair] * width + walked.indices[in_walked]
-    in_searched = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-    found = keys[in_searched] == wanted
-    return pair[found], in_walked[found], in_searched[found]
-
-
-def shorter_first(rows: sparse.csr_array, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs turned so that the row of the first is the shorter one."""
-    length = np.diff(rows.indptr)
-    swap = length[first] > length[second]
-    return np.where(swap, second, first), np.where(swap, first, second)
-
-
-def _columns(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[list[np.ndarray], ...]:
-    return tuple([part[column] for part in parts] for column in range(3))
+    distinct = np.unique(at * people + household[basket]) // people
+    first_day, last_day = np.full(frequent.size, np.iinfo(np.int64).max), np.full(frequent.size, np.iinfo(np.int64).min)
+    np.minimum.at(first_day, at, day[basket])
+    np.maximum.at(last_day, at, day[basket])
+    found = (frequent // products + rows.start, frequent % products, together[frequent])
+    return np.stack([*found, np.bincount(distinct, minlength=frequent.size), first_day, last_day])
