@@ -1,11 +1,13 @@
 """`isComplementTo`: products of another category that a household takes on the same trip, beyond its own habits."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
-from scipy import special
+from scipy import sparse, special
 
 from decisions.relations.edges import Candidates, best_of_target
-from decisions.relations.intervals import rate_ratio
+from decisions.relations.intervals import common_departure, count_beyond
 from decisions.relations.observed import Observed
 from features.basket_pairs import expected_together
 from features.name_likeness import LEAST_LIKENESS
@@ -15,51 +17,134 @@ __all__ = ["UNIT", "complements"]
 UNIT = "attach_rate_gain"
 """Baskets with both products beyond those expected, per basket with the target."""
 
-PRIOR_BASKETS = 2.0
 FALSE_DISCOVERIES = 0.1
 LEAST_BASKETS = 20
 
-CLOSENESS_WEIGHT = 1.0
-"""A pair at cosine 1 in the embedding starts from a ratio of 2 instead of 1."""
+CLOSENESS_BASKETS = 1.0
+"""A pair at closeness 1 is credited with one more basket."""
+
+MEETINGS_AT_ONCE = 500
+"""Pairs whose single baskets are looked into together: bounds the memory where best sellers meet."""
 
 
 def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, per_product: int) -> Candidates:
     """Return the strongest complements of each product (the target), by gain in attach rate.
 
     Expected is how often the two would meet if, within each household's trips of like size, they fell independently: what
-    a household likes anyway, and large trips, are taken off. The ratio of observed to expected is shrunk towards
-    1 + closeness, then turned into baskets per basket with the target: (ratio - 1) * expected / baskets of the target. Only
-    pairs of two known, different categories take part (of products without any: pairs of unlike names), and of these the ones
-    with a gain above 0 with 95 % probability that are among the discoveries (`_discoveries`).
+    a household likes anyway, and large trips, are taken off. Only pairs of two known, different categories take part (of
+    products without any: pairs of unlike names), and of these the discoveries (`_discoveries`) with a gain above 0 with 95 %
+    probability. A gain is the baskets beyond those that other trips of the same household foresee (`_foreseen`), per basket
+    with the target. It is not drawn to 0: a discovery is no chance, and what is rare would lose most of its gain, as where
+    16 baskets are met and 2 expected. Its interval holds the doubt of counts, and how far such gains usually move within the
+    time observed (`_departure`).
 
     An association: it does not say that selling one sells the other.
 
     Args:
         observed: the facts.
         pairs: as `features.basket_pairs.basket_pairs` gives them.
-        closeness: cosine of each pair's embeddings, at least 0 (`closeness.Closeness`).
+        closeness: of each pair, from 0 to 1 (`closeness.Closeness`).
         per_product: how many complements a product keeps.
     """
     across = _across_categories(observed, pairs)
     pairs, closeness = pairs.filter(pa.array(across)), closeness[across]
+    ends, together = (pairs["first"].to_numpy(), pairs["second"].to_numpy()), pairs["baskets"].to_numpy()
+    sure = _sure(observed, ends, together, _expected(observed, *ends))
+    return _strongest(observed, pairs.filter(pa.array(sure)), CLOSENESS_BASKETS * closeness[sure], per_product)
+
+
+def _strongest(observed: Observed, pairs: pa.Table, credited: np.ndarray, per_product: int) -> Candidates:
+    """Return the gains of the discoveries in both directions, the strongest of each target."""
     first, second, together = (pairs[name].to_numpy() for name in ("first", "second", "baskets"))
-    expected = _expected(observed, first, second)
-    ratio = rate_ratio(together, expected, PRIOR_BASKETS, 1.0 + CLOSENESS_WEIGHT * closeness)
+    themselves, late = _other_trips(observed, first, second)
+    foreseen = _foreseen(observed, (first, second), themselves)
     days = (pairs[name].cast(pa.int32()).to_numpy() for name in ("first_day", "last_day"))
-    both = Candidates(first, second, ratio.minus(1.0), together, pairs["households"].to_numpy(), *days).with_reverse()
-    baskets = observed.baskets_of()[both.target]
-    gains = both.with_estimate(both.estimate.times(np.concatenate([expected, expected]) / baskets))
-    sure = _sure(observed, (first, second), together, expected)
-    likely = gains.take((gains.estimate.low > 0.0) & np.concatenate([sure, sure]))
+    beyond = count_beyond(together, foreseen, credited)
+    both = Candidates(first, second, beyond, together, pairs["households"].to_numpy(), *days).with_reverse()
+    gains = both.with_estimate(both.estimate.times(1 / observed.baskets_of()[both.target]))
+    departure = _departure(observed, both.target, (np.tile(late, 2), both.events), both.estimate.value)
+    likely = gains.take(gains.estimate.low > 0.0)
+    likely = likely.with_estimate(likely.estimate.moved(departure))
     return likely.take(best_of_target(likely.source, likely.target, likely.estimate.value, per_product))
 
 
 def _expected(observed: Observed, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the baskets expected to hold both: by household and size of trip, times what a season in common adds."""
     taste = expected_together(observed.by_household_stratum, observed.household_stratum_trips, first, second)
+    return np.asarray(taste * _season_in_common(observed, first, second))
+
+
+def _season_in_common(observed: Observed, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     sized = expected_together(observed.by_stratum, observed.stratum_trips, first, second)
     in_season = expected_together(observed.by_quarter_stratum, observed.quarter_stratum_trips, first, second)
-    return np.asarray(taste * in_season / np.maximum(sized, 1e-12))
+    return np.asarray(in_season / np.maximum(sized, 1e-12))
+
+
+def _foreseen(observed: Observed, pair: tuple[np.ndarray, np.ndarray], themselves: np.ndarray) -> np.ndarray:
+    """Return the baskets with both that the household's other trips foresee.
+
+    Of a household's N trips n_a hold one product, n_b the other and n_ab both: (n_a * n_b - n_ab) / (N - 1) are expected. With
+    n_a * n_b / N each meeting is also counted among the reasons for itself, and 1/N of every gain is lost; that is right
+    where chance alone is asked about (`_sure`), and too little where a gain is told. A household's only trip tells nothing,
+    so that what it holds is expected.
+
+    Args:
+        observed: the facts.
+        pair: both ends.
+        themselves: the sum of n_ab / (N - 1).
+    """
+    apart = expected_together(observed.by_household_stratum, observed.household_stratum_trips - 1, *pair)
+    return np.asarray((apart - themselves) * _season_in_common(observed, *pair))
+
+
+def _other_trips(observed: Observed, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each pair, over its baskets, the sum of 1 / (N - 1) (`_foreseen`), and how many are of the later half."""
+    others = observed.household_stratum_trips[observed.cell] - 1
+    share = np.where(others > 0, 1.0 / np.maximum(others, 1), 0.0)
+    later = _later_half(observed)
+    found = [np.zeros((2, 0)), *(np.stack([met @ share, met @ later]) for met in _meetings(observed.bought, first, second))]
+    themselves, late = np.concatenate(found, axis=1)
+    return themselves, late
+
+
+def _meetings(bought: sparse.csr_array, first: np.ndarray, second: np.ndarray) -> Iterator[sparse.csr_array]:
+    """Yield the baskets with both products (ones, by pair and basket), some pairs at a time."""
+    for at in range(0, first.size, MEETINGS_AT_ONCE):
+        part = slice(at, at + MEETINGS_AT_ONCE)
+        yield bought[first[part]].multiply(bought[second[part]]).tocsr()
+
+
+def _departure(observed: Observed, target: np.ndarray, baskets: tuple[np.ndarray, np.ndarray], beyond: np.ndarray) -> float:
+    """Return how far the gain of the last day departs from that of all the time, beyond chance, as a share of it.
+
+    An edge is told as of a day and measured over months: assortment, prices and promotions move what it says. What moves
+    steadily, or by a random walk, ends as far off its mean (in variance) as its two halves are apart; so halves are compared,
+    by the share of the target's baskets that hold the source. One figure for all discoveries: a single pair has too few
+    baskets.
+
+    Args:
+        observed: the facts.
+        target: of each edge.
+        baskets: with both, of the later half and of all the time.
+        beyond: those beyond the foreseen ones.
+    """
+    late, together = baskets
+    with_target = observed.baskets_of()[target]
+    late_target = (observed.bought @ _later_half(observed))[target]
+    told = (late_target > 0) & (late_target < with_target) & (beyond > 0)
+    late, together, beyond, late_target, with_target = (
+        column[told] for column in (late, together, beyond, late_target, with_target)
+    )
+    share = late_target / with_target
+    difference = (late / share - (together - late) / (1 - share)) / beyond
+    chance = together / (share * (1 - share)) / beyond**2
+    return common_departure(difference, chance)
+
+
+def _later_half(observed: Observed) -> np.ndarray:
+    """Mark the baskets of the later half of the days (ones and zeros)."""
+    day = observed.day
+    return np.asarray(2 * day > int(day.min()) + int(day.max()) if day.size else day, dtype=np.float64)
 
 
 def _sure(observed: Observed, pairs: tuple[np.ndarray, np.ndarray], together: np.ndarray, expected: np.ndarray) -> np.ndarray:
