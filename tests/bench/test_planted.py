@@ -35,7 +35,7 @@ def test_figures_of_three_products() -> None:
     said, listed = strength > 0, np.array([True, True, False])
     figures = dict(substitute_figures(truth, listed, strength, said))
     # too few candidates to be ranked
-    assert figures.pop("spearman")[1].sum() == 0
+    assert [figures.pop(name)[1].sum() for name in ("spearman", "spearman@12")] == [0, 0]
     assert {name: ratio(columns) for name, columns in figures.items()} == pytest.approx(
         {
             "recall:diversion 0.05": 3 / 4,
@@ -55,6 +55,18 @@ def test_figures_of_three_products() -> None:
     assert ratio(dict(agreement(truth, ~listed, bounds))["insufficient"]) == 0.0
     nothing = Claims(*(np.zeros((3, 3)) for _ in range(3)), np.zeros((3, 3), dtype=bool))
     assert ratio(dict(agreement(truth, listed, nothing))["insufficient"]) == 1.0
+
+
+def test_a_floor_is_ranked_on_as_many_places_as_an_answer_has() -> None:
+    truth, strength = np.zeros((15, 15)), np.zeros((15, 15))
+    # right about the twelve it puts first, and wrong about the two that do not fit into an answer
+    truth[0, 1:] = np.r_[np.arange(14, 2, -1), 1, 2]
+    strength[0, 1:] = np.arange(14, 0, -1)
+    listed = np.arange(15) == 0
+    figures = {name: ratio(columns) for name, columns in substitute_figures(truth, listed, strength, strength > 0)}
+    strength[0, 13:] = 0.0
+    cut = {name: ratio(columns) for name, columns in substitute_figures(truth, listed, strength, strength > 0)}
+    assert figures["spearman"] < figures["spearman@12"] == cut["spearman"] < 1.0
 
 
 def test_ranks_are_compared_target_by_target() -> None:
