@@ -1,6 +1,6 @@
 """Every benchmark by name."""
 
-from bench import demand, links, load, next_basket, planted, promotion_response, reads, serve, switching
+from bench import demand, evidence, links, load, next_basket, planted, promotion_response, reads, serve, switching
 from bench.frame import Bench
 
 __all__ = ["BENCHES"]
@@ -15,6 +15,7 @@ BENCHES: dict[str, Bench] = {
         demand.BENCH,
         switching.BENCH,
         planted.BENCH,
+        evidence.BENCH,
         promotion_response.BENCH,
         links.BENCH,
     )

@@ -5,7 +5,7 @@ DuckDB and on Spark (`lake.spark_lake`); tables that several steps read are kept
 needed. Nothing later than `as_of` is read.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,8 +20,18 @@ from features.relation_evidence_switching import SwitchingNeed, switching
 from features.relation_evidence_trips import EvidenceScopes, Shopping, scope_name, shopping
 from lake.ports import Lake
 
-__all__ = ["EVIDENCE_KINDS", "EVIDENCE_SCHEMA", "EvidenceNeed", "EvidenceScopes", "evidence", "evidence_tables", "mirrored"]
+__all__ = [
+    "EVIDENCE_KINDS",
+    "EVIDENCE_SCHEMA",
+    "EvidenceNeed",
+    "EvidenceScopes",
+    "evidence",
+    "evidence_in_turn",
+    "evidence_tables",
+    "mirrored",
+]
 
+KEYS = ("source", "target", "scope")
 EVIDENCE_KINDS = ("same_basket", "switching", "co_consumption")
 EVIDENCE_SCHEMA = pa.schema(
     [
@@ -80,10 +90,22 @@ def evidence_tables(
     need: EvidenceNeed | None = None,
 ) -> dict[str, pa.Table]:
     """Return evidence by kind, sorted by source, target and scope. Arguments and errors as `evidence`; trips are counted once."""
+    return dict(evidence_in_turn(lake, as_of, scopes, kinds=kinds, need=need))
+
+
+def evidence_in_turn(
+    lake: Lake,
+    as_of: date,
+    scopes: EvidenceScopes,
+    *,
+    kinds: Collection[str] = EVIDENCE_KINDS,
+    need: EvidenceNeed | None = None,
+) -> Iterator[tuple[str, pa.Table]]:
+    """Count the trips, and give each kind as `evidence_tables` has it, once it is asked for: for who cannot hold all at once."""
     shop = shopping(lake, as_of, scopes)
-    order = [("source", "ascending"), ("target", "ascending"), ("scope", "ascending")]
     limits = need or EvidenceNeed()
-    return {kind: lake.to_arrow(_told(kind, shop, limits)).cast(EVIDENCE_SCHEMA).sort_by(order) for kind in kinds}
+    # the engine sorts, which may use its disk: the largest tables would not fit into memory twice
+    return ((kind, lake.to_arrow(_told(kind, shop, limits).order_by(*KEYS)).cast(EVIDENCE_SCHEMA)) for kind in kinds)
 
 
 def mirrored(pairs: pa.Table) -> pa.Table:

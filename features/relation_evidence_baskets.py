@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from features.relation_evidence_chance import Side, expected_together
-from features.relation_evidence_trips import Shopping, by_scope, counts_by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope
 
 __all__ = ["BasketNeed", "same_basket"]
 
@@ -30,10 +30,11 @@ def same_basket(shop: Shopping, need: BasketNeed) -> ir.Table:
     """
     placed = _supported(shop, need).cache()
     pairs = _frequent(placed, need).cache()
-    met = _met(placed).semi_join(pairs, ["first", "second"]).cache()
+    # not kept: the join is quickly made again, and its rows are many times those of the sales
+    met = _met(placed).semi_join(pairs, ["first", "second"]).inner_join(shop.trips, "basket")
     cells = shop.trips.group_by(*CELL).aggregate(occasions=shop.trips.count(), **counts_by_scope(shop.trips, shop.scopes, "n"))
     side = _side(placed, shop)
-    seen = _observed(met.inner_join(shop.trips, "basket").cache()).cache()
+    seen = _observed(met, shop).cache()
     chance = expected_together(side, side, cells.cache(), pairs, CELL, shop.scopes)
     joined = chance.left_join(seen, ["first", "second", "scope"])
     told = joined.select(
@@ -61,14 +62,11 @@ def _frequent(placed: ir.Table, need: BasketNeed) -> ir.Table:
     return counted.filter(counted.baskets >= need.pair_baskets).select("first", "second")
 
 
-def _observed(met: ir.Table) -> ir.Table:
-    long = by_scope(met)
-    people = long.group_by("first", "second", "scope", "household").aggregate(
-        baskets=long.count(), first_day=long.day.min(), last_day=long.day.max()
-    )
-    return people.group_by("first", "second", "scope").aggregate(
-        observed=people.baskets.sum(), households=people.count(), first_day=people.first_day.min(), last_day=people.last_day.max()
-    )
+def _observed(met: ir.Table, shop: Shopping) -> ir.Table:
+    pair = ["first", "second"]
+    long = by_scope(met.select(*pair, "day", *SORTS))
+    counted = long.group_by(*pair, "scope").aggregate(observed=long.count(), first_day=long.day.min(), last_day=long.day.max())
+    return counted.cache().inner_join(households_by_scope(met, pair, shop.scopes), [*pair, "scope"])
 
 
 def _side(placed: ir.Table, shop: Shopping) -> Side:

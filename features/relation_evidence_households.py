@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.relation_evidence_sums import from_whole, whole
-from features.relation_evidence_trips import SORTS, Shopping, by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, households_by_scope
 
 __all__ = ["HouseholdNeed", "co_consumption"]
 
@@ -34,14 +34,15 @@ def co_consumption(shop: Shopping, need: HouseholdNeed) -> ir.Table:
     """
     lines = _lines(shop, need).cache()
     taken = _taken(lines, by_scope(shop.trips)).cache()
-    both = _both(taken).left_join(_together(lines).cache(), ["scope", "household", "first", "second"])
-    apart = both.together.isnull()
+    both = _both(taken)
     seen = both.group_by("first", "second", "scope").aggregate(
-        households=both.count(), observed=apart.sum().cast("float64"),
-        first_day=both.first_day.min(), last_day=both.last_day.max(),
+        households=both.count(), first_day=both.first_day.min(), last_day=both.last_day.max(),
         expected=from_whole(whole((-(both.first_baskets * both.second_baskets) / both.trips).exp()).sum()),
     )  # fmt: skip
-    enough = seen.filter(seen.households >= need.pair_households).cache()
+    frequent = seen.filter(seen.households >= need.pair_households).cache()
+    joined = frequent.left_join(_together(lines, shop).cache(), ["first", "second", "scope"])
+    apart = (joined.households - joined.together.fill_null(0)).cast("float64")
+    enough = joined.select(*frequent.columns, observed=apart)
     told = enough.inner_join(_expected(taken).cache(), ["first", "second", "scope"])
     sold = taken.group_by("product", "scope").aggregate(sold=taken.count().cast("float64")).cache()
     with_first = told.inner_join(sold.rename(first="product", first_sold="sold"), ["first", "scope"])
@@ -60,7 +61,8 @@ def _taken(lines: ir.Table, trips: ir.Table) -> ir.Table:
     long = by_scope(lines)
     keys = ["scope", "household", "category"]
     counted = long.group_by(*keys, "product").aggregate(baskets=long.count(), first_day=long.day.min(), last_day=long.day.max())
-    activity = long.group_by(*keys).aggregate(purchases=long.basket.nunique())
+    visits = by_scope(lines.select("basket", "household", "category", *SORTS).distinct())
+    activity = visits.group_by(*keys).aggregate(purchases=visits.count())
     all_trips = trips.group_by("scope", "household").aggregate(trips=trips.count())
     joined = counted.inner_join(activity, keys).inner_join(all_trips, ["scope", "household"])
     return joined.mutate(stratum=joined.purchases.log2().floor().cast("int64")).drop("purchases")
@@ -87,11 +89,12 @@ def _both(taken: ir.Table) -> ir.Table:
     ).drop("other_first", "other_last")
 
 
-def _together(lines: ir.Table) -> ir.Table:
+def _together(lines: ir.Table, shop: Shopping) -> ir.Table:
+    """Return first, second, scope, together: how many households had both in one basket."""
     one = lines.select("basket", "category", "household", *SORTS, first="product")
     joined = one.inner_join(lines.select("basket", "category", second="product"), ["basket", "category"])
-    long = by_scope(joined.filter(joined.first < joined.second))
-    return long.group_by("scope", "household", "first", "second").aggregate(together=long.count())
+    met = joined.filter(joined.first < joined.second)
+    return households_by_scope(met, ["first", "second"], shop.scopes).rename(together="households")
 
 
 def _expected(taken: ir.Table) -> ir.Table:

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from features.relation_evidence_chance import Side, expected_together
 from features.relation_evidence_sums import from_whole, whole
-from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope
 
 __all__ = ["SwitchingNeed", "switching"]
 
@@ -42,7 +42,7 @@ def switching(shop: Shopping, need: SwitchingNeed) -> ir.Table:
     )  # fmt: skip
     moved = met.filter(met.first != met.second).mutate(weight=whole(1 / (met.first_parts * met.second_parts).cast("float64")))
     pairs = _frequent(moved, need).cache()
-    seen = _observed(moved.semi_join(pairs, ["first", "second"]).cache()).cache()
+    seen = _observed(moved.semi_join(pairs, ["first", "second"]).cache(), shop).cache()
     cells = moves.group_by(*CELL).aggregate(occasions=moves.count(), **counts_by_scope(moves, shop.scopes, "n")).cache()
     chance = expected_together(_side(before), _side(after), cells, pairs, CELL, shop.scopes)
     joined = chance.left_join(seen, ["first", "second", "scope"])
@@ -81,17 +81,13 @@ def _frequent(moved: ir.Table, need: SwitchingNeed) -> ir.Table:
     return counted.filter(counted.transitions >= need.pair_transitions).select("first", "second")
 
 
-def _observed(moved: ir.Table) -> ir.Table:
-    long = by_scope(moved.select("first", "second", "household", "day", "weight", *SORTS))
-    people = long.group_by("first", "second", "scope", "household").aggregate(
-        weight=long.weight.sum(), first_day=long.day.min(), last_day=long.day.max()
+def _observed(moved: ir.Table, shop: Shopping) -> ir.Table:
+    pair = ["first", "second"]
+    long = by_scope(moved.select(*pair, "day", "weight", *SORTS))
+    counted = long.group_by(*pair, "scope").aggregate(
+        observed=from_whole(long.weight.sum()), first_day=long.day.min(), last_day=long.day.max()
     )
-    return people.group_by("first", "second", "scope").aggregate(
-        observed=from_whole(people.weight.sum()),
-        households=people.count(),
-        first_day=people.first_day.min(),
-        last_day=people.last_day.max(),
-    )
+    return counted.cache().inner_join(households_by_scope(moved, pair, shop.scopes), [*pair, "scope"])
 
 
 def _side(end: ir.Table) -> Side:

@@ -18,7 +18,17 @@ from features.seasons import SEASONS, season_of_days
 from kg.ports import CHAIN
 from lake.ports import Lake
 
-__all__ = ["SORTS", "EvidenceScopes", "Shopping", "by_scope", "counts_by_scope", "scope_name", "shopping", "unnested"]
+__all__ = [
+    "SORTS",
+    "EvidenceScopes",
+    "Shopping",
+    "by_scope",
+    "counts_by_scope",
+    "households_by_scope",
+    "scope_name",
+    "shopping",
+    "unnested",
+]
 
 SORTS = ("cluster", "season", "segment")
 SORT_OF = {"store_cluster": "cluster", "season": "season", "segment": "segment"}
@@ -114,6 +124,21 @@ def counts_by_scope(rows: ir.Table, scopes: Sequence[str], prefix: str) -> dict[
     inside = [(place, SORT_OF[scope.split(":")[0]]) for place, scope in enumerate(scopes) if scope != CHAIN]
     counts = {f"{prefix}{place}": rows.count(where=(rows[sort] == place).fill_null(NO)) for place, sort in inside}
     return {f"{prefix}0": rows.count(), **counts}
+
+
+def households_by_scope(rows: ir.Table, keys: Sequence[str], scopes: Sequence[str]) -> ir.Table:
+    """Return keys, scope (its place) and households: how many have rows (with household, cluster, season, segment) there.
+
+    The scopes of a household are the bits of one number: a row for each of them would be most of what has to be held at once.
+    """
+    inside = sum(
+        (rows[sort].cases(*((at, ibis.literal(2**at, "int64")) for at in range(len(scopes))), else_=0) for sort in SORTS),
+        start=ibis.literal(1, "int64"),
+    )
+    bits = rows.select(*keys, "household", inside=inside)
+    people = bits.group_by(*keys, "household").aggregate(inside=bits.inside.bit_or())
+    counts = {f"n{at}": people.count(where=(people.inside & 2**at) != 0) for at in range(len(scopes))}
+    return unnested(people.group_by(*keys).aggregate(**counts).cache(), scopes, "n", "households")
 
 
 def unnested(rows: ir.Table, scopes: Sequence[str], prefix: str, value: str) -> ir.Table:

@@ -1,6 +1,7 @@
 """The same Delta tables, read by Spark: the same Ibis expressions over the Parquet files of a version."""
 
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,21 @@ from typing import Any
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.pyspark import Backend as SparkBackend
+from ibis.backends.sql.compilers import PySparkCompiler
+from pyarrow import parquet
 
 from lake.delta_lake import DeltaLake
 from lake.ports import TableVersion
 from lake.spark_engine import SparkEngine
 
 __all__ = ["SparkLake"]
+
+
+class _Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis ships no types
+    """Ibis's words for Spark, and one that it leaves out."""
+
+    def visit_BitOr(self, op: Any, *, arg: Any, where: Any) -> Any:  # noqa: N802 - Ibis finds it by the operation's name
+        return self.agg.bit_or(arg, where=where)
 
 
 class _Backend(SparkBackend):  # type: ignore[misc]  # Ibis ships no types
@@ -23,14 +33,17 @@ class _Backend(SparkBackend):  # type: ignore[misc]  # Ibis ships no types
     done being read; and Ibis 12 does not make rows in memory known to it.
     """
 
+    compiler = _Compiler()
     kept_in: Path
 
     def _create_cached_table(self, name: str, expr: ir.Table) -> ir.Table:
-        self._run_pre_execute_hooks(expr)
-        path = str(self.kept_in / name)
-        self._session.sql(self.compile(expr)).write.parquet(path)
-        self._session.read.parquet(path).createOrReplaceTempView(name)
+        self.write(expr, self.kept_in / name)
+        self._session.read.parquet(str(self.kept_in / name)).createOrReplaceTempView(name)
         return self.table(name)
+
+    def write(self, expr: ir.Table, folder: Path) -> None:
+        self._run_pre_execute_hooks(expr)
+        self._session.sql(self.compile(expr)).write.parquet(str(folder))
 
     def _drop_cached_table(self, name: str) -> None:
         shutil.rmtree(self.kept_in / name, ignore_errors=True)
@@ -70,7 +83,11 @@ class SparkLake:
         return self.to_arrow(table.select(*columns) if columns else table)
 
     def to_arrow(self, expression: ir.Table) -> pa.Table:
-        return self._ibis.to_pyarrow(expression).replace_schema_metadata(None)
+        # Ibis would gather the rows in Java and turn them into Python objects: tens of millions take gigabytes twice over
+        with tempfile.TemporaryDirectory(dir=self._ibis.kept_in.parent) as folder:
+            self._ibis.write(expression, Path(folder) / "rows")
+            parts = [parquet.read_table(part) for part in sorted(Path(folder).glob("rows/*.parquet"))]
+        return pa.concat_tables(parts).cast(expression.schema().to_pyarrow()).replace_schema_metadata(None)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         return self._files.sql(query, parameters)
