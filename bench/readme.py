@@ -78,7 +78,8 @@ def _figure(row: Mapping[str, Any]) -> str:
 def _number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.4f}"
+    # what is almost nothing is told apart from nothing
+    return f"{value:.3g}" if abs(value) >= 1 or 0 < abs(value) < 5e-5 else f"{value:.4f}"
 
 
 if __name__ == "__main__":
