@@ -34,7 +34,10 @@ def basket_pairs(bought: sparse.csr_array, household: np.ndarray, day: np.ndarra
     """
     # whoever is in fewer baskets is in no pair
     often = np.flatnonzero(np.diff(bought.indptr) >= minimum_baskets)
-    known = bought[often]
+    by_household = np.argsort(household, kind="stable")
+    household, day = household[by_household], day[by_household]
+    known = bought[often][:, by_household]
+    known.sort_indices()
     by_basket = known.T.tocsr()
     by_basket.sort_indices()
     blocks = [_pairs_of(known, by_basket, rows, (household, day), minimum_baskets) for rows in _blocks(known, by_basket)]
@@ -92,7 +95,10 @@ def _blocks(bought: sparse.csr_array, by_basket: sparse.csr_array) -> Iterator[s
 def _pairs_of(
     bought: sparse.csr_array, by_basket: sparse.csr_array, rows: slice, baskets: tuple[np.ndarray, np.ndarray], minimum: int
 ) -> np.ndarray:
-    """Return the frequent pairs whose first product is in a block: 6 x pairs, as `basket_pairs` names the columns."""
+    """Return the frequent pairs whose first product is in a block: 6 x pairs, as `basket_pairs` names the columns.
+
+    Baskets are ordered by household.
+    """
     household, day = baskets
     products = np.int64(bought.shape[0])
     size = np.diff(bought.indptr)[rows]
@@ -111,11 +117,22 @@ def _pairs_of(
     place[frequent] = np.arange(frequent.size)
     at = place[pair]
     kept = at >= 0
-    at, basket = at[kept], basket[kept]
-    people = np.int64(household.max(initial=0) + 1)
-    distinct = np.unique(at * people + household[basket]) // people
-    first_day, last_day = np.full(frequent.size, np.iinfo(np.int64).max), np.full(frequent.size, np.iinfo(np.int64).min)
-    np.minimum.at(first_day, at, day[basket])
-    np.maximum.at(last_day, at, day[basket])
-    found = (frequent // products + rows.start, frequent % products, together[frequent])
-    return np.stack([*found, np.bincount(distinct, minlength=frequent.size), first_day, last_day])
+    basket = basket[kept][_grouped(at[kept], frequent.size)]
+    starts = np.concatenate([[0], np.cumsum(together[frequent])[:-1]])
+    # baskets of a pair come household by household
+    other = np.concatenate([[True], np.diff(household[basket]) != 0])
+    other[starts] = True
+    days = day[basket]
+    found = (
+        frequent // products + rows.start,
+        frequent % products,
+        together[frequent],
+        np.add.reduceat(other.astype(np.int64), starts),
+    )
+    return np.stack([*found, np.minimum.reduceat(days, starts), np.maximum.reduceat(days, starts)])
+
+
+def _grouped(group: np.ndarray, groups: int) -> np.ndarray:
+    """Return the places of rows group by group, in their old order within each: a stable sort that takes linear time."""
+    ones = np.ones(group.size, dtype=np.int8)
+    return np.asarray(sparse.csr_array((ones, group, np.arange(group.size + 1)), shape=(group.size, groups)).tocsc().indices)

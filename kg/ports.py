@@ -157,6 +157,11 @@ class GraphAdmin(Protocol):
         """The schema this store was opened with."""
         ...
 
+    @property
+    def reads_snapshots(self) -> bool:
+        """Whether a read sees the graph between two commits, and never a commit half applied (see `GraphWriter`)."""
+        ...
+
     def prepare(self) -> None:
         """Create constraints and indexes (or tables) of the schema. Running it twice changes nothing."""
         ...
@@ -176,9 +181,11 @@ class GraphWriter(Protocol):
     A property column that is given replaces what is stored, a null removes it; a column that is not given leaves stored
     values as they are.
 
-    What a reader sees of a write under way: of an upsert of at most `ATOMIC_ROWS` (10,000) rows nothing or all. A store may merge
-    a larger one in portions of so many rows, each seen as a whole; a writer that dies leaves whole portions behind, and the same
-    call again completes them to the same graph. A set of derived edges is replaced at once, whatever its size.
+    An upsert of at most `ATOMIC_ROWS` (10,000) rows is written whole or not at all, also when the writer dies. A store may
+    merge a larger one in portions of so many rows; a writer that dies leaves whole portions behind, and the same call again
+    completes them to the same graph. A reader beside an upsert sees each row as it was or as it will be, and none go away.
+    Where `GraphAdmin.reads_snapshots` holds it sees nothing or all of a portion, elsewhere perhaps a part of one while that is
+    being committed. A set of derived edges is replaced at once for every reader of every store, whatever its size.
     A call that raises has changed nothing, but for the portions of a larger upsert that were merged before.
     """
 

@@ -57,6 +57,10 @@ class EmbeddedStore:
     def schema(self) -> GraphSchema:
         return self._schema
 
+    @property
+    def reads_snapshots(self) -> bool:
+        return True
+
     def prepare(self) -> None:
         with self._engine.transaction("prepare"):
             self._create_tables()

@@ -53,6 +53,12 @@ class Neo4jStore:
     def schema(self) -> GraphSchema:
         return self._schema
 
+    @property
+    def reads_snapshots(self) -> bool:
+        # isolation is read committed, without versions: a statement that reads while another transaction's commit is being
+        # applied finds those of its rows that have been applied
+        return False
+
     def prepare(self) -> None:
         # a uniqueness constraint has an index of its own name
         present = {row[0] for row in self._sessions.rows("prepare", cypher.SCHEMA_NAMES, {})}

@@ -1,7 +1,8 @@
 """Batch writes: checked against the schema and the ends first, then merged in transactions of a fixed size.
 
-Up to that size a batch is seen whole or not at all; of a larger one readers may see some transactions and not yet others, and a
-writer that dies leaves those behind that were committed. The same call again finds them and merges the rest.
+Up to that size a batch is written whole or not at all; of a larger one a writer that dies leaves those transactions behind that
+were committed. The same call again finds them and merges the rest. The server keeps no versions, so a reader may see a part of
+a batch while it is being committed; derived edges alone are shown at once (`kg.neo4j_store.generations`).
 
 A label or relation that is empty when a writer's turn begins is created instead of merged: nothing can be there to merge with,
 because keys are unique inside a checked batch and other writers wait.
