@@ -35,6 +35,7 @@ from pipeline.errors import NotBuilt
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
 from pipeline.layout import HomeLayout
 from pipeline.relation_events import EventFilter, EventList, list_events
+from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
 from pipeline.train import train_release
 
 __all__ = ["Installation"]
@@ -185,6 +186,11 @@ class Installation:
         """List the events that relations are tried on, as known on a day, the last full one unless named."""
         with progress.stage("Finding events"):
             return list_events(self.lake, as_of or last_full_day(self.lake), wanted)
+
+    def relation_evidence(self, as_of: date | None, wanted: EvidenceFilter, progress: Progress) -> EvidenceList:
+        """List what behaviour says about a product and others up to a day, the last full one unless named."""
+        with progress.stage("Counting baskets, next purchases and repertoires"):
+            return list_evidence(self.lake, as_of or last_full_day(self.lake), wanted)
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

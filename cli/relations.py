@@ -1,9 +1,10 @@
-"""`shelfgraph relations`: the events they are tried on, how good they are, why two products are related, what changed."""
+"""`shelfgraph relations`: events and evidence they rest on, how good they are, why two products are related, what changed."""
 
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow.compute as pc
 import typer
 
 from api.wiring import Installation
@@ -12,11 +13,13 @@ from decisions.envelope import Evidence, ExplanationPath
 from decisions.relations import DiffRequest, QualityRequest, WhyRequest
 from decisions.relations.why import unmet
 from features.relation_events import EVENT_KINDS
+from features.relation_evidence import EVIDENCE_KINDS
 from pipeline.relation_events import EventFilter
+from pipeline.relation_evidence import EvidenceFilter
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Substitutes and complements: events, back-test, reasons, changes.", no_args_is_help=True)
+app = typer.Typer(help="Substitutes and complements: events, evidence, back-test, reasons, changes.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 Relation = Annotated[str, typer.Option(help="isSubstituteFor, isComplementTo or isBoughtWith.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Known on this day; the last full day unless given.")]
@@ -56,6 +59,45 @@ def events(
         show_table(f"Events known on {found.as_of}", ("kind", "scope", "events"), [tuple(one.values()) for one in counts])
         columns = ("event_id", "kind", "product_id", "category", "scope", "first_day", "last_day", "former_buyers", "simulated")
         show_table(f"{len(rows)} of {found.rows.num_rows:,}", columns, [[row[name] for name in columns] for row in rows])
+
+
+@app.command()
+def evidence(
+    product: Annotated[str, typer.Argument(help="Id of a product.")],
+    other: Annotated[
+        str | None, typer.Argument(help="Id of another product; without it all that behaviour joins to the first.")
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=f"{', '.join(EVIDENCE_KINDS)}; may be given again.")] = None,
+    scopes: Annotated[bool, typer.Option("--scopes", help="Also by store cluster, season and segment of households.")] = False,
+    as_of: Day = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of each kind, the surest above chance first.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show what baskets, next purchases and repertoires say about a product and others, beside what chance would bring.
+
+    `same_basket`: baskets with both, against trips of the same households and sizes. `switching`: the target was bought, and
+    at the household's next purchase of the category the source. `co_consumption`: households that take both, but never in one
+    basket. The ratio is observed over expected, drawn to 1 (in a part of the chain to the chain's) as five events would draw it.
+
+    Example: `shelfgraph relations evidence 995242 --kind switching`, or `shelfgraph relations evidence 995242 1029743 --scopes`.
+    """
+    unknown = sorted(set(kind or ()) - set(EVIDENCE_KINDS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(EVIDENCE_KINDS)}", param_hint="--kind")
+    wanted = EvidenceFilter(product, other, tuple(dict.fromkeys(kind or EVIDENCE_KINDS)), scopes)
+    with failing_clearly():
+        found = Installation.open().relation_evidence(_day(as_of), wanted, progress_for(as_json=as_json))
+    of_kind = {name: found.rows.filter(pc.equal(found.rows["kind"], name)) for name in wanted.kinds}
+    shown = {name: rows.slice(0, limit).to_pylist() for name, rows in of_kind.items()}
+    if as_json:
+        counts = {name: rows.num_rows for name, rows in of_kind.items()}
+        show_json({"as_of": found.as_of, "withheld": found.withheld, "total": counts, "evidence": shown})
+        return
+    columns = ("source", "target", "scope", "observed", "expected", "ratio", "low", "high", "households", "last_day")
+    for name, rows in shown.items():
+        title = f"{name}, known on {found.as_of}: {len(rows)} of {of_kind[name].num_rows:,}"
+        show_table(title, columns, [[row[column] for column in columns] for row in rows])
+    console.print(f"Withheld, because fewer than ten households are behind them: {found.withheld:,}.")
 
 
 @app.command()

@@ -88,9 +88,13 @@ def evidence_tables(
     *,
     kinds: Collection[str] = EVIDENCE_KINDS,
     need: EvidenceNeed | None = None,
+    about: str | None = None,
 ) -> dict[str, pa.Table]:
-    """Return evidence by kind, sorted by source, target and scope. Arguments and errors as `evidence`; trips are counted once."""
-    return dict(evidence_in_turn(lake, as_of, scopes, kinds=kinds, need=need))
+    """Return evidence by kind, sorted by source, target and scope; only pairs of the product `about` where one is named.
+
+    Other arguments and errors as `evidence`; trips are counted once.
+    """
+    return dict(evidence_in_turn(lake, as_of, scopes, kinds=kinds, need=need, about=about))
 
 
 def evidence_in_turn(
@@ -100,9 +104,10 @@ def evidence_in_turn(
     *,
     kinds: Collection[str] = EVIDENCE_KINDS,
     need: EvidenceNeed | None = None,
+    about: str | None = None,
 ) -> Iterator[tuple[str, pa.Table]]:
     """Count the trips, and give each kind as `evidence_tables` has it, once it is asked for: for who cannot hold all at once."""
-    shop = shopping(lake, as_of, scopes)
+    shop = shopping(lake, as_of, scopes, about)
     limits = need or EvidenceNeed()
     # the engine sorts, which may use its disk: the largest tables would not fit into memory twice
     return ((kind, lake.to_arrow(_told(kind, shop, limits).order_by(*KEYS)).cast(EVIDENCE_SCHEMA)) for kind in kinds)

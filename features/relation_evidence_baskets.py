@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from features.relation_evidence_chance import Side, expected_together
-from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope, meeting
 
 __all__ = ["BasketNeed", "same_basket"]
 
@@ -29,13 +29,13 @@ def same_basket(shop: Shopping, need: BasketNeed) -> ir.Table:
     (int64), first_sold, second_sold (baskets).
     """
     placed = _supported(shop, need).cache()
-    pairs = _frequent(placed, need).cache()
+    pairs = _frequent(placed, shop, need).cache()
     # not kept: the join is quickly made again, and its rows are many times those of the sales
-    met = _met(placed).semi_join(pairs, ["first", "second"]).inner_join(shop.trips, "basket")
+    met = _met(placed, shop).semi_join(pairs, ["first", "second"]).inner_join(shop.trips, "basket")
     cells = shop.trips.group_by(*CELL).aggregate(occasions=shop.trips.count(), **counts_by_scope(shop.trips, shop.scopes, "n"))
     side = _side(placed, shop)
     seen = _observed(met, shop).cache()
-    chance = expected_together(side, side, cells.cache(), pairs, CELL, shop.scopes)
+    chance = expected_together(side, side, cells.cache(), pairs, CELL, shop)
     joined = chance.left_join(seen, ["first", "second", "scope"])
     told = joined.select(
         "scope", "first", "second", "expected", observed=joined.observed.fill_null(0).cast("float64"),
@@ -50,14 +50,14 @@ def _supported(shop: Shopping, need: BasketNeed) -> ir.Table:
     return shop.lines.semi_join(enough, "product")
 
 
-def _met(placed: ir.Table) -> ir.Table:
+def _met(placed: ir.Table, shop: Shopping) -> ir.Table:
     one, other = (placed.rename(**{name: "product"}) for name in ("first", "second"))
-    joined = one.inner_join(other, "basket")
+    joined = meeting(one, other, ["basket"], shop)
     return joined.filter(joined.first < joined.second).select("basket", "first", "second")
 
 
-def _frequent(placed: ir.Table, need: BasketNeed) -> ir.Table:
-    met = _met(placed)
+def _frequent(placed: ir.Table, shop: Shopping, need: BasketNeed) -> ir.Table:
+    met = _met(placed, shop)
     counted = met.group_by("first", "second").aggregate(baskets=met.count())
     return counted.filter(counted.baskets >= need.pair_baskets).select("first", "second")
 

@@ -16,7 +16,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.relation_evidence_sums import from_whole, whole
-from features.relation_evidence_trips import unnested
+from features.relation_evidence_trips import Shopping, meeting, unnested
 
 __all__ = ["Side", "expected_together"]
 
@@ -33,7 +33,7 @@ class Side:
 
 
 def expected_together(
-    first: Side, second: Side, cells: ir.Table, pairs: ir.Table, keys: Sequence[str], scopes: Sequence[str]
+    first: Side, second: Side, cells: ir.Table, pairs: ir.Table, keys: Sequence[str], shop: Shopping
 ) -> ir.Table:
     """Return what chance would bring together: first, second, scope, expected, first_sold, second_sold.
 
@@ -43,12 +43,13 @@ def expected_together(
         cells: keys, occasions, and occasions by scope as n0, n1 …
         pairs: first, second; no other pair is looked at.
         keys: the names of the columns that make a cell.
-        scopes: in the order of n0, n1 …; `scope` is a place among them.
+        shop: its scopes are in the order of n0, n1 …; `scope` is a place among them.
     """
     one, other = _rates(first.taken, cells, keys).cache(), _rates(second.taken, cells, keys).cache()
     left = one.rename(first="product", first_rate="rate")
     right = other.select(*keys, second="product", second_rate="rate")
-    met = left.inner_join(right, keys).semi_join(pairs, ["first", "second"])
+    met = meeting(left, right, keys, shop).semi_join(pairs, ["first", "second"])
+    scopes = shop.scopes
     both = whole(met.first_rate * met.second_rate)
     sums = {f"n{at}": (both * met[f"n{at}"]).sum() for at in range(len(scopes))}
     base = unnested(met.group_by("first", "second").aggregate(**sums).cache(), scopes, "n", "base")

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.relation_evidence_sums import from_whole, whole
-from features.relation_evidence_trips import SORTS, Shopping, by_scope, households_by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, households_by_scope, meeting
 
 __all__ = ["HouseholdNeed", "co_consumption"]
 
@@ -34,7 +34,7 @@ def co_consumption(shop: Shopping, need: HouseholdNeed) -> ir.Table:
     """
     lines = _lines(shop, need).cache()
     taken = _taken(lines, by_scope(shop.trips)).cache()
-    both = _both(taken)
+    both = _both(taken, shop)
     seen = both.group_by("first", "second", "scope").aggregate(
         households=both.count(), first_day=both.first_day.min(), last_day=both.last_day.max(),
         expected=from_whole(whole((-(both.first_baskets * both.second_baskets) / both.trips).exp()).sum()),
@@ -43,7 +43,7 @@ def co_consumption(shop: Shopping, need: HouseholdNeed) -> ir.Table:
     joined = frequent.left_join(_together(lines, shop).cache(), ["first", "second", "scope"])
     apart = (joined.households - joined.together.fill_null(0)).cast("float64")
     enough = joined.select(*frequent.columns, observed=apart)
-    told = enough.inner_join(_expected(taken).cache(), ["first", "second", "scope"])
+    told = enough.inner_join(_expected(taken, shop).cache(), ["first", "second", "scope"])
     sold = taken.group_by("product", "scope").aggregate(sold=taken.count().cast("float64")).cache()
     with_first = told.inner_join(sold.rename(first="product", first_sold="sold"), ["first", "scope"])
     return with_first.inner_join(sold.rename(second="product", second_sold="sold"), ["second", "scope"])
@@ -68,7 +68,7 @@ def _taken(lines: ir.Table, trips: ir.Table) -> ir.Table:
     return joined.mutate(stratum=joined.purchases.log2().floor().cast("int64")).drop("purchases")
 
 
-def _both(taken: ir.Table) -> ir.Table:
+def _both(taken: ir.Table, shop: Shopping) -> ir.Table:
     one = taken.select(
         "scope", "household", "category", "trips", "first_day", "last_day", first="product", first_baskets="baskets"
     )
@@ -81,7 +81,7 @@ def _both(taken: ir.Table) -> ir.Table:
         other_first="first_day",
         other_last="last_day",
     )
-    joined = one.inner_join(other, ["scope", "household", "category"])
+    joined = meeting(one, other, ["scope", "household", "category"], shop)
     pairs = joined.filter(joined.first < joined.second)
     # both are taken from the later first day on
     return pairs.mutate(
@@ -92,18 +92,18 @@ def _both(taken: ir.Table) -> ir.Table:
 def _together(lines: ir.Table, shop: Shopping) -> ir.Table:
     """Return first, second, scope, together: how many households had both in one basket."""
     one = lines.select("basket", "category", "household", *SORTS, first="product")
-    joined = one.inner_join(lines.select("basket", "category", second="product"), ["basket", "category"])
+    joined = meeting(one, lines.select("basket", "category", second="product"), ["basket", "category"], shop)
     met = joined.filter(joined.first < joined.second)
     return households_by_scope(met, ["first", "second"], shop.scopes).rename(together="households")
 
 
-def _expected(taken: ir.Table) -> ir.Table:
+def _expected(taken: ir.Table, shop: Shopping) -> ir.Table:
     """Return first, second, scope, households_expected."""
     cell = ["scope", "category", "stratum"]
     buyers = taken.group_by(*cell, "product").aggregate(buyers=taken.count())
     people = taken.group_by(*cell).aggregate(people=taken.household.nunique())
     one = buyers.inner_join(people, cell).rename(first="product", first_buyers="buyers")
-    joined = one.inner_join(buyers.rename(second="product", second_buyers="buyers"), cell)
+    joined = meeting(one, buyers.rename(second="product", second_buyers="buyers"), cell, shop)
     pairs = joined.filter(joined.first < joined.second)
     chance = pairs.first_buyers * pairs.second_buyers / pairs.people
     return pairs.group_by("first", "second", "scope").aggregate(households_expected=from_whole(whole(chance).sum()))

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from features.relation_evidence_chance import Side, expected_together
 from features.relation_evidence_sums import from_whole, whole
-from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope
+from features.relation_evidence_trips import SORTS, Shopping, by_scope, counts_by_scope, households_by_scope, meeting
 
 __all__ = ["SwitchingNeed", "switching"]
 
@@ -37,14 +37,13 @@ def switching(shop: Shopping, need: SwitchingNeed) -> ir.Table:
     """
     moves = _transitions(shop).cache()
     before, after = (_ends(shop, moves, need, at).cache() for at in ("from", "to"))
-    met = before.drop("category", *SORTS, "household", "day", "part").rename(first="product", first_parts="parts").inner_join(
-        after.drop("part").rename(second="product", second_parts="parts"), "move"
-    )  # fmt: skip
+    left = before.drop("category", *SORTS, "household", "day", "part").rename(first="product", first_parts="parts")
+    met = meeting(left, after.drop("part").rename(second="product", second_parts="parts"), ["move"], shop)
     moved = met.filter(met.first != met.second).mutate(weight=whole(1 / (met.first_parts * met.second_parts).cast("float64")))
     pairs = _frequent(moved, need).cache()
     seen = _observed(moved.semi_join(pairs, ["first", "second"]).cache(), shop).cache()
     cells = moves.group_by(*CELL).aggregate(occasions=moves.count(), **counts_by_scope(moves, shop.scopes, "n")).cache()
-    chance = expected_together(_side(before), _side(after), cells, pairs, CELL, shop.scopes)
+    chance = expected_together(_side(before), _side(after), cells, pairs, CELL, shop)
     joined = chance.left_join(seen, ["first", "second", "scope"])
     told = joined.select(
         "scope", "first", "second", "expected", "first_sold", "second_sold", "first_day", "last_day",

@@ -25,6 +25,7 @@ __all__ = [
     "by_scope",
     "counts_by_scope",
     "households_by_scope",
+    "meeting",
     "scope_name",
     "shopping",
     "unnested",
@@ -63,16 +64,17 @@ class Shopping:
     of `features.co_purchase`) and cluster, season, segment: the place in `scopes` of
     the scope of each sort, null for none. `lines`: basket, product
     (int64, its place among the products by id), each product of a basket once. `products`: product, product_id, category (int64,
-    null where unknown), baskets.
+    null where unknown), baskets. `about`: the product whose pairs alone are counted (-1: never sold); None for all pairs.
     """
 
     trips: ir.Table
     lines: ir.Table
     products: ir.Table
     scopes: tuple[str, ...]
+    about: int | None = None
 
 
-def shopping(lake: Lake, as_of: date, scopes: EvidenceScopes) -> Shopping:
+def shopping(lake: Lake, as_of: date, scopes: EvidenceScopes, about: str | None = None) -> Shopping:
     """Return the trips with merchandise up to `as_of` and their products. Raises: TableMissing."""
     sales = lake.table("sales_lines")
     counted = sales.filter((sales.business_date <= as_of) & sales.merchandise & (sales.quantity > 0))
@@ -95,7 +97,23 @@ def shopping(lake: Lake, as_of: date, scopes: EvidenceScopes) -> Shopping:
     once = counted.select("basket_id", "product_id").distinct().inner_join(kept.select("basket_id", "basket"), "basket_id")
     numbered = once.inner_join(_numbered(counted, "product_id", "product"), "product_id")
     lines = numbered.select("basket", "product", "product_id").cache()
-    return Shopping(kept.drop("basket_id"), lines.drop("product_id"), _products(lake, lines), scopes.names)
+    products = _products(lake, lines)
+    number = None if about is None else _number_of(lake, products, about)
+    return Shopping(kept.drop("basket_id"), lines.drop("product_id"), products, scopes.names, number)
+
+
+def meeting(first: ir.Table, second: ir.Table, keys: Sequence[str], shop: Shopping) -> ir.Table:
+    """Join the two ends of pairs (columns `first` and `second`): all that share the keys, or those of the product asked about."""
+    if shop.about is None:
+        return first.inner_join(second, list(keys))
+    mine, its = first.filter(first["first"] == shop.about), second.filter(second["second"] == shop.about)
+    others = first.filter(first["first"] != shop.about)
+    return mine.inner_join(second, list(keys)).union(others.inner_join(its, list(keys)))
+
+
+def _number_of(lake: Lake, products: ir.Table, product_id: str) -> int:
+    found = lake.to_arrow(products.filter(products.product_id == product_id).select("product"))["product"]
+    return int(found[0].as_py()) if len(found) else -1
 
 
 def _products(lake: Lake, lines: ir.Table) -> ir.Table:

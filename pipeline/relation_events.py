@@ -12,7 +12,7 @@ from features.relation_events import detect_events
 from lake import Lake
 from pipeline.errors import NothingIngested
 
-__all__ = ["EventFilter", "EventList", "list_events"]
+__all__ = ["EventFilter", "EventList", "check_day_of_sales", "list_events"]
 
 FIRST_DAY = "SELECT min(business_date) AS day FROM sales_lines"
 
@@ -39,13 +39,14 @@ class EventList:
 
 def list_events(lake: Lake, as_of: date, wanted: EventFilter) -> EventList:
     """Return the events that are known at the end of a day. Raises: NothingIngested, BeforeFirstSale, TableMissing."""
-    _check_day(lake, as_of)
+    check_day_of_sales(lake, as_of)
     found = detect_events(lake, as_of, kinds=wanted.kinds)
     passed = found.filter(_mask(found, wanted))
     return EventList(as_of, _counts(passed), passed.sort_by([("former_buyers", "descending"), ("event_id", "ascending")]))
 
 
-def _check_day(lake: Lake, as_of: date) -> None:
+def check_day_of_sales(lake: Lake, as_of: date) -> None:
+    """Raises: NothingIngested, BeforeFirstSale."""
     first = lake.sql(FIRST_DAY)["day"][0].as_py() if "sales_lines" in lake.names() else None
     if first is None:
         raise NothingIngested

@@ -16,6 +16,7 @@ from kg.snapshot import SnapshotVersions
 from pipeline import relation_events
 from pipeline.errors import NothingIngested
 from pipeline.relation_events import EventFilter, list_events
+from pipeline.relation_evidence import EvidenceList
 from tests.api import scoped_shop
 
 EVENTS = pa.Table.from_pylist(
@@ -30,6 +31,13 @@ EVENTS = pa.Table.from_pylist(
         )
     ],
     EVENT_SCHEMA,
+)  # fmt: skip
+EVIDENCE = pa.Table.from_pylist(
+    [
+        {"kind": kind, "source": source, "target": "a", "scope": "chain", "observed": 30.0, "expected": 10.0, "ratio": 2.3,
+         "low": 1.7, "high": 3.0, "households": 20, "last_day": date(2017, 9, 1)}
+        for kind, source in (("same_basket", "b"), ("same_basket", "c"), ("switching", "d"))
+    ]
 )  # fmt: skip
 
 
@@ -92,6 +100,7 @@ def home(tmp_path_factory):
         graph_versions=lambda: versions,
         relations=lambda: RelationService(graph_, versions=versions),
         released_relations=lambda: RelationService(graph_, versions=versions, quality=scoped_shop.QUALITY),
+        relation_evidence=lambda as_of, wanted, _: EvidenceList(as_of or date(2017, 12, 31), EVIDENCE, 7),
         relation_events=lambda as_of, wanted, _: list_events(Sales(), as_of or date(2017, 12, 31), wanted),
     )
 
@@ -170,3 +179,16 @@ def test_events_are_listed_and_looked_at(told, run):
     assert "related_event_ids" in one
     assert run("relations", "events", "--kind", "nonsense").exit_code == 2
     assert run("relations", "events", "--as-of", "2016-01-01").exit_code == 1
+
+
+def test_evidence_is_listed_kind_by_kind(told, run):
+    answer = told("relations", "evidence", "a", "--limit", "1")
+    assert {kind: [row["source"] for row in rows] for kind, rows in answer["evidence"].items()} == {
+        "same_basket": ["b"],
+        "switching": ["d"],
+        "co_consumption": [],
+    }
+    assert (answer["total"], answer["withheld"]) == ({"same_basket": 2, "switching": 1, "co_consumption": 0}, 7)
+    shown = run("relations", "evidence", "a", "--kind", "switching").stdout
+    assert ("switching, known on 2017-12-31: 1 of 1" in shown, "same_basket" in shown) == (True, False)
+    assert run("relations", "evidence", "a", "--kind", "gossip").exit_code == 2

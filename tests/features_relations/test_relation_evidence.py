@@ -121,6 +121,20 @@ def test_thin_scopes_are_left_out_and_pairs_can_be_mirrored(lake):
         evidence(lake, AS_OF, "gossip", SCOPES)
 
 
+@pytest.mark.parametrize("about", [min(PRODUCTS), max(PRODUCTS), "nobody"])
+def test_one_product_has_the_evidence_that_it_has_among_all(found, lake, about):
+    tables = evidence_tables(lake, AS_OF, SCOPES, need=EVERYTHING, about=about)
+    for kind, table in tables.items():
+        rows = {(row["source"], row["target"], row["scope"]): row for row in table.to_pylist()}
+        expected = {key: row for key, row in found[kind].items() if about in key[:2]}
+        assert rows.keys() == expected.keys()
+        assert bool(rows) == (about in PRODUCTS)
+        for key, row in rows.items():
+            figures = {name for name, value in row.items() if isinstance(value, float)}
+            assert [row[name] for name in figures] == pytest.approx([expected[key][name] for name in figures], rel=1e-9, abs=1e-9)
+            assert all(row[name] == expected[key][name] for name in row.keys() - figures)
+
+
 def test_largest_difference_sees_a_difference(found, lake):
     table = evidence_tables(lake, AS_OF, EvidenceScopes(seasons=False), kinds=["co_consumption"])["co_consumption"]
     assert largest_difference(table, table) == 0.0
