@@ -66,7 +66,7 @@ class Installation:
 
     @cached_property
     def lake(self) -> DeltaLake:
-        return DeltaLake(self.layout.lake, threads=self.settings.threads)
+        return DeltaLake(self.layout.lake, threads=self.settings.threads, memory_gb=self.settings.query_memory_gb)
 
     @cached_property
     def books(self) -> Books:

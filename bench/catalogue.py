@@ -1,6 +1,6 @@
 """Every benchmark by name."""
 
-from bench import demand, evidence, links, load, next_basket, planted, promotion_response, reads, serve, switching
+from bench import demand, evidence, links, load, next_basket, planted, promotion_response, reads, serve, switching, training
 from bench.frame import Bench
 
 __all__ = ["BENCHES"]
@@ -16,6 +16,7 @@ BENCHES: dict[str, Bench] = {
         switching.BENCH,
         planted.BENCH,
         evidence.BENCH,
+        training.BENCH,
         promotion_response.BENCH,
         links.BENCH,
     )

@@ -27,7 +27,9 @@ from lake.spark_lake import SparkLake
 
 __all__ = ["main"]
 
-SPARK_MEMORY = "3g"
+MEMORY_GB = 8
+"""Of DuckDB, and of Spark's Java: with DuckDB's usual 3 the largest world is written to disk and read back many times."""
+
 QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """Code that runs once is compiled once and quickly, never twice and well."""
 
@@ -43,7 +45,7 @@ parser.add_argument("--quick", action="store_true", help="spend less on compilin
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the evidence of every kind and what each took; of Spark the Java process counts with ours."""
     asked = parser.parse_args(arguments)
-    files = DeltaLake(asked.lake)
+    files = DeltaLake(asked.lake, memory_gb=MEMORY_GB)
     scopes = EvidenceScopes(store_clusters(files, asked.as_of), household_segments(files, asked.as_of))
     costs: dict[str, Cost] = {}
     began = time.perf_counter()
@@ -68,7 +70,7 @@ def _duckdb(files: DeltaLake) -> Iterator[tuple[Lake, int | None]]:
 
 @contextmanager
 def _spark(files: DeltaLake, java_options: Sequence[str]) -> Iterator[tuple[Lake, int | None]]:
-    engine = SparkEngine(bundled_java(), memory=SPARK_MEMORY, java_options=java_options)
+    engine = SparkEngine(bundled_java(), memory=f"{MEMORY_GB}g", java_options=java_options)
     try:
         yield SparkLake(files, engine), engine.pid
     finally:

@@ -22,6 +22,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "switching": ("log_loss", "ndcg@10", "new_to_household_ndcg@10", "excess_captured@5"),
     "planted": ("coverage_90", "spearman", "spearman@12", "bias", "mae", "insufficient", "seconds", "peak_rss_mb"),
     "evidence": ("seconds", "peak_rss_mb", "rows", "rows_missing", "largest_difference"),
+    "training": ("seconds", "peak_rss_mb", "digests"),
     "promotion_response": ("sign_agreement", "spearman"),
     "links": ("roc_auc", "pr_auc", "f1"),
 }

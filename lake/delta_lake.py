@@ -20,7 +20,7 @@ from lake.ports import TableVersion
 
 __all__ = ["DeltaLake", "TableFiles"]
 
-QUERY_MEMORY_LIMIT = "3GB"
+QUERY_MEMORY_GB = 3
 """Leaves room for the graph and the models inside the 8 GB that the demo may take."""
 
 
@@ -39,14 +39,15 @@ class DeltaLake:
     Args:
         folder: where the tables lie; created when missing.
         threads: DuckDB threads; None lets DuckDB take every core.
+        memory_gb: of one query; what needs more is written to disk meanwhile, and takes longer.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, memory_gb: int = QUERY_MEMORY_GB) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()
         self._registered: dict[str, int] = {}
-        self._connection = _open_engine(self._folder, threads)
+        self._connection = _open_engine(self._folder, threads, memory_gb)
         self._ibis = ibis.duckdb.from_connection(self._connection)
         # after Ibis, which sets the time zone once more as it takes the connection over
         self._connection.execute("SET lock_configuration=true")
@@ -125,14 +126,14 @@ class DeltaLake:
         return bool(self.arrow(name).equals(rows))
 
 
-def _open_engine(folder: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
+def _open_engine(folder: Path, threads: int | None, memory_gb: int) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET autoinstall_known_extensions=false")
     connection.execute("SET autoload_known_extensions=false")
     connection.execute("SET TimeZone='UTC'")
     # stages are told through kit.progress; the engine's own bar would break their lines
     connection.execute("SET enable_progress_bar=false")
-    connection.execute(f"SET memory_limit='{QUERY_MEMORY_LIMIT}'")
+    connection.execute(f"SET memory_limit='{memory_gb:d}GB'")
     if threads is not None:
         connection.execute(f"SET threads={threads:d}")
     spill = folder / ".spill"

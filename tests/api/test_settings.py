@@ -12,6 +12,7 @@ BAD = {
     "HOST": ("0.0.0.0", "authenticating proxy"),
     "PORT": ("abc", "SHELFGRAPH_PORT: input should be a valid integer"),
     "STORE": ("postgres", "SHELFGRAPH_STORE: input should be 'embedded' or 'neo4j'"),
+    "QUERY_MEMORY_GB": ("0", "SHELFGRAPH_QUERY_MEMORY_GB: input should be greater than or equal to 1"),
     "THREADS": ("0", "SHELFGRAPH_THREADS: input should be greater than or equal to 1"),
     "NEO4J_URI": ("bolt://elsewhere:7687", "SHELFGRAPH_NEO4J_PASSWORD is not set"),
 }
