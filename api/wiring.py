@@ -36,6 +36,7 @@ from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate
 from pipeline.layout import HomeLayout
 from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
+from pipeline.relation_scopes import ScopeList, list_scopes
 from pipeline.train import train_release
 
 __all__ = ["Installation"]
@@ -191,6 +192,11 @@ class Installation:
         """List what behaviour says about a product and others up to a day, the last full one unless named."""
         with progress.stage("Counting baskets, next purchases and repertoires"):
             return list_evidence(self.lake, as_of or last_full_day(self.lake), wanted)
+
+    def relation_scopes(self, as_of: date | None, progress: Progress) -> ScopeList:
+        """List the parts of the chain that relations are told in, as known on a day, the last full one unless named."""
+        with progress.stage("Looking at stores and households"):
+            return list_scopes(self.lake, as_of or last_full_day(self.lake))
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

@@ -19,7 +19,9 @@ from pipeline.relation_evidence import EvidenceFilter
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Substitutes and complements: events, evidence, back-test, reasons, changes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Substitutes and complements: scopes, events, evidence, back-test, reasons, changes.", no_args_is_help=True
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 Relation = Annotated[str, typer.Option(help="isSubstituteFor, isComplementTo or isBoughtWith.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Known on this day; the last full day unless given.")]
@@ -62,13 +64,29 @@ def events(
 
 
 @app.command()
+def scopes(as_of: Day = None, as_json: AsJson = False) -> None:
+    """List the parts of the chain that relations are told in: clusters of stores, seasons and segments of households.
+
+    Example: `shelfgraph relations scopes`, then `shelfgraph relations events --scope store_cluster:cluster-1`.
+    """
+    with failing_clearly():
+        found = Installation.open().relation_scopes(_day(as_of), progress_for(as_json=as_json))
+    rows = found.rows.to_pylist()
+    if as_json:
+        show_json({"as_of": found.as_of, "scopes": rows})
+        return
+    columns = ("scope", "members", "meaning", "stores")
+    show_table(f"Scopes known on {found.as_of}", columns, [[_plain(row[name]) for name in columns] for row in rows])
+
+
+@app.command()
 def evidence(
     product: Annotated[str, typer.Argument(help="Id of a product.")],
     other: Annotated[
         str | None, typer.Argument(help="Id of another product; without it all that behaviour joins to the first.")
     ] = None,
     kind: Annotated[list[str] | None, typer.Option(help=f"{', '.join(EVIDENCE_KINDS)}; may be given again.")] = None,
-    scopes: Annotated[bool, typer.Option("--scopes", help="Also by store cluster, season and segment of households.")] = False,
+    in_scopes: Annotated[bool, typer.Option("--scopes", help="Also by store cluster, season and segment of households.")] = False,
     as_of: Day = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many of each kind, the surest above chance first.")] = 10,
     as_json: AsJson = False,
@@ -84,7 +102,7 @@ def evidence(
     unknown = sorted(set(kind or ()) - set(EVIDENCE_KINDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(EVIDENCE_KINDS)}", param_hint="--kind")
-    wanted = EvidenceFilter(product, other, tuple(dict.fromkeys(kind or EVIDENCE_KINDS)), scopes)
+    wanted = EvidenceFilter(product, other, tuple(dict.fromkeys(kind or EVIDENCE_KINDS)), in_scopes)
     with failing_clearly():
         found = Installation.open().relation_evidence(_day(as_of), wanted, progress_for(as_json=as_json))
     of_kind = {name: found.rows.filter(pc.equal(found.rows["kind"], name)) for name in wanted.kinds}

@@ -5,10 +5,16 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-__all__ = ["SEASONS", "season_of", "season_of_days"]
+__all__ = ["MONTHS_OF_SEASON", "SEASONS", "season_of", "season_of_days"]
 
 SEASONS = ("winter", "spring", "summer", "autumn")
 MONTHS_OF_A_SEASON = 3
+MONTHS_OF_SEASON = {
+    "winter": "December to February",
+    "spring": "March to May",
+    "summer": "June to August",
+    "autumn": "September to November",
+}
 
 
 def season_of(day: date) -> str:

@@ -17,7 +17,7 @@ from scipy.spatial.distance import cdist
 
 from lake.ports import Lake
 
-__all__ = ["CLUSTER_SCHEMA", "ClusterNeed", "cluster_batches", "store_clusters"]
+__all__ = ["CLUSTER_SCHEMA", "ClusterNeed", "described_clusters", "store_clusters"]
 
 CLUSTER_SCHEMA = pa.schema([("store_id", pa.string()), ("cluster_id", pa.string())])
 STARTS = 20
@@ -64,8 +64,8 @@ def store_clusters(lake: Lake, as_of: date, *, seed: int = 0, need: ClusterNeed 
     return pa.table([pa.array(stores.ids, pa.string()), pa.array(names, pa.string())], schema=CLUSTER_SCHEMA)
 
 
-def cluster_batches(lake: Lake, clusters: pa.Table, as_of: date) -> tuple[pa.Table, pa.Table]:
-    """Return nodes StoreCluster (id, displayName) and edges inCluster (source: the store, target: the cluster) for the graph.
+def described_clusters(lake: Lake, clusters: pa.Table, as_of: date) -> pa.Table:
+    """Return cluster_id, display_name (what sets it apart) and stores (list of ids), by cluster.
 
     `clusters` is what `store_clusters` gave for the same day. Raises: TableMissing.
     """
@@ -73,9 +73,13 @@ def cluster_batches(lake: Lake, clusters: pa.Table, as_of: date) -> tuple[pa.Tab
     member = dict(zip(clusters["store_id"].to_pylist(), clusters["cluster_id"].to_pylist(), strict=True))
     place = np.array([member[store] for store in stores.ids.tolist()], dtype=str)
     ids = sorted(set(place.tolist()))
-    names = [_display_name(stores, place == cluster) for cluster in ids]
-    nodes = pa.table({"id": pa.array(ids, pa.string()), "displayName": pa.array(names, pa.string())})
-    return nodes, clusters.rename_columns(["source", "target"])
+    return pa.table(
+        {
+            "cluster_id": pa.array(ids, pa.string()),
+            "display_name": pa.array([_display_name(stores, place == cluster) for cluster in ids], pa.string()),
+            "stores": pa.array([stores.ids[place == cluster].tolist() for cluster in ids], pa.list_(pa.string())),
+        }
+    )
 
 
 def _read(lake: Lake, as_of: date) -> _Stores:

@@ -17,6 +17,7 @@ from pipeline import relation_events
 from pipeline.errors import NothingIngested
 from pipeline.relation_events import EventFilter, list_events
 from pipeline.relation_evidence import EvidenceList
+from pipeline.relation_scopes import ScopeList
 from tests.api import scoped_shop
 
 EVENTS = pa.Table.from_pylist(
@@ -39,6 +40,9 @@ EVIDENCE = pa.Table.from_pylist(
         for kind, source in (("same_basket", "b"), ("same_basket", "c"), ("switching", "d"))
     ]
 )  # fmt: skip
+SCOPES = pa.table(
+    {"scope": ["store_cluster:cluster-1"], "members": [2], "meaning": ["Store cluster of 2 stores"], "stores": [["7", "12"]]}
+)
 
 
 class Sales:
@@ -100,6 +104,7 @@ def home(tmp_path_factory):
         graph_versions=lambda: versions,
         relations=lambda: RelationService(graph_, versions=versions),
         released_relations=lambda: RelationService(graph_, versions=versions, quality=scoped_shop.QUALITY),
+        relation_scopes=lambda as_of, _: ScopeList(as_of or date(2017, 12, 31), SCOPES),
         relation_evidence=lambda as_of, wanted, _: EvidenceList(as_of or date(2017, 12, 31), EVIDENCE, 7),
         relation_events=lambda as_of, wanted, _: list_events(Sales(), as_of or date(2017, 12, 31), wanted),
     )
@@ -192,3 +197,8 @@ def test_evidence_is_listed_kind_by_kind(told, run):
     shown = run("relations", "evidence", "a", "--kind", "switching").stdout
     assert ("switching, known on 2017-12-31: 1 of 1" in shown, "same_basket" in shown) == (True, False)
     assert run("relations", "evidence", "a", "--kind", "gossip").exit_code == 2
+
+
+def test_scopes_are_listed_with_their_stores(told, run):
+    assert told("relations", "scopes")["scopes"][0]["stores"] == ["7", "12"]
+    assert "7, 12" in run("relations", "scopes", "--as-of", "2017-06-30").stdout

@@ -13,7 +13,7 @@ from features.relation_evidence_baskets import BasketNeed
 from features.relation_evidence_households import HouseholdNeed
 from features.relation_evidence_switching import SwitchingNeed
 from features.seasons import SEASONS, season_of
-from features.store_clusters import ClusterNeed, cluster_batches, store_clusters
+from features.store_clusters import ClusterNeed, described_clusters, store_clusters
 from tests.features_relations.counting_by_hand import baskets_by_hand, households_by_hand, switches_by_hand, trips_by_hand
 from tests.features_relations.event_world import AS_OF, CLUSTERS, FIRST_DAY, PRODUCTS, SEGMENTS, line_rows, write_chain
 
@@ -154,10 +154,10 @@ def test_stores_that_sell_alike_share_a_cluster(tmp_path):
     groups = {frozenset(store for store, cluster in member.items() if cluster == name) for name in set(member.values())}
     assert groups == {frozenset({"s1", "s3", "s5", "s7"}), frozenset({"s0", "s2", "s4", "s6"})}
     assert member["s0"] == "cluster-1"
-    nodes, edges = cluster_batches(lake, clusters, AS_OF)
-    assert nodes["id"].to_pylist() == ["cluster-1", "cluster-2"]
-    assert nodes["displayName"].to_pylist()[0].startswith("Store cluster of 4 stores, trips for ")
-    assert (edges.column_names, edges.num_rows) == (["source", "target"], 8)
+    first, second = described_clusters(lake, clusters, AS_OF).to_pylist()
+    assert (first["cluster_id"], second["cluster_id"]) == ("cluster-1", "cluster-2")
+    assert first["display_name"].startswith("Store cluster of 4 stores, trips for ")
+    assert (first["stores"], second["stores"]) == (["s0", "s2", "s4", "s6"], ["s1", "s3", "s5", "s7"])
     alone = store_clusters(lake, AS_OF, need=ClusterNeed(store_baskets=10_000))
     assert set(alone["cluster_id"].to_pylist()) == {"cluster-1"}
 
