@@ -26,6 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 Relation = Annotated[str, typer.Option(help="isSubstituteFor, isComplementTo or isBoughtWith.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Known on this day; the last full day unless given.")]
 MOST_CHANGES = 100
+SHOWN_STORES = 20
 
 
 @app.command()
@@ -75,6 +76,9 @@ def scopes(as_of: Day = None, as_json: AsJson = False) -> None:
     if as_json:
         show_json({"as_of": found.as_of, "scopes": rows})
         return
+    for row in rows:
+        more = len(row["stores"]) - SHOWN_STORES
+        row["stores"] = [*row["stores"][:SHOWN_STORES], *([f"and {more} more (--json)"] if more > 0 else [])]
     columns = ("scope", "members", "meaning", "stores")
     show_table(f"Scopes known on {found.as_of}", columns, [[_plain(row[name]) for name in columns] for row in rows])
 
