@@ -157,7 +157,7 @@ def _notes(rows: Sequence[BenchRow]) -> list[str]:
     notes = [
         "The trips, then all kinds one after the other, to sorted tables; the start of Spark is told apart (`start_seconds`).",
         "`peak_rss_mb` is that of the kind that takes most; of Spark, that of its Java process and of ours together.",
-        "Either engine may take 8 GB before it writes to disk (`SHELFGRAPH_QUERY_MEMORY_GB`).",
+        "Either engine may take 12 GB before it writes to disk (`SHELFGRAPH_QUERY_MEMORY_GB`).",
         "`rows_missing` are those that only one engine has; differences are in parts of the larger figure (1 at least).",
     ]
     if "spark" not in engines:

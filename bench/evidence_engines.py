@@ -27,7 +27,7 @@ from lake.spark_lake import SparkLake
 
 __all__ = ["main"]
 
-MEMORY_GB = 8
+MEMORY_GB = 12
 """Of DuckDB, and of Spark's Java: with DuckDB's usual 3 the largest world is written to disk and read back many times."""
 
 QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
