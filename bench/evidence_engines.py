@@ -1,6 +1,6 @@
 """`python -m bench.evidence_engines`: derive evidence on relations on one engine, in a process of its own, and say what it took.
 
-PySpark is an extra of the installation: nobody but this process imports it.
+PySpark is an extra of the installation: only a process that measures Spark imports it.
 """
 
 import argparse
@@ -22,8 +22,6 @@ from features.store_clusters import store_clusters
 from kg.java import bundled_java
 from lake import Lake
 from lake.delta_lake import DeltaLake
-from lake.spark_engine import SparkEngine
-from lake.spark_lake import SparkLake
 
 __all__ = ["main"]
 
@@ -70,6 +68,10 @@ def _duckdb(files: DeltaLake) -> Iterator[tuple[Lake, int | None]]:
 
 @contextmanager
 def _spark(files: DeltaLake, java_options: Sequence[str]) -> Iterator[tuple[Lake, int | None]]:
+    # DuckDB is measured where Spark is not installed
+    from lake.spark_engine import SparkEngine  # noqa: PLC0415 - an extra of the installation
+    from lake.spark_lake import SparkLake  # noqa: PLC0415 - likewise
+
     engine = SparkEngine(bundled_java(), memory=f"{MEMORY_GB}g", java_options=java_options)
     try:
         yield SparkLake(files, engine), engine.pid
