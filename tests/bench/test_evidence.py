@@ -1,5 +1,7 @@
 """`bench evidence` on a tiny world: DuckDB and Spark count the same, and every figure that is promised is there."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -85,3 +87,8 @@ def test_growth_is_told_where_two_sizes_were_measured(monkeypatch: pytest.Monkey
     monkeypatch.setattr(evidence, "find_spec", lambda name: None)
     assert list(evidence._engines()) == ["duckdb"]
     assert BENCH.data_sets == ("small", "medium", "large")
+
+
+def test_duckdb_is_measured_where_spark_is_not_installed() -> None:
+    words = "import sys; sys.modules['pyspark'] = None; import bench.evidence_engines"
+    subprocess.run([sys.executable, "-c", words], check=True)
