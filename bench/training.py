@@ -39,7 +39,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
             rows = training_rows(context, lake, AS_OF, size, SAME_SEED_RUNS if context.quick else 1)
     return rows, [
         "`seconds` and `peak_rss_mb` are the largest of the runs; `digests` counts the different results of one seed.",
-        "On a CPU; two threads unless the environment says otherwise.",
+        "On a CPU, with the threads that are the default of `gnn.TrainingConfig`.",
     ]
 
 
