@@ -26,8 +26,7 @@ class TrainingConfig:
         whole_edges: graphs with more edges are sampled; twenty million take about 0.7 GB for each window.
         fanout: neighbours for each relation, by hop, when sampled.
         history: purchases of a household that are looked at when sampled.
-        threads: of torch; part of the configuration because sums depend on it. With more than one, the same seed was seen to end
-            in different bytes on a graph of the demo's size: sparse products add up in the order in which threads come.
+        threads: of torch; part of the configuration because sums depend on it.
     """
 
     dims: int = 64

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from features.basket_pairs import basket_pairs, expected_together
 from features.co_purchase import LARGEST_TRIP_STRATUM, merchandise_lines
+from features.relation_evidence_sums import from_whole, whole
 from gnn.graph import ShopGraph
 from lake.ports import Lake
 
@@ -167,7 +168,7 @@ def _switching(lake: Lake, after: date, until: date) -> ir.Table:
     marked = apart.left_join(known, ["household_id", "taken"]).select(*apart.columns, "known")
     share = 1.0 / marked.count().over(group_by=[marked.basket_id, marked.taken])
     shared = marked.mutate(share=share * ibis.ifelse(marked.known.notnull(), HABIT, 1.0))
-    pairs = shared.group_by("missing", "taken").aggregate(weight=shared.share.sum())
+    pairs = shared.group_by("missing", "taken").aggregate(weight=from_whole(whole(shared.share).sum()))
     return _with_gone(pairs, late, bought, (until - after).days)
 
 
