@@ -20,10 +20,10 @@ def test_costs_and_results_are_told(tmp_path: Path) -> None:
     generate_world(TINY, 1, tmp_path / "lake")
     lake = DeltaLake(tmp_path / "lake")
     context = BenchContext(lake, tmp_path, quick=False, progress=SilentProgress(), as_of=AS_OF)
-    rows = training_rows(context, tmp_path / "lake", AS_OF, "tiny", 1)
+    rows = training_rows(context, tmp_path / "lake", AS_OF, "tiny", 2)
     found = {(row.system, row.metric, row.slice): row for row in rows}
     assert found.keys() == {("network", name, "tiny") for name in ("seconds", "peak_rss_mb", "digests")}
-    assert (found["network", "digests", "tiny"].value, found["network", "digests", "tiny"].n) == (1.0, 1)
+    assert (found["network", "digests", "tiny"].value, found["network", "digests", "tiny"].n) == (1.0, 2)
     assert found["network", "seconds", "tiny"].n == lake.version("sales_lines").rows
     assert found["network", "peak_rss_mb", "tiny"].value > 100
     assert BENCH.data_sets == ("small", "medium", "large")

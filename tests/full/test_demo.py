@@ -12,7 +12,7 @@ from pipeline.books import code_version
 from tests.full.conftest import Demo
 from tests.web.playground_seen import check_playground
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(2700)]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1500)]
 
 KNOWN = "(SELECT product_id FROM products)"
 INDEPENDENT_COUNTS = {

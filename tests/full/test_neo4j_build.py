@@ -27,9 +27,9 @@ from tests.full.test_demo import INDEPENDENT_COUNTS, raw_data
 
 __all__ = ["raw_data"]
 
-pytestmark = [pytest.mark.full, pytest.mark.neo4j, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.full, pytest.mark.neo4j, pytest.mark.timeout(1800)]
 
-BUILD_SECONDS = 1800
+BUILD_SECONDS = 900
 DERIVED = ("isBoughtWith", "isSubstituteFor", "isComplementTo")
 COMMON_SHARE = 0.95
 """Edges that both engines derive, of those that either does: embeddings are other random numbers in each engine. Seen: 0.98."""

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
 from api.services import Services
 from api.settings import Settings
@@ -30,6 +31,8 @@ CATALOGUE = {f"{22400 + number}": f"{colour} {gift}" for number, (gift, colour) 
 TEAPOT, TEA_CUP = "22400", "22405"
 """A red teapot is mostly bought with the red cups."""
 CUSTOMERS, WEEKS = 150, 40
+KEY = SecretStr("the same customers have the same pseudonyms")
+"""A key by chance would put the customers in another order each time, and with it what is drawn for them."""
 FIRST_MONDAY = datetime(2011, 1, 3, 9, 30)  # noqa: DTZ001 - the feed's times are local and bear no zone
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 CANCELLED, NAMELESS = 12, 25
@@ -86,7 +89,7 @@ def wholesaler(tmp_path_factory: pytest.TempPathFactory) -> Wholesaler:
     # the feed gives the customer as a floating number, 17850.0, for the sake of those that it lacks
     columns["CustomerID"] = [float(number) if number else None for number in columns["CustomerID"]]
     pq.write_table(pa.table(columns), folder / "online_retail.parquet")
-    installation = Installation.open(Settings(home=home, store="embedded", threads=1, port=0))
+    installation = Installation.open(Settings(home=home, store="embedded", threads=1, port=0, pseudonym_key=KEY))
     report = installation.ingest("online_retail", folder, SilentProgress())
     installation.build(SilentProgress(), fresh=True)
     installation.train(SilentProgress())
