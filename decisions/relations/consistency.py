@@ -19,9 +19,10 @@ from lake.ports import Lake
 __all__ = ["FOR_REVIEW", "Rules", "consistent", "read_rules"]
 
 FOR_REVIEW = "for_review"
-SUBSTITUTE, COMPLEMENT = "isSubstituteFor", "isComplementTo"
+SUBSTITUTE, COMPLEMENT, BOUGHT = "isSubstituteFor", "isComplementTo", "isBoughtWith"
 NEVER, REQUIRES = "neverSubstituteFor", "requires"
 UNKNOWN_SAFETY = "safety_unknown"
+TAKEN_TOGETHER = "taken_together"
 BETWEEN = "\x1f"
 """No id holds a control character (contract of products)."""
 PAIRS = pa.schema([("source", pa.string()), ("target", pa.string()), ("scope", pa.string())])
@@ -71,18 +72,19 @@ def consistent(edges: Mapping[str, pa.Table], rules: Rules) -> tuple[dict[str, p
     """Return the edges that no rule forbids, and how many edges each rule dropped or put up for review.
 
     Of the rules that forbid a substitute the first counts: `neverSubstituteFor`, then `requires` (of two products one of which
-    cannot be used without the other, neither stands in for the other), then `safety_unknown`. A pair that is substitute and
-    complement in the same scope, whichever way round, gets the status `for_review` in both relations.
+    cannot be used without the other, neither stands in for the other), then `safety_unknown`, then `taken_together` (where names
+    stand for the categories that a retailer has not, what is bought with a product beyond chance does not stand in for it). A
+    pair that is substitute and complement in the same scope, whichever way round, gets the status `for_review` in both relations.
 
     Args:
         edges: tables of `edges.EDGE_SCHEMA` by relation; those that are not there are left alone.
         rules: as `read_rules` gives them.
     """
-    kept, counts = dict(edges), {NEVER: 0, REQUIRES: 0, UNKNOWN_SAFETY: 0, FOR_REVIEW: 0}
+    kept, counts = dict(edges), {NEVER: 0, REQUIRES: 0, UNKNOWN_SAFETY: 0, TAKEN_TOGETHER: 0, FOR_REVIEW: 0}
     if SUBSTITUTE in kept:
         table = kept[SUBSTITUTE]
         left = np.ones(table.num_rows, dtype=bool)
-        for reason, broken in _broken(table, rules).items():
+        for reason, broken in _broken(table, rules, kept.get(BOUGHT)).items():
             counts[reason] = int((left & broken).sum())
             left &= ~broken
         kept[SUBSTITUTE] = table.filter(pa.array(left))
@@ -99,12 +101,22 @@ def _held(table: ir.Table, as_of: date) -> ir.Table:
     return table.filter((table.valid_from <= as_of) & (table.valid_to.isnull() | (table.valid_to > as_of)))
 
 
-def _broken(substitutes: pa.Table, rules: Rules) -> dict[str, np.ndarray]:
+def _broken(substitutes: pa.Table, rules: Rules, bought_with: pa.Table | None) -> dict[str, np.ndarray]:
     return {
         NEVER: _declared(substitutes, rules.never),
         REQUIRES: _declared(substitutes, rules.requires) | _declared(_turned(substitutes), rules.requires),
         UNKNOWN_SAFETY: _unknown_safety(substitutes, rules),
+        TAKEN_TOGETHER: _taken_together(substitutes, rules, bought_with),
     }
+
+
+def _taken_together(substitutes: pa.Table, rules: Rules, bought_with: pa.Table | None) -> np.ndarray:
+    """Return which substitutes of products without a category are bought with them (mask)."""
+    if bought_with is None:
+        return np.zeros(substitutes.num_rows, dtype=bool)
+    placed = rules.categories.filter(pc.is_valid(rules.categories["category"]))["product_id"]
+    met = _within(_keys(substitutes, "source", "target"), _keys(bought_with, "source", "target"))
+    return np.asarray(met & ~_within(substitutes["target"], placed))
 
 
 def _declared(edges: pa.Table, pairs: pa.Table) -> np.ndarray:

@@ -51,7 +51,7 @@ def test_a_declared_never_wins_in_its_direction_and_scope():
     table = edges(("a", "b", "chain"), ("b", "a", "chain"), ("a", "b", "season:winter"), ("c", "b", "season:winter"))
     chain, counts = consistent({"isSubstituteFor": table}, rules(never=[("a", "b", "chain")]))
     assert pairs_of(chain["isSubstituteFor"]) == [("b", "a", "chain"), ("c", "b", "season:winter")]
-    assert counts == {"neverSubstituteFor": 2, "requires": 0, "safety_unknown": 0, "for_review": 0}
+    assert counts == {"neverSubstituteFor": 2, "requires": 0, "safety_unknown": 0, "taken_together": 0, "for_review": 0}
     winter, counts = consistent({"isSubstituteFor": table}, rules(never=[("a", "b", "season:winter")]))
     assert pairs_of(winter["isSubstituteFor"]) == [("a", "b", "chain"), ("b", "a", "chain"), ("c", "b", "season:winter")]
     assert counts["neverSubstituteFor"] == 1
@@ -77,7 +77,7 @@ def test_unknown_safety_is_not_offered_where_the_category_asks_for_it():
 def test_the_first_rule_that_forbids_is_the_one_that_counts():
     both = rules(never=[("a", "b", "chain")], requires=[("a", "b", "chain")], required=[("NUTS", "allergens")])
     _, counts = consistent({"isSubstituteFor": edges(("a", "b", "chain"))}, both)
-    assert counts == {"neverSubstituteFor": 1, "requires": 0, "safety_unknown": 0, "for_review": 0}
+    assert counts == {"neverSubstituteFor": 1, "requires": 0, "safety_unknown": 0, "taken_together": 0, "for_review": 0}
 
 
 def test_a_pair_that_replaces_and_completes_in_one_scope_is_for_a_person_to_judge():
@@ -153,7 +153,7 @@ def test_a_stewards_never_reaches_the_edges(world):
     after = derived(world)
     gone = set(pairs_of(before.edges["isSubstituteFor"])) - set(pairs_of(after.edges["isSubstituteFor"]))
     assert gone == {("cola_b", "cola_a", "chain")}
-    assert before.ruled == {"neverSubstituteFor": 0, "requires": 0, "safety_unknown": 0, "for_review": 0}
+    assert before.ruled == {"neverSubstituteFor": 0, "requires": 0, "safety_unknown": 0, "taken_together": 0, "for_review": 0}
     assert after.ruled == {**before.ruled, "neverSubstituteFor": 1}
 
 
@@ -179,3 +179,13 @@ def test_statements_are_read_as_of_the_day(tmp_path):
     found = read_rules(lake, AS_OF)
     assert found.required.to_pylist() == [{"category": "NUTS", "attribute": "allergens"}]
     assert found.stated.to_pylist() == [{"product_id": "a", "attribute": "allergens"}]
+
+
+def test_what_is_bought_with_a_product_without_a_category_does_not_replace_it():
+    learned = {
+        "isSubstituteFor": edges(("a", "d", "chain"), ("b", "d", "chain"), ("b", "a", "chain")),
+        "isBoughtWith": edges(("a", "d", "chain"), ("d", "a", "chain"), ("b", "a", "chain"), ("a", "b", "chain")),
+    }
+    kept, counts = consistent(learned, rules())
+    assert pairs_of(kept["isSubstituteFor"]) == [("b", "d", "chain"), ("b", "a", "chain")]
+    assert counts["taken_together"] == 1
