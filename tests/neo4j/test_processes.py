@@ -3,11 +3,20 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from kg.neo4j_store.server import RunningServer, status, stop
-from kg.neo4j_store.server.processes import end_process, is_alive, start_mark
+from kg.neo4j_store.server.processes import command_line, end_process, is_alive, start_mark, wait_for_threads
+
+FIRST_THREAD_ENDS = """
+import ctypes, os, threading, time
+threading.Thread(target=lambda: (time.sleep(1.5), os._exit(0))).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
 
 
 def sleeper() -> "subprocess.Popen[bytes]":
@@ -36,6 +45,31 @@ def test_one_that_does_not_listen_is_ended_by_force() -> None:
     assert process.stdout.readline() == b"deaf\n"
     assert end_process(process.pid, start_mark(process.pid) or "", patience_seconds=0.5)
     assert not is_alive(process.pid)
+
+
+def test_a_command_line_is_read_until_the_process_is_gone() -> None:
+    process = sleeper()
+    while not command_line(process.pid):
+        # between the new programme and its words
+        time.sleep(0.01)
+    assert command_line(process.pid) == f"{sys.executable} -c import time; time.sleep(60)"
+    process.kill()
+    process.wait()
+    assert command_line(process.pid) == ""
+
+
+@pytest.mark.parametrize(("patience", "waited"), [(20.0, True), (0.2, False)])
+def test_what_is_left_of_an_ended_process_is_waited_for(patience: float, waited: bool) -> None:
+    process = subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], start_new_session=True)
+    try:
+        while is_alive(process.pid):
+            time.sleep(0.01)
+        # a system that does not list threads has nothing to wait for
+        listed = Path("/proc/self/task").is_dir()
+        assert wait_for_threads(process.pid, patience_seconds=patience) is (waited or not listed)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_stranger_with_the_number_of_ours_is_left_alone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-__all__ = ["end_process", "is_alive", "start_mark"]
+__all__ = ["command_line", "end_process", "is_alive", "start_mark", "wait_for_threads"]
 
 POLL_SECONDS = 0.1
 
@@ -34,6 +34,38 @@ def _linux_mark(record: Path) -> str | None:
 def is_alive(pid: int) -> bool:
     """Say whether a process of this number runs. One that ended and was not collected by its parent does not."""
     return start_mark(pid) is not None
+
+
+def command_line(pid: int) -> str:
+    """Return what a process was started with, words apart by spaces; empty when it is gone."""
+    if Path("/proc/self/stat").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            return ""
+    found = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def wait_for_threads(pid: int, *, patience_seconds: float) -> bool:
+    """Wait until no thread of an ended process is left; return whether that came about.
+
+    A large process that is killed lets its files and memory go some time after its first thread has ended. Where the system
+    does not list threads (`/proc`) there is nothing to wait for.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while _tasks(pid) > 1 and not is_alive(pid):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _tasks(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except OSError:
+        return 0
 
 
 def end_process(pid: int, mark: str, *, patience_seconds: float) -> bool:

@@ -20,7 +20,7 @@ from kg.neo4j_store.server.configuring import ServerOptions, configuration_text
 from kg.neo4j_store.server.errors import StartFailed, WrongPassword
 from kg.neo4j_store.server.health import check_health
 from kg.neo4j_store.server.installing import Installation, install
-from kg.neo4j_store.server.processes import end_process, start_mark
+from kg.neo4j_store.server.processes import command_line, end_process, start_mark, wait_for_threads
 from kit.progress import Progress, SilentProgress
 
 __all__ = ["RunningServer", "start", "status", "stop"]
@@ -76,6 +76,7 @@ def start(
     with _one_at_a_time(home):
         if running := status(home):
             return running
+        _clear_after_a_kill(home.resolve())
         installation = install(watcher, cache=cache)
         options = ServerOptions(bolt_port or _free_port(), heap, pagecache, jvm_options)
         chosen = _prepare(home.resolve(), installation, options, password)
@@ -111,6 +112,24 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 def _pid_file(home: Path) -> Path:
     return home / "run" / "server.json"
+
+
+def _clear_after_a_kill(home: Path) -> None:
+    """Drop the pid file that Neo4j itself keeps when the server it names is gone.
+
+    A killed server leaves it behind, and Neo4j takes any process of that number for itself and refuses to start: a stranger
+    who was given the number (in a container that is the rule), or the dead server while nobody has collected it.
+    """
+    own = home / "run" / "neo4j.pid"
+    try:
+        pid = int(own.read_text())
+    except (OSError, ValueError):
+        return
+    if not wait_for_threads(pid, patience_seconds=STOP_SECONDS):
+        raise StartFailed(f"the killed server (process {pid}) still holds its files.", "")
+    # a server of this home that answers to nobody is not ours to overrule: Neo4j says that it runs
+    if f" --home-dir={home} " not in f"{command_line(pid)} ":
+        own.unlink(missing_ok=True)
 
 
 def _free_port() -> int:
