@@ -23,6 +23,12 @@ LEAST_BASKETS = 20
 CLOSENESS_BASKETS = 1.0
 """A pair at closeness 1 is credited with one more basket."""
 
+LEAST_LIFT = 1.05
+"""Who meets less than a twentieth more often than foreseen is no complement, however sure that much is."""
+
+ENOUGH_EXPECTED = 20.0
+"""Pairs expected in fewer baskets tell nothing of how far expectations are off: they are here because they met often."""
+
 MEETINGS_AT_ONCE = 500
 """Pairs whose single baskets are looked into together: bounds the memory where best sellers meet."""
 
@@ -49,7 +55,8 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
     across = _across_categories(observed, pairs)
     pairs, closeness = pairs.filter(pa.array(across)), closeness[across]
     ends, together = (pairs["first"].to_numpy(), pairs["second"].to_numpy()), pairs["baskets"].to_numpy()
-    sure = _sure(observed, ends, together, _expected(observed, *ends))
+    expected = _expected(observed, *ends)
+    sure = _sure(observed, ends, (together, expected), _unexplained(together, expected))
     return _strongest(observed, pairs.filter(pa.array(sure)), CLOSENESS_BASKETS * closeness[sure], per_product)
 
 
@@ -76,7 +83,7 @@ def _expected(observed: Observed, first: np.ndarray, second: np.ndarray) -> np.n
 
 def _season_in_common(observed: Observed, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     sized = expected_together(observed.by_stratum, observed.stratum_trips, first, second)
-    in_season = expected_together(observed.by_quarter_stratum, observed.quarter_stratum_trips, first, second)
+    in_season = expected_together(observed.by_period_stratum, observed.period_stratum_trips, first, second)
     return np.asarray(in_season / np.maximum(sized, 1e-12))
 
 
@@ -147,19 +154,34 @@ def _later_half(observed: Observed) -> np.ndarray:
     return np.asarray(2 * day > int(day.min()) + int(day.max()) if day.size else day, dtype=np.float64)
 
 
-def _sure(observed: Observed, pairs: tuple[np.ndarray, np.ndarray], together: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def _unexplained(together: np.ndarray, expected: np.ndarray) -> float:
+    """Return by what share pairs depart from what is expected of them, beyond chance: the standard deviation of their ratios.
+
+    Households, trip sizes and seasons do not explain all that brings products together: what is listed in the same weeks
+    and stores, or promoted together, meets more often. The more baskets, the surer chance alone would be ruled out for any such
+    pair, as small as its departure may be. Nearly all pairs are no complements, so what they depart by is what chance must be
+    compared with. Source: Efron, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis, 2004.
+    """
+    told = expected >= ENOUGH_EXPECTED
+    return common_departure(together[told] / expected[told] - 1.0, 1.0 / expected[told])
+
+
+def _sure(
+    observed: Observed, pairs: tuple[np.ndarray, np.ndarray], counts: tuple[np.ndarray, np.ndarray], unexplained: float
+) -> np.ndarray:
     """Return the discoveries among pairs that popularity brings together anyway, and among the others: most of the millions of
     pairs could never meet often, and must not hide those that could. Source: Efron, Simultaneous inference: when should
     hypothesis testing problems be combined?, 2008.
     """
     frequent, of_frequent, of_rare = _frequent_enough(observed, *pairs)
+    together, expected = counts
     found = np.zeros(together.size, dtype=bool)
     for chosen, compared in ((frequent, of_frequent), (~frequent, of_rare)):
-        found[chosen] = _discoveries(together[chosen], expected[chosen], compared)
+        found[chosen] = _discoveries(together[chosen], LEAST_LIFT * expected[chosen], compared, unexplained)
     return found
 
 
-def _discoveries(together: np.ndarray, expected: np.ndarray, pairs: int) -> np.ndarray:
+def _discoveries(together: np.ndarray, expected: np.ndarray, pairs: int, unexplained: float) -> np.ndarray:
     """Return which pairs meet too often for chance, so that of those named a tenth at most are expected to be chance's.
 
     Of so many pairs compared, thousands pass any test of one pair alone. Source: Benjamini and Hochberg, Controlling the false
@@ -167,16 +189,27 @@ def _discoveries(together: np.ndarray, expected: np.ndarray, pairs: int) -> np.n
 
     Args:
         together: baskets with both.
-        expected: by chance (Poisson).
+        expected: the most that is no discovery.
         pairs: how many were compared, those that met in too few baskets to be here included.
+        unexplained: by what share expectations are off (`_unexplained`).
     """
-    chance = special.gammainc(np.maximum(together, 1), np.maximum(expected, 1e-12))
+    chance = _chance(np.maximum(together, 1), np.maximum(expected, 1e-12), unexplained)
     order = np.argsort(chance, kind="stable")
     passed = np.flatnonzero(chance[order] <= FALSE_DISCOVERIES * np.arange(1, order.size + 1) / max(pairs, 1))
     found = np.zeros(together.size, dtype=bool)
     if passed.size:
         found[order[: passed[-1] + 1]] = True
     return found
+
+
+def _chance(together: np.ndarray, expected: np.ndarray, unexplained: float) -> np.ndarray:
+    """Return the probability of so many meetings or more: Poisson, with a mean that is itself gamma distributed about
+    `expected` with the standard deviation `unexplained` times that (together negative binomial).
+    """
+    if unexplained == 0.0:
+        return np.asarray(special.gammainc(together, expected))
+    shape = unexplained**-2.0
+    return np.asarray(special.betainc(together, shape, expected / (expected + shape)))
 
 
 def _frequent_enough(observed: Observed, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, int, int]:

@@ -35,7 +35,7 @@ from lake.ports import Lake
 
 __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
 
-MODEL_VERSION = "relations-4"
+MODEL_VERSION = "relations-5"
 THREADS = 2
 """Matrix products and trees leave the interpreter free for another category."""
 

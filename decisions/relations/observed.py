@@ -15,7 +15,8 @@ from lake.ports import Lake
 
 __all__ = ["Observed", "observe"]
 
-QUARTER_DAYS = 91
+PERIOD_DAYS = 28
+"""Of thirteen weeks one half may have sold what the other had not yet: such pairs would seem to seek each other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +24,8 @@ class Observed:
     """Products by position, baskets by number, and what was counted over them.
 
     `bought` has an int32 one per product and basket. `by_stratum` and `by_household_stratum` count baskets by product and
-    cell (trips of like size; one household's trips of like size), `by_quarter_stratum` by trips of like size within 13 weeks;
-    `stratum_trips`, `household_stratum_trips` and `quarter_stratum_trips` count all trips
+    cell (trips of like size; one household's trips of like size), `by_period_stratum` by trips of like size within 4 weeks;
+    `stratum_trips`, `household_stratum_trips` and `period_stratum_trips` count all trips
     of each cell; `stratum` and `cell` are those of each basket. `names` compares products of no category.
     """
 
@@ -39,8 +40,8 @@ class Observed:
     names: NameLikeness
     by_stratum: sparse.csr_array
     stratum_trips: np.ndarray
-    by_quarter_stratum: sparse.csr_array
-    quarter_stratum_trips: np.ndarray
+    by_period_stratum: sparse.csr_array
+    period_stratum_trips: np.ndarray
     by_household_stratum: sparse.csr_array
     household_stratum_trips: np.ndarray
 
@@ -68,7 +69,7 @@ class Observed:
             cell=cell,
             by_stratum=_by_group(bought, stratum),
             stratum_trips=np.bincount(stratum, minlength=1),
-            **_by_quarter(bought, self.day[baskets], stratum),
+            **_by_period(bought, self.day[baskets], stratum),
             by_household_stratum=_by_group(bought, cell),
             household_stratum_trips=np.bincount(cell, minlength=1),
         )
@@ -103,7 +104,7 @@ def observe(lake: Lake, as_of: date, need: Support) -> Observed:
         names=name_likeness(products["name"], products["category"]),
         by_stratum=_by_group(bought, stratum),
         stratum_trips=np.bincount(stratum),
-        **_by_quarter(bought, day, stratum),
+        **_by_period(bought, day, stratum),
         by_household_stratum=_by_group(bought, cell),
         household_stratum_trips=np.bincount(cell),
     )
@@ -117,11 +118,11 @@ def _bought(lines: pa.Table, visits: pa.Table, products: int) -> sparse.csr_arra
     return matrix
 
 
-def _by_quarter(bought: sparse.csr_array, day: np.ndarray, stratum: np.ndarray) -> dict[str, Any]:
-    """Count by trips of like size within 13 weeks: what two products owe to a season in common is seen there."""
-    quarter = (day - day.min(initial=0)) // QUARTER_DAYS if day.size else day
-    cell = quarter.astype(np.int64) * (LARGEST_TRIP_STRATUM + 1) + stratum
-    return {"by_quarter_stratum": _by_group(bought, cell), "quarter_stratum_trips": np.bincount(cell, minlength=1)}
+def _by_period(bought: sparse.csr_array, day: np.ndarray, stratum: np.ndarray) -> dict[str, Any]:
+    """Count by trips of like size within 4 weeks: what two products owe to a season in common is seen there."""
+    period = (day - day.min()) // PERIOD_DAYS if day.size else day
+    cell = period.astype(np.int64) * (LARGEST_TRIP_STRATUM + 1) + stratum
+    return {"by_period_stratum": _by_group(bought, cell), "period_stratum_trips": np.bincount(cell, minlength=1)}
 
 
 def _by_group(bought: sparse.csr_array, group: np.ndarray) -> sparse.csr_array:

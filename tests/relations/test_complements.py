@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from decisions.relations.complements import CLOSENESS_BASKETS, complements
+from decisions.relations.complements import CLOSENESS_BASKETS, LEAST_LIFT, _chance, _expected, _unexplained, complements
 from decisions.relations.edges import Candidates
 from decisions.relations.intervals import Estimate, common_departure, count_beyond
 from decisions.relations.observed import Observed
@@ -36,8 +36,8 @@ def shop(bought: np.ndarray, household: np.ndarray, day: np.ndarray) -> Observed
         names=name_likeness(products["name"], products["category"]),
         by_stratum=nothing,
         stratum_trips=none,
-        by_quarter_stratum=nothing,
-        quarter_stratum_trips=none,
+        by_period_stratum=nothing,
+        period_stratum_trips=none,
         by_household_stratum=nothing,
         household_stratum_trips=none,
     )
@@ -104,6 +104,52 @@ def test_a_close_pair_is_credited_with_a_basket():
     assert near.target.tolist() == far.target.tolist()
     gained = (near.estimate.value - far.estimate.value) * observed.baskets_of()[far.target]
     assert gained == pytest.approx(0.5 * CLOSENESS_BASKETS, rel=1e-3)
+
+
+def moody(seed: int, moods: float) -> Observed:
+    """Draw 60 products in 40,000 baskets whose moods, seen by nobody, bring products together and keep others apart; the first
+    ten bring the next ten.
+    """
+    rng = np.random.default_rng(seed)
+    household = np.repeat(np.arange(2000), 20)
+    day = np.tile(np.arange(20) * 7, 2000)
+    liked = rng.normal(0.0, moods, (60, 8)) @ rng.normal(0.0, 1.0, (8, day.size))
+    bought = rng.random(liked.shape) < 0.1 * np.exp(liked - liked.var(axis=1, keepdims=True) / 2)
+    bought[10:20] |= bought[:10] & (rng.random((10, day.size)) < 0.2)
+    return shop(bought, household, day)
+
+
+def test_what_brings_all_products_together_makes_no_complements():
+    observed = moody(2, moods=0.17)
+    met = basket_pairs(observed.bought, observed.household, observed.day, minimum_baskets=8)
+    ends, together = (met["first"].to_numpy(), met["second"].to_numpy()), met["baskets"].to_numpy()
+    expected = _expected(observed, *ends)
+    planted = ends[1] - ends[0] == 10
+    planted &= ends[0] < 10
+    # beyond chance, pairs meet a tenth more or less often than what is known of their baskets foresees
+    others = together[~planted] / expected[~planted] - 1
+    true = np.sqrt(others.var() - (1 / expected[~planted]).mean())
+    assert true > 0.02
+    assert _unexplained(together, expected) == pytest.approx(true, rel=0.25)
+    told = complements(observed, met, np.zeros(met.num_rows), per_product=12)
+    pairs = {(min(pair), max(pair)) for pair in zip(told.source.tolist(), told.target.tolist(), strict=True)}
+    wanted = {(first, first + 10) for first in range(10)}
+    assert wanted <= pairs
+    # by chance alone, dozens are beyond doubt
+    sure = (_chance(together, LEAST_LIFT * expected, 0.0) < 0.001) & ~planted
+    assert sure.sum() > 20
+    assert len(pairs - wanted) <= 2
+
+
+def test_chance_is_that_of_counts_whose_mean_is_in_doubt():
+    drawn = np.random.default_rng(4).gamma(25.0, 100.0 / 25.0, 400_000)
+    counts = np.random.default_rng(5).poisson(drawn)
+    for least in (80, 100, 130, 160):
+        said = _chance(np.array([least]), np.array([100.0]), 0.2)[0]
+        assert said == pytest.approx((counts >= least).mean(), abs=0.003)
+    assert _chance(np.array([130]), np.array([100.0]), 0.001) == pytest.approx(
+        _chance(np.array([130]), np.array([100.0]), 0.0), rel=1e-3
+    )
 
 
 def test_nothing_is_found_where_nothing_meets():
