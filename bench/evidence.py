@@ -5,9 +5,7 @@ Evidence is counted as the product counts it: in the chain, its store clusters, 
 """
 
 import json
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -18,9 +16,9 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pyarrow import feather
 
+from bench.apart import simulate
 from bench.costs import Cost, run_module
 from bench.frame import Bench, BenchContext, BenchRow
-from bench.world import SIZES, generate_world
 from bench.world.sizes import AS_OF
 from features.relation_evidence import EVIDENCE_KINDS
 from features.relation_evidence_agreement import largest_difference
@@ -108,13 +106,8 @@ def compared(one: pa.Table, other: pa.Table) -> tuple[int, float]:
 
 def _measure(context: BenchContext, size: str, asked: Asked) -> list[BenchRow]:
     with TemporaryDirectory() as folder, context.progress.stage(f"A {size} world"):
-        with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            pool.submit(_simulate, size, Path(folder) / "lake").result()
+        simulate(size, 1, Path(folder) / "lake")
         return evidence_rows(Path(folder) / "lake", AS_OF, size, Path(folder), asked)
-
-
-def _simulate(size: str, lake: Path) -> None:
-    generate_world(SIZES[size], 1, lake)
 
 
 def _engines() -> Sequence[str]:

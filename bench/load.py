@@ -8,13 +8,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 
+from bench.apart import apart
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.stores import FreshStore, fresh_store, resident_mb
 from ingest.graph_load import fact_batches
@@ -43,10 +42,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     with context.progress.stage("Loading every store", len(SYSTEMS)) as stage:
         for system, kind in SYSTEMS:
             stage.note(f"{kind} ({system})")
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-                load = alone.submit(
-                    _loaded, HomeLayout(context.home).lake, context.as_of, system, kind, quick=context.quick
-                ).result()
+            load = apart(_loaded, HomeLayout(context.home).lake, context.as_of, system, kind, quick=context.quick)
             rows += _rows(system, kind, load)
             stage.advance()
     return rows, ["Seconds count writing alone; memory is the loading process and the server together, every quarter second."]

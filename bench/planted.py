@@ -4,11 +4,9 @@ Every world is simulated and its relations are derived in a process of its own, 
 `derive_relations` alone. Graph closeness is left out: a world has no graph.
 """
 
-import multiprocessing
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import combinations
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather
 
+from bench.apart import apart, simulate
 from bench.costs import Cost, peak_rss_mb
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.planted_floors import count, same_basket_complements, substitute_floors
@@ -34,7 +33,7 @@ from bench.planted_scores import (
     matrix_of,
     substitute_figures,
 )
-from bench.world import SIZES, Scope, World, chain, generate_world, of_households, of_season, of_stores, open_world
+from bench.world import SIZES, Scope, World, chain, of_households, of_season, of_stores, open_world
 from decisions.relations import derive_relations
 from features.household_segments import household_segments
 from features.store_clusters import store_clusters
@@ -179,7 +178,8 @@ def _measure(context: BenchContext, size: str, seeds: tuple[int, ...]) -> tuple[
     costs = []
     for seed in seeds:
         with TemporaryDirectory() as folder, context.progress.stage(f"A {size} world, seed {seed}"):
-            costs.append(_in_own_process(size, seed, Path(folder)))
+            simulate(size, seed, Path(folder) / "lake")
+            costs.append(apart(_derive, size, seed, Path(folder)))
             world = open_world(SIZES[size], seed, Path(folder) / "lake")
             edges = {relation: feather.read_table(Path(folder) / relation) for relation in RELATIONS}
             for system, name, columns in judge(world, edges):
@@ -195,18 +195,6 @@ def _row(key: tuple[str, str], columns: list[Columns], size: str, seeds: int) ->
     metric, _, what = key[1].partition(":")
     value, low, high, n = found
     return BenchRow(key[0], metric, f"{size}:{what}" if what else size, value, low, high, n, seeds)
-
-
-def _in_own_process(size: str, seed: int, folder: Path) -> Cost:
-    """Simulate in one process, derive in another: neither counts the memory of what came before."""
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawned, max_tasks_per_child=1) as pool:
-        pool.submit(_simulate, size, seed, folder).result()
-        return pool.submit(_derive, size, seed, folder).result()
-
-
-def _simulate(size: str, seed: int, folder: Path) -> None:
-    generate_world(SIZES[size], seed, folder / "lake")
 
 
 def _derive(size: str, seed: int, folder: Path) -> Cost:

@@ -4,16 +4,15 @@ worlds of growing size.
 Each training runs in a process of its own, so that memory is that of training alone.
 """
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.apart import simulate
 from bench.costs import Cost, run_module
 from bench.frame import Bench, BenchContext, BenchRow
-from bench.world import SIZES, generate_world
+from bench.world import SIZES
 from bench.world.sizes import AS_OF
 from gnn.export import load_vectors
 from lake.delta_lake import DeltaLake
@@ -34,8 +33,8 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     else:
         with TemporaryDirectory() as folder:
             lake = Path(folder) / "lake"
-            with context.progress.stage(f"A {size} world"), _own_process() as pool:
-                pool.submit(_simulate, size, lake).result()
+            with context.progress.stage(f"A {size} world"):
+                simulate(size, 1, lake)
             rows = training_rows(context, lake, AS_OF, size, SAME_SEED_RUNS if context.quick else 1)
     return rows, [
         "`seconds` and `peak_rss_mb` are the largest of the runs; `digests` counts the different results of one seed.",
@@ -59,14 +58,6 @@ def training_rows(context: BenchContext, lake: Path, as_of: date, label: str, ru
 def _cost_rows(costs: Sequence[Cost], label: str, lines: int) -> list[BenchRow]:
     largest = {name: max(getattr(cost, name) for cost in costs) for name in ("seconds", "peak_rss_mb")}
     return [BenchRow("network", name, label, round(value, 1), n=lines) for name, value in largest.items()]
-
-
-def _own_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
-
-
-def _simulate(size: str, lake: Path) -> None:
-    generate_world(SIZES[size], 1, lake)
 
 
 BENCH = Bench(
