@@ -24,6 +24,7 @@ from features.choice_state import ShelfState, shelf_state
 
 __all__ = [
     "FEWEST_BUYERS",
+    "LATER_DAYS",
     "ChoiceRows",
     "Choices",
     "Missing",
@@ -38,6 +39,7 @@ __all__ = [
 BUYER_BASKETS = 2
 FEWEST_BUYERS = 8
 LONG_DAYS = 91
+LATER_DAYS = 28
 STEADY_WEEKS = 11
 MOST_TAKEN = 8
 """Further places for what a basket holds of the category."""
@@ -51,7 +53,8 @@ class Missing:
     """A product (number on its shelf) that former buyers went without after `day`, until `until` (days since 1970-01-01).
 
     `gone` tells whether it had left the shelf, `alone` whether nothing else of the category went or came with it, `weight` what
-    each of its choices counts. `households` (mask over those of the lines) are the ones concerned; None: all.
+    each of its choices counts. `households` (mask over those of the lines) are the ones concerned; None: all. `back` tells
+    whether it was on the shelf for four known weeks after `until`.
     """
 
     category: int
@@ -62,6 +65,7 @@ class Missing:
     weight: float = 1.0
     households: np.ndarray | None = None
     alone: bool = True
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +151,8 @@ def passed_over(
             steady = _steady(shelf, int(day))
             until = int(day) + horizon_days
             chosen = random.permutation(steady)[:products_per_day]
-            drawn.extend(Missing(category, int(product), int(day), until, gone=False) for product in chosen)
+            back = until + LATER_DAYS <= lines.last_day
+            drawn.extend(Missing(category, int(product), int(day), until, gone=False, back=back) for product in chosen)
     return drawn
 
 

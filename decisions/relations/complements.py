@@ -29,6 +29,9 @@ LEAST_LIFT = 1.05
 ENOUGH_EXPECTED = 20.0
 """Pairs expected in fewer baskets tell nothing of how far expectations are off: they are here because they met often."""
 
+FEWEST_TELLING = 200
+"""Of fewer pairs, those that are complements would be taken for what is usual."""
+
 MEETINGS_AT_ONCE = 500
 """Pairs whose single baskets are looked into together: bounds the memory where best sellers meet."""
 
@@ -160,9 +163,12 @@ def _unexplained(together: np.ndarray, expected: np.ndarray) -> float:
     Households, trip sizes and seasons do not explain all that brings products together: what is listed in the same weeks
     and stores, or promoted together, meets more often. The more baskets, the surer chance alone would be ruled out for any such
     pair, as small as its departure may be. Nearly all pairs are no complements, so what they depart by is what chance must be
-    compared with. Source: Efron, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis, 2004.
+    compared with; of too few pairs, nothing is said (0). Source: Efron, Large-scale simultaneous hypothesis testing: the choice
+    of a null hypothesis, 2004.
     """
     told = expected >= ENOUGH_EXPECTED
+    if np.count_nonzero(told) < FEWEST_TELLING:
+        return 0.0
     return common_departure(together[told] / expected[told] - 1.0, 1.0 / expected[told])
 
 

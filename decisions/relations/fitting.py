@@ -15,6 +15,7 @@ from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_
 from features.category_lines import CategoryLines
 from features.choice_occasions import (
     FEWEST_BUYERS,
+    LATER_DAYS,
     ChoiceRows,
     Missing,
     choice_rows,
@@ -97,7 +98,8 @@ def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, n
             among = None if chain else clusters[scope]
             alone = cause != "range_reset" and not _companions(related, product_id)
             weight = fit.choice.gone_weight
-            found.append(Missing(*place, day, until, gone=True, weight=weight, households=among, alone=alone))
+            back = until == end and last is not None and until + LATER_DAYS <= lines.last_day
+            found.append(Missing(*place, day, until, gone=True, weight=weight, households=among, alone=alone, back=back))
     return found
 
 
@@ -145,10 +147,13 @@ def fit_diversion(
 
 
 def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the outcomes that recovery rests on: of the whole chain, and of products that went alone, where there are enough."""
-    whole = [one for one in outcomes if one.missing.households is None]
-    alone = [one for one in whole if one.missing.alone]
-    return alone if len(alone) >= FEWEST_ALONE else whole
+    """Return the outcomes that recovery rests on: of products that went alone, from the chain or from a cluster of stores; where
+    too few went alone from the chain, of whatever went from it.
+    """
+    alone = [one for one in outcomes if one.missing.alone]
+    if sum(one.missing.households is None for one in alone) >= FEWEST_ALONE:
+        return alone
+    return [one for one in outcomes if one.missing.alone or one.missing.households is None]
 
 
 def fit_with_best_trees(rows: ChoiceRows, seed: int, fit: ChoiceFit) -> tuple[tuple[ChoiceModel, ChoiceModel], ChoiceModel]:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from features.category_lines import Shelf
-from features.choice_occasions import Missing, former_buyers
+from features.choice_occasions import LATER_DAYS, Missing, former_buyers
 from features.choice_state import ShelfState
 
 __all__ = ["Counterfactual", "Outcome", "Recovery", "fit_counterfactual", "measure_outcome", "recovery"]
@@ -23,6 +23,7 @@ BEFORE_DAYS = 91
 RECENT_DAYS = 28
 GROWTH_PRIOR = 5.0
 LEAST_VARIANCE = 0.25
+LEAST_BOTH_SIDES = 20
 RESAMPLES = 400
 NEW_PRODUCTS = -1
 
@@ -35,7 +36,8 @@ class Outcome:
     `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 3): baskets
     of 91 days and of 28 days, scaled to the window and by growth among all others, and all baskets of the buyers handed out by
     the product's popularity among others, with the same growth. `own_before` and `own_after`
-    are the missing product's own baskets, scaled likewise and counted.
+    are the missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of
+    28 days after the window, scaled to it (None: it was not back).
     """
 
     missing: Missing
@@ -46,18 +48,27 @@ class Outcome:
     expected: np.ndarray
     own_before: float
     own_after: float
+    own_recent: float = 0.0
+    own_later: float | None = None
+
+    @property
+    def both_sides(self) -> np.ndarray:
+        """The missing product's baskets of 91 and 28 days before and of 28 days after, as days of the window; NaN: not back."""
+        return np.array([self.own_before, self.own_recent, self.own_later], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counterfactual:
     """`weights` of the regressors; the variance of a sum with mean m is `spread` x m + `drift` x m²; `kept` is the part of its
-    earlier baskets that a product which stays still has among its former buyers.
+    earlier baskets that a product which stays still has among its former buyers; `between` are weights of
+    `Outcome.both_sides` (None: too few placebos have both).
     """
 
     weights: np.ndarray
     spread: float
     drift: float
     kept: float
+    between: np.ndarray | None = None
 
     def foreseen(self, outcome: Outcome) -> np.ndarray:
         """Return the baskets of each product had nothing happened."""
@@ -74,8 +85,13 @@ class Counterfactual:
         return float((outcome.after.sum() - mean) / np.sqrt(variance))
 
     def lost(self, outcome: Outcome) -> float:
-        """Return the baskets that the missing product would have had, less those it had all the same (in other stores)."""
-        return max(self.kept * outcome.own_before - outcome.own_after, 0.0)
+        """Return the baskets that the missing product would have had, less those it had all the same (in other stores).
+
+        What came back is measured from both sides: a season that ends, or a promotion just before, would count as lost demand.
+        """
+        if self.between is None or outcome.own_later is None:
+            return max(self.kept * outcome.own_before - outcome.own_after, 0.0)
+        return max(float(self.between @ outcome.both_sides) - outcome.own_after, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +113,7 @@ def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
         raise ValueError("a counterfactual needs placebos")
     rows = np.concatenate([one.expected for one in placebos])
     actual = np.concatenate([one.after for one in placebos])
-    size = 1.0 / np.sqrt(rows.mean(axis=1) + 0.1)
-    weights = nnls(rows * size[:, None], actual * size)[0]
+    weights = _weights(rows, actual)
     totals = np.array([one.expected.sum(axis=0) for one in placebos])
     whole = np.array([one.after.sum() for one in placebos])
     # the sum over a category is what recovery rests on: no bias there
@@ -106,7 +121,7 @@ def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
     mean = np.maximum(totals @ weights, 0.5)
     spread, drift = _variance(mean, (whole - totals @ weights) ** 2)
     before, after = (sum(getattr(one, name) for one in placebos) for name in ("own_before", "own_after"))
-    return Counterfactual(weights, spread, drift, after / max(before, 1e-9))
+    return Counterfactual(weights, spread, drift, after / max(before, 1e-9), _between(placebos))
 
 
 def recovery(counterfactual: Counterfactual, events: Sequence[Outcome], *, prior: Recovery, seed: int) -> Recovery:
@@ -143,6 +158,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     def counted(rows: np.ndarray) -> np.ndarray:
         return np.bincount(near[rows & known], minlength=state.products.size).astype(np.float64)
 
+    later = (shelf.day > missing.until) & (shelf.day <= missing.until + LATER_DAYS)
     after_rows = (shelf.day > missing.day) & (shelf.day <= missing.until)
     before_rows, recent_rows = (age >= 0) & (age < BEFORE_DAYS), (age >= 0) & (age < RECENT_DAYS)
     others_before, others_after = counted(before_rows & ~ever), counted(after_rows & ~ever)
@@ -170,7 +186,25 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
         np.vstack([expected, [0.0, 0.0, among_others]]),
         float(own),
         own_after,
+        float(recent[place] * days / RECENT_DAYS),
+        float(counted(later & theirs)[place]) * days / LATER_DAYS if missing.back else None,
     )
+
+
+def _between(placebos: Sequence[Outcome]) -> np.ndarray | None:
+    both = [one for one in placebos if one.own_later is not None]
+    if len(both) < LEAST_BOTH_SIDES:
+        return None
+    rows = np.array([one.both_sides for one in both])
+    actual = np.array([one.own_after for one in both])
+    weights = _weights(rows, actual)
+    return np.asarray(weights * (actual.sum() / max(float((rows @ weights).sum()), 1e-9)))
+
+
+def _weights(rows: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Return weights, none below 0, that foresee counts from columns that each speak of them."""
+    size = 1.0 / np.sqrt(rows.mean(axis=1) + 0.1)
+    return np.asarray(nnls(rows * size[:, None], actual * size)[0])
 
 
 def _variance(mean: np.ndarray, squares: np.ndarray) -> tuple[float, float]:

@@ -131,6 +131,7 @@ def test_what_brings_all_products_together_makes_no_complements():
     true = np.sqrt(others.var() - (1 / expected[~planted]).mean())
     assert true > 0.02
     assert _unexplained(together, expected) == pytest.approx(true, rel=0.25)
+    assert _unexplained(together[:199], expected[:199]) == 0.0
     told = complements(observed, met, np.zeros(met.num_rows), per_product=12)
     pairs = {(min(pair), max(pair)) for pair in zip(told.source.tolist(), told.target.tolist(), strict=True)}
     wanted = {(first, first + 10) for first in range(10)}

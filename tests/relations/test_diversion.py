@@ -208,6 +208,8 @@ def test_events_become_products_that_buyers_went_without():
         (0, 2, 119, 175, False, False),
         (0, 2, 119, 175, True, True),
     ]
+    # it came back and was seen for four weeks; what is away for longer than the window is not waited for
+    assert [one.back for one in found] == [False, True, False, False]
     assert all(one.gone and one.weight == DiversionFit().choice.gone_weight for one in found)
 
 

@@ -1,10 +1,12 @@
 """How much comes back after a product went away: worlds in which it is known."""
 
 from dataclasses import replace
+from itertools import product as combined
 
 import numpy as np
 import pytest
 
+from decisions.relations.fitting import _telling
 from decisions.relations.recovery import (
     Counterfactual,
     Outcome,
@@ -110,6 +112,36 @@ def test_recovery_is_excess_over_lost_baskets_drawn_to_what_was_thought_before()
     assert recovery(fitted, [], prior=HALF, seed=1) == HALF
 
 
+def test_what_came_back_is_measured_from_both_sides():
+    sizes = [
+        (float(before), float(recent), float(later)) for before, recent, later in combined((4, 9), (2, 6, 8), (1, 5, 12, 20))
+    ]
+    placebos = [
+        replace(outcome([0, 1], [[0, 0, 0], [1, 0, 0]], own_before=a, own_after=0.3 * b + 0.5 * c), own_recent=b, own_later=c)
+        for a, b, c in sizes
+    ]
+    fitted = fit_counterfactual(placebos)
+    np.testing.assert_allclose(fitted.between, [0.0, 0.3, 0.5], atol=1e-9)
+    # a season ends: of the 100 baskets before, few would have followed
+    ended = replace(placebos[0], own_before=100.0, own_recent=10.0, own_after=1.0, own_later=2.0)
+    assert fitted.lost(ended) == pytest.approx(0.3 * 10 + 0.5 * 2 - 1)
+    assert fitted.lost(replace(ended, own_later=None)) == pytest.approx(fitted.kept * 100 - 1)
+    # too few that are known from both sides
+    assert fit_counterfactual(placebos[:19]).between is None
+
+
+def test_recovery_hears_clusters_and_of_the_chain_those_that_went_alone_where_they_are_enough():
+    cluster = np.ones(3, dtype=bool)
+
+    def some(count, **how):
+        return [replace(one, missing=replace(one.missing, **how)) for one in [outcome([0], [[0, 0, 0]])] * count]
+
+    alone, together = some(20), some(5, alone=False)
+    of_cluster, of_cluster_together = some(3, households=cluster), some(2, households=cluster, alone=False)
+    assert len(_telling(alone + together + of_cluster + of_cluster_together)) == 23
+    assert len(_telling(alone[:19] + together + of_cluster + of_cluster_together)) == 19 + 5 + 3
+
+
 def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     before = [(day, "b1", "one", ("a",)) for day in (120, 150)] + [(160, "b1", "one", ("b",)), (90, "b1", "one", ("b",))]
     others = [(day, "o", "one", ("b",)) for day in (130, 170, 175)]
@@ -130,4 +162,9 @@ def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     fresh = 1 / 3 * (4 * 56 / 91)
     known = [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular]
     np.testing.assert_allclose(found.expected, [[0, 0, 0], known, [0, 0, fresh]])
+    assert (found.own_recent, found.own_later) == (0.0, None)
+    # what is seen of four weeks after it was back: day 240, none of a
+    assert measure_outcome(shelf, shelf_state(shelf, 180), replace(missing, back=True)).own_later == 0.0
+    short = replace(missing, until=184, back=True)
+    assert measure_outcome(shelf, shelf_state(shelf, 180), short).own_later == pytest.approx(1 * 4 / 28)
     assert measure_outcome(shelf, shelf_state(shelf, 180), Missing(0, 7, 180, 236, gone=True)) is None
