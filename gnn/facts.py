@@ -77,7 +77,10 @@ def product_sales(lake: Lake, as_of: date) -> pa.Table:
 
 
 def _exact_sum(amount: ir.FloatingValue) -> ir.FloatingValue:
-    """Return a sum that is the same in any order: threads add up as they come, and one bit is another network."""
+    """Return a sum of amounts that is the same in any order: threads add up as they come, and one bit is another network.
+
+    In thousandths, since the parts of `relation_evidence_sums.whole` end at nine million.
+    """
     return (amount * 1000).round().cast("int64").sum().cast("float64") / 1000
 
 

@@ -58,8 +58,7 @@ def complements(observed: Observed, pairs: pa.Table, closeness: np.ndarray, *, p
     across = _across_categories(observed, pairs)
     pairs, closeness = pairs.filter(pa.array(across)), closeness[across]
     ends, together = (pairs["first"].to_numpy(), pairs["second"].to_numpy()), pairs["baskets"].to_numpy()
-    expected = _expected(observed, *ends)
-    sure = _sure(observed, ends, (together, expected), _unexplained(together, expected))
+    sure = _sure(observed, ends, together, _expected(observed, *ends))
     return _strongest(observed, pairs.filter(pa.array(sure)), CLOSENESS_BASKETS * closeness[sure], per_product)
 
 
@@ -172,15 +171,13 @@ def _unexplained(together: np.ndarray, expected: np.ndarray) -> float:
     return common_departure(together[told] / expected[told] - 1.0, 1.0 / expected[told])
 
 
-def _sure(
-    observed: Observed, pairs: tuple[np.ndarray, np.ndarray], counts: tuple[np.ndarray, np.ndarray], unexplained: float
-) -> np.ndarray:
+def _sure(observed: Observed, pairs: tuple[np.ndarray, np.ndarray], together: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Return the discoveries among pairs that popularity brings together anyway, and among the others: most of the millions of
     pairs could never meet often, and must not hide those that could. Source: Efron, Simultaneous inference: when should
     hypothesis testing problems be combined?, 2008.
     """
     frequent, of_frequent, of_rare = _frequent_enough(observed, *pairs)
-    together, expected = counts
+    unexplained = _unexplained(together, expected)
     found = np.zeros(together.size, dtype=bool)
     for chosen, compared in ((frequent, of_frequent), (~frequent, of_rare)):
         found[chosen] = _discoveries(together[chosen], LEAST_LIFT * expected[chosen], compared, unexplained)

@@ -117,7 +117,7 @@ def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
     totals = np.array([one.expected.sum(axis=0) for one in placebos])
     whole = np.array([one.after.sum() for one in placebos])
     # the sum over a category is what recovery rests on: no bias there
-    weights = weights * (whole.sum() / max(float((totals @ weights).sum()), 1e-9))
+    weights = _unbiased(weights, totals, whole)
     mean = np.maximum(totals @ weights, 0.5)
     spread, drift = _variance(mean, (whole - totals @ weights) ** 2)
     before, after = (sum(getattr(one, name) for one in placebos) for name in ("own_before", "own_after"))
@@ -158,7 +158,6 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     def counted(rows: np.ndarray) -> np.ndarray:
         return np.bincount(near[rows & known], minlength=state.products.size).astype(np.float64)
 
-    later = (shelf.day > missing.until) & (shelf.day <= missing.until + LATER_DAYS)
     after_rows = (shelf.day > missing.day) & (shelf.day <= missing.until)
     before_rows, recent_rows = (age >= 0) & (age < BEFORE_DAYS), (age >= 0) & (age < RECENT_DAYS)
     others_before, others_after = counted(before_rows & ~ever), counted(after_rows & ~ever)
@@ -177,6 +176,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     after[place] = 0.0
     fresh = after_rows & ~known & (shelf.product != missing.product)
     among_others = np.count_nonzero(fresh & ~ever) / max(others_before.sum(), 1.0) * total
+    later = (shelf.day > missing.until) & (shelf.day <= missing.until + LATER_DAYS)
     return Outcome(
         missing,
         np.append(state.products, NEW_PRODUCTS),
@@ -197,14 +197,18 @@ def _between(placebos: Sequence[Outcome]) -> np.ndarray | None:
         return None
     rows = np.array([one.both_sides for one in both])
     actual = np.array([one.own_after for one in both])
-    weights = _weights(rows, actual)
-    return np.asarray(weights * (actual.sum() / max(float((rows @ weights).sum()), 1e-9)))
+    return _unbiased(_weights(rows, actual), rows, actual)
 
 
 def _weights(rows: np.ndarray, actual: np.ndarray) -> np.ndarray:
     """Return weights, none below 0, that foresee counts from columns that each speak of them."""
     size = 1.0 / np.sqrt(rows.mean(axis=1) + 0.1)
     return np.asarray(nnls(rows * size[:, None], actual * size)[0])
+
+
+def _unbiased(weights: np.ndarray, rows: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Return the weights times what makes the sum that they foresee the actual one."""
+    return np.asarray(weights * (actual.sum() / max(float((rows @ weights).sum()), 1e-9)))
 
 
 def _variance(mean: np.ndarray, squares: np.ndarray) -> tuple[float, float]:
