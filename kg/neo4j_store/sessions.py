@@ -55,6 +55,7 @@ class Sessions:
             connection_acquisition_timeout=limits.acquire_timeout_seconds,
             connection_timeout=limits.connect_timeout_seconds,
             max_transaction_retry_time=retry_seconds,
+            initial_retry_delay=limits.first_retry_seconds,
             max_connection_pool_size=limits.pool_size,
             liveness_check_timeout=limits.liveness_seconds,
             telemetry_disabled=True,

@@ -22,6 +22,9 @@ class Neo4jSettings:
     connect_timeout_seconds: float = 3.0
     retry_seconds: float = 5.0
     """How long a read that failed for a passing reason is tried again."""
+    first_retry_seconds: float = 0.05
+    """How long before the first retry; each further one waits twice as long. A reader may meet a node whose edges are being laid
+    out anew, and the server then asks to come back."""
     write_retry_seconds: float = 60.0
     """The same for a batch: parallel writers may have to give way to each other several times."""
     pool_size: int = 50

@@ -33,7 +33,7 @@ def test_the_shipped_lock_is_whole_and_names_no_address() -> None:
     text = (Path(__file__).parents[2] / "kg/neo4j_store/server/jars.lock").read_text()
     assert "/" not in text
     assert text.splitlines() == [f"{one.coordinate} {one.sha256}" for one in jars]
-    assert len(jars) == 345
+    assert len(jars) == 344
     assert len({(one.folder, one.file_name) for one in jars}) == len(jars)
     versions = {(one.group, one.artifact): one.version for one in jars}
     assert versions["org.neo4j", "neo4j"] == NEO4J_VERSION

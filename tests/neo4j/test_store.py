@@ -1,13 +1,16 @@
 """What only the Neo4j adapter promises: hidden generations, turns, limits, lost commits, and clear words when nobody answers."""
 
+import random
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-from neo4j import GraphDatabase, Session
+from neo4j import GraphDatabase, RoutingControl, Session
 from neo4j.exceptions import IncompleteCommit
 
 from kg.errors import GraphTimeout, GraphUnavailable
@@ -16,6 +19,7 @@ from kg.neo4j_store.cypher import GENERATION_PROPERTY
 from kg.neo4j_store.server import StartFailed, check_health, start, status
 from kg.ports import Direction
 from ontology.schema import load_schema
+from tests.conformance.world import node_row, node_table
 
 RELATION = "similarTo"
 
@@ -133,6 +137,38 @@ def test_small_batches_side_by_side_write_everything_once(empty_neo4j, neo4j_ser
         assert store.upsert_edges(RELATION, edges(199, "one")).created == 199
         assert store.upsert_edges(RELATION, edges(199, "two")).created == 0
     assert set(empty_neo4j.export_edges(RELATION).column("model_version").to_pylist()) == {"two"}
+
+
+def test_a_node_that_turns_dense_while_it_is_read_is_never_seen_torn(empty_neo4j, driver) -> None:
+    # beyond 50 edges the server lays those of a node out anew; 5.26.24 showed a reader on its way some of them only
+    hubs, leaves, more = ([f"{kind}{number}" for number in range(count)] for kind, count in (("h", 1000), ("l", 40), ("m", 20)))
+    empty_neo4j.upsert_nodes("Product", node_table("Product", [node_row("Product", one) for one in (*hubs, *leaves, *more)]))
+    pairs = (
+        "UNWIND $hubs AS hub MATCH (a:Product {id: hub}) UNWIND $others AS other MATCH (b:Product {id: other}) "
+        "CREATE (a)-[:isVariantOf {part: $part}]->(b)"
+    )
+    driver.execute_query(pairs, hubs=hubs, others=leaves, part=1)
+    count = (
+        "UNWIND $hubs AS hub MATCH (a:Product {id: hub}) "
+        "CALL (a) { MATCH (a)-[edge:isVariantOf]->(:Product) WHERE edge.part = 1 RETURN count(edge) AS edges } RETURN edges"
+    )
+    done = threading.Event()
+
+    def watch(seed: int) -> set[int]:
+        chance, seen = random.Random(seed), set()
+        while not done.is_set():
+            found = driver.execute_query(count, hubs=chance.sample(hubs, 50), routing_=RoutingControl.READ)[0]
+            seen |= {row["edges"] for row in found}
+        return seen
+
+    with ThreadPoolExecutor(3) as pool:
+        watchers = [pool.submit(watch, seed) for seed in range(3)]
+        try:
+            for first in range(0, len(hubs), 100):
+                driver.execute_query(pairs, hubs=hubs[first : first + 100], others=more, part=2)
+        finally:
+            done.set()
+        assert set().union(*(watcher.result() for watcher in watchers)) == {40}
 
 
 def test_nobody_at_the_address_is_said_within_the_limit() -> None:

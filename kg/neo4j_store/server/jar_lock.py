@@ -11,7 +11,7 @@ from importlib import resources
 
 __all__ = ["GDS_VERSION", "NEO4J_VERSION", "LockedJar", "lock_digest", "locked_jars", "parse_lock"]
 
-NEO4J_VERSION = "5.26.24"
+NEO4J_VERSION = "5.26.31"
 GDS_VERSION = "2.13.9"
 GDS_GROUP = "org.neo4j.gds"
 
