@@ -2,9 +2,9 @@
 
 All systems see facts up to the product's last sale. `shelfgraph` is the model of choice behind the served diversion ratios, asked
 about each former buyer on that day's shelf; `shelfgraph-listed` is the share that edges list, one for all buyers, at usual rates
-of sale. On the slice `folds` every event is foreseen by a model fitted on other categories (five folds); on `test`, events after
-week 35, by one fitted on what was known at the end of that week. No system knows a promotion after the event. Intervals are
-resampled by category.
+of sale and with the weight of kin: it is to foresee what is gained rather than what is taken first. On the slice `folds` every
+event is foreseen by a model fitted on other categories (five folds); on `test`, events after week 35, by one fitted on what was
+known at the end of that week. No system knows a promotion after the event. Intervals are resampled by category.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from bench.costs import metered
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.switching_ablations import ablation_rows
 from bench.switching_cases import Case, delistings, open_cases, placebos
-from bench.switching_fits import VARIANTS, Material, gather, variant
+from bench.switching_fits import VARIANTS, Material, Served, gather, served, variant
 from bench.switching_floors import CHANCES, FLOORS
 from bench.switching_graph import FastRp, for_all
 from bench.switching_measured import FOLDS, Cases, Measured
@@ -32,7 +32,7 @@ WEEK_35 = date(2017, 8, 27)
 """The end of week 35 of the demo data."""
 SEED = 7
 QUICK_EVENTS = 20
-LISTED = "shelfgraph-listed"
+SERVED, LISTED = "shelfgraph", "shelfgraph-listed"
 VARIANTS_IN_A_HURRY = ("shelfgraph", LISTED, "shelfgraph-without-trees")
 RANDOM_DRAWS = 20
 
@@ -50,7 +50,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     late = Cases.of([case for case in events if case.missing.day > cut], [case for case in stayed if case.missing.day > cut])
     with context.progress.stage("Gathering experiments known at the end of week 35"), metered() as cost:
         early = gather(context.lake, WEEK_35, quick=context.quick)
-        model = variant("shelfgraph", early)
+        model = served(early)
     variants = VARIANTS_IN_A_HURRY if context.quick else (*VARIANTS, LISTED)
     on_the_day = _one_model(early, model)
     rows, notes = _slice(context, "test", late, floors, on_the_day, variants)
@@ -65,32 +65,34 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     return rows, [f"{len(events)} delistings ({len(late.events)} after week 35), {len(stayed)} placebos.", *notes]
 
 
-def _one_model(material: Material, served: ChoiceModel) -> Callable[[str], Scored]:
+def _one_model(material: Material, model: Served) -> Callable[[str], Scored]:
     @cache
-    def model(name: str) -> ChoiceModel:
-        return served if name == "shelfgraph" else variant(name, material)
+    def fitted(name: str) -> Served:
+        return model if name in (SERVED, LISTED) else Served(variant(name, material), 0.0)
 
-    return lambda name: _scored(name, lambda _, of: model(of))
+    return lambda name: _scored(name, lambda _: fitted(name))
 
 
 def _by_fold(material: Material) -> Callable[[str], Scored]:
     @cache
-    def models(name: str) -> list[ChoiceModel]:
-        return [variant(name, material, partial(_outside, fold)) for fold in range(FOLDS)]
+    def models(name: str) -> list[Served]:
+        outside = [partial(_outside, fold) for fold in range(FOLDS)]
+        return [served(material, kept) if name == SERVED else Served(variant(name, material, kept), 0.0) for kept in outside]
 
-    return lambda name: _scored(name, lambda case, of: of_fold(models(of), case))
+    return lambda name: _scored(name, lambda case: of_fold(models(SERVED if name == LISTED else name), case))
 
 
-def _scored(name: str, fitted: Callable[[Case, str], ChoiceModel]) -> Scored:
+def _scored(name: str, fitted: Callable[[Case], Served]) -> Scored:
     """Return what a system says of a case, by the model that has not seen it."""
     if name == LISTED:
-        return lambda case: _listed(fitted(case, "shelfgraph"), case)
-    return lambda case: _predicted(fitted(case, name), case)
+        return lambda case: _listed(fitted(case), case)
+    return lambda case: _predicted(fitted(case).choice, case)
 
 
-def _listed(model: ChoiceModel, case: Case) -> np.ndarray:
+def _listed(model: Served, case: Case) -> np.ndarray:
     choices = case.choices
-    return np.tile(listed_share(model, case.state.as_usual(), choices.missing, choices.buyers), (choices.buyers.size, 1))
+    share = listed_share(model.choice, case.state.as_usual(), choices.missing, choices.buyers, model.kin)
+    return np.tile(share, (choices.buyers.size, 1))
 
 
 def _outside(fold: int, category: np.ndarray) -> np.ndarray:

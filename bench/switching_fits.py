@@ -1,6 +1,6 @@
 """The models that `bench switching` compares: the served one, and the same with each source of experiments, or part, left out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -14,16 +14,20 @@ from decisions.relations.fitting import (
     drawn_passed_over,
     fit_with_best_trees,
     gone_events,
+    hear,
+    kin_of,
     known_events,
     watch,
+    watched_counterfactual,
 )
+from decisions.relations.recovery import Outcome
 from decisions.relations.scoping import cluster_members
 from features.category_lines import CategoryLines, read_category_lines
-from features.choice_occasions import ChoiceRows, joined_rows
+from features.choice_occasions import ChoiceRows, Missing, joined_rows
 from features.store_clusters import store_clusters
 from lake import Lake
 
-__all__ = ["SOURCES", "VARIANTS", "Material", "gather", "variant"]
+__all__ = ["SOURCES", "VARIANTS", "Material", "Served", "gather", "served", "variant"]
 
 SOURCES = (*EXPERIMENTS, "passed_over")
 SEED = 7
@@ -31,15 +35,25 @@ SEED = 7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What was known on a day to fit on: rows of choices by source of experiment."""
+    """What was known on a day to fit on: rows of choices by source of experiment, products that went away, and outcomes."""
 
     lines: CategoryLines
     rows: Mapping[str, ChoiceRows]
+    gone: Sequence[Missing]
+    outcomes: Sequence[Outcome]
 
     def joined(self, sources: tuple[str, ...], categories: Callable[[np.ndarray], np.ndarray] | None = None) -> ChoiceRows:
         """Return the rows of some sources, of all categories or of those that a mask keeps."""
         rows = joined_rows([self.rows[source] for source in sources])
         return rows if categories is None else rows.of_choices(categories(rows.category))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """What is served: the model of choice, and the weight of kin that edges are told with."""
+
+    choice: ChoiceModel
+    kin: float
 
 
 VARIANTS: Mapping[str, tuple[tuple[str, ...], ChoiceFit]] = {
@@ -60,7 +74,23 @@ def gather(lake: Lake, as_of: date, *, quick: bool = False) -> Material:
     events, clusters = known_events(lake, as_of, placed), cluster_members(lines, placed)
     missing = {kind: gone_events(lines, events.filter(pc.equal(events["kind"], kind)), clusters, how) for kind in EXPERIMENTS}
     missing["passed_over"] = drawn_passed_over(lines, SEED, choose)
-    return Material(lines, {source: watch(lines, found, SEED, choose)[0] for source, found in missing.items()})
+    watched = {source: watch(lines, found, SEED, choose) for source, found in missing.items()}
+    gone = [one for kind in EXPERIMENTS for one in missing[kind]]
+    outcomes = [outcome for _, found in watched.values() for outcome in found]
+    return Material(lines, {source: rows for source, (rows, _) in watched.items()}, gone, outcomes)
+
+
+def served(material: Material, categories: Callable[[np.ndarray], np.ndarray] | None = None) -> Served:
+    """Fit what is served on the categories that a mask keeps."""
+    sources, fit = VARIANTS["shelfgraph"]
+    halves, choice = fit_with_best_trees(material.joined(sources, categories), SEED, fit)
+
+    def known(missing: Missing) -> bool:
+        return categories is None or bool(categories(np.array([missing.category]))[0])
+
+    gone = [one for one in material.gone if known(one)]
+    outcomes = [one for one in material.outcomes if known(one.missing)]
+    return Served(choice, kin_of(list(hear(material.lines, gone, halves, choice)), outcomes, watched_counterfactual(outcomes)))
 
 
 def variant(name: str, material: Material, categories: Callable[[np.ndarray], np.ndarray] | None = None) -> ChoiceModel:

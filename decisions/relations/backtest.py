@@ -93,7 +93,7 @@ def back_test(lake: Lake, *, as_of: date, seed: int, served: ChoiceModel | None 
     events = known_events(lake, as_of, store_clusters(lake, as_of))
     recent = events.filter(pc.and_(pc.greater(events["first_day"], pa.scalar(since)), pc.equal(events["scope"], CHAIN)))
     tried = list(_tried(lines, gone_events(lines, recent, {}, DiversionFit())))
-    systems = _systems(model.choice)
+    systems = _systems(model)
     losses = {name: _losses(tried, scored) for name, (scored, chances) in systems.items() if chances}
     named = _category_ids(lake, lines)
     figures = [*_figures(named, tried, systems, losses)]
@@ -123,22 +123,22 @@ def _tried(lines: CategoryLines, missing: Sequence[Missing]) -> Iterator[Tried]:
                 yield Tried(one, state, choices, outcome)
 
 
-def _systems(model: ChoiceModel) -> Mapping[str, tuple[Scored, bool]]:
+def _systems(model: DiversionModel) -> Mapping[str, tuple[Scored, bool]]:
     """Return each system's scores (buyers x products), and whether they are probabilities.
 
     `shelfgraph` is asked about each buyer on the day's shelf, `shelfgraph-listed` tells what edges list.
     """
     return {
-        "shelfgraph": (lambda one: model.predict(one.state, one.choices.missing, one.choices.buyers), True),
+        "shelfgraph": (lambda one: model.choice.predict(one.state, one.choices.missing, one.choices.buyers), True),
         "shelfgraph-listed": (lambda one: np.tile(_listed(model, one), (one.choices.buyers.size, 1)), True),
         "popularity": (_popularity, True),
         "repertoire": (_repertoire, False),
     }
 
 
-def _listed(model: ChoiceModel, one: Tried) -> np.ndarray:
+def _listed(model: DiversionModel, one: Tried) -> np.ndarray:
     """Return the shares that edges would list (by product)."""
-    return listed_share(model, one.state.as_usual(), one.choices.missing, one.choices.buyers)
+    return listed_share(model.choice, one.state.as_usual(), one.choices.missing, one.choices.buyers, model.kin)
 
 
 def _popularity(one: Tried) -> np.ndarray:
@@ -228,7 +228,7 @@ def _diverted(one: Tried, lost: float, model: DiversionModel, without: Counterfa
 
     The interval is that of what would be measured: doubt about recovery, and the chance in the baskets of so few households.
     """
-    share = _listed(model.choice, one)
+    share = _listed(model, one)
     listed = np.argsort(-share, kind="stable")[:LISTED]
     predicted = float(share[listed].sum()) * model.recovery.share
     mean = float(without.foreseen(one.outcome)[listed].sum()) + predicted * lost

@@ -27,6 +27,7 @@ from decisions.relations.observed import Observed, observe
 from decisions.relations.scoping import cluster_members, season_ends, segment_members
 from features.basket_pairs import basket_pairs
 from features.category_lines import CategoryLines, read_category_lines
+from features.choice_occasions import Missing
 from features.co_purchase import Support
 from features.store_clusters import store_clusters
 from kg.algorithms.ports import GraphAlgorithms
@@ -35,7 +36,7 @@ from lake.ports import Lake
 
 __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
 
-MODEL_VERSION = "relations-5"
+MODEL_VERSION = "relations-6"
 THREADS = 2
 """Matrix products and trees leave the interpreter free for another category."""
 
@@ -157,11 +158,14 @@ def derive(
     allowed = limits or Limits()
     observed = observe(lake, as_of, allowed.support())
     lines = read_category_lines(lake, as_of)
-    nothing = no_closeness(observed.products.num_rows)
-    closeness = nothing if algorithms is None else measure_closeness(algorithms, observed, seed)
-    placed = store_clusters(lake, as_of) if scoped or model is None else None
-    fitted, experiments = (model, None) if model else _fit(lake, lines, placed, seed)
-    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped else {}
+    measured = partial(_closeness, algorithms, observed, seed)
+    if model is None:
+        placed = store_clusters(lake, as_of)
+        (fitted, experiments), closeness = _fitted_beside(lake, lines, placed, measured, seed)
+    else:
+        fitted, experiments, closeness = model, None, measured()
+        placed = store_clusters(lake, as_of) if scoped else None
+    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped and placed is not None else {}
     written_by = partial(Provenance, model_version=MODEL_VERSION, run_id=run_id, as_of=as_of, recorded_at=recorded_at)
     parts: dict[str, list[pa.Table]] = {relation: [] for relation in SAID}
     scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
@@ -182,16 +186,29 @@ def fit_relations(
     lake: Lake, as_of: date, *, seed: int = 7, fit: DiversionFit | None = None
 ) -> tuple[DiversionModel, Experiments]:
     """Fit the model behind substitutes on what was known on a day. Raises: TableMissing."""
-    lines = read_category_lines(lake, as_of)
-    return _fit(lake, lines, store_clusters(lake, as_of), seed, fit)
+    lines, how = read_category_lines(lake, as_of), fit or DiversionFit()
+    return fit_diversion(lines, _gone(lake, lines, store_clusters(lake, as_of), how), seed=seed, fit=how)
 
 
-def _fit(
-    lake: Lake, lines: CategoryLines, placed: pa.Table, seed: int, fit: DiversionFit | None = None
-) -> tuple[DiversionModel, Experiments]:
-    how = fit or DiversionFit()
-    gone = gone_events(lines, known_events(lake, lines.as_of, placed), cluster_members(lines, placed), how)
-    return fit_diversion(lines, gone, seed=seed, fit=how)
+def _closeness(algorithms: GraphAlgorithms | None, observed: Observed, seed: int) -> Closeness:
+    return no_closeness(observed.products.num_rows) if algorithms is None else measure_closeness(algorithms, observed, seed)
+
+
+def _fitted_beside(
+    lake: Lake, lines: CategoryLines, placed: pa.Table, other: Callable[[], Closeness], seed: int
+) -> tuple[tuple[DiversionModel, Experiments], Closeness]:
+    """Return the model and what it was fitted on, and what `other` returns meanwhile."""
+    how = DiversionFit()
+    gone = _gone(lake, lines, placed, how)
+    with ThreadPoolExecutor(1) as threads:
+        # the fit reads the lines alone, `other` has its own way to the facts
+        fitting = threads.submit(fit_diversion, lines, gone, seed=seed, fit=how)
+        closeness = other()
+        return fitting.result(), closeness
+
+
+def _gone(lake: Lake, lines: CategoryLines, placed: pa.Table, fit: DiversionFit) -> list[Missing]:
+    return gone_events(lines, known_events(lake, lines.as_of, placed), cluster_members(lines, placed), fit)
 
 
 def _substitutes(

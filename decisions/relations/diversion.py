@@ -16,6 +16,7 @@ from decisions.relations.choice import SAME_TYPE, ChoiceModel
 from decisions.relations.doubt import ShareDoubt
 from decisions.relations.edges import Candidates
 from decisions.relations.intervals import Estimate
+from decisions.relations.kin import towards_kin
 from decisions.relations.recovery import Recovery
 from features.category_lines import CategoryLines
 from features.choice_features import PAIR_FEATURES, loyalty_of, pair_features
@@ -46,12 +47,15 @@ class OwnChoices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DiversionModel:
-    """All that turns facts of a day into diversion ratios. `own` holds a product's own events by its number in the lines."""
+    """All that turns facts of a day into diversion ratios. `own` holds a product's own events by its number in the lines, `kin`
+    is the weight by which what is lost goes to products of the same type (`kin.fit_kin`).
+    """
 
     choice: ChoiceModel
     recovery: Recovery
     doubt: ShareDoubt
     own: Mapping[int, OwnChoices]
+    kin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,14 +138,15 @@ def diversions(
     return {scope: joined(parts) for scope, parts in found.items()}
 
 
-def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: np.ndarray) -> np.ndarray:
-    """Return the shares of first choices of some buyers as `diversions` would tell them (float64, by product).
+def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: np.ndarray, kin: float = 0.0) -> np.ndarray:
+    """Return the shares of some buyers' lost purchases as `diversions` would tell them (float64, by product).
 
     Args:
         choice: the model.
         state: the category at usual rates (`ShelfState.as_usual`).
         missing: place of the missing product.
         buyers: places of households.
+        kin: as `DiversionModel` has it; 0 gives the shares of first choices.
     """
     pairs = pair_features(state, np.array([missing]))[0]
     possible = _possible(state, missing, pairs[:, SAME_TYPE])
@@ -149,7 +154,8 @@ def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: n
         return np.zeros(possible.size)
     weight = np.asarray(state.taste[buyers][:, [missing]].toarray()).reshape(-1) + LEAST_WEIGHT
     # leaving alternatives out keeps the odds of the others: a logit's own property
-    return _weighed(choice.predict(state, missing, buyers) * possible, _apart(state, pairs), weight)
+    share = _weighed(choice.predict(state, missing, buyers) * possible, _apart(state, pairs), weight)
+    return towards_kin(share, pairs[:, SAME_TYPE], kin)
 
 
 def _possible(state: ShelfState, missing: int, same_type: np.ndarray) -> np.ndarray:
@@ -195,15 +201,15 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
-    apart, weight = _apart(part.state, pairs), taste[:, missing] + LEAST_WEIGHT
-    whole = _weighed(chance, apart, weight)
+    apart, weight, kin = _apart(part.state, pairs), taste[:, missing] + LEAST_WEIGHT, part.model.kin
+    whole = towards_kin(_weighed(chance, apart, weight), same_type, kin)
     known = buyers.size / (buyers.size + SCOPE_PRIOR_BUYERS)
     yield CHAIN, _candidates(part, missing, buyers, whole, known, part.per_product)
     for name, member in part.scopes.members.items():
         inside = member[part.state.households[buyers]]
         count = int(inside.sum())
         if part.scopes.fewest_buyers <= count < buyers.size:
-            own = _weighed(chance[inside], apart, weight[inside])
+            own = towards_kin(_weighed(chance[inside], apart, weight[inside]), same_type, kin)
             known = count / (count + SCOPE_PRIOR_BUYERS)
             share = own * known + whole * (1 - known)
             yield name, _candidates(part, missing, buyers[inside], share, known, part.scopes.per_product)

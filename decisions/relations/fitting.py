@@ -1,6 +1,6 @@
 """Fits what diversion ratios need from the facts known on one day: choices, recovery, doubt, and each product's own events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.relations.choice import ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
+from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
 from decisions.relations.doubt import ShareDoubt, fit_doubt
+from decisions.relations.kin import Gains, fit_kin, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
+from features.choice_features import loyalty, pair_features
 from features.choice_occasions import (
     FEWEST_BUYERS,
     LATER_DAYS,
@@ -32,13 +34,17 @@ __all__ = [
     "EXPERIMENTS",
     "DiversionFit",
     "Experiments",
+    "Heard",
     "drawn_passed_over",
     "fit_diversion",
     "fit_with_best_trees",
     "gone_events",
+    "hear",
+    "kin_of",
     "known_events",
     "unfitted_model",
     "watch",
+    "watched_counterfactual",
 ]
 
 HALF = Recovery(0.5, 0.25, 0)
@@ -72,6 +78,34 @@ class Experiments:
     outcomes: Sequence[Outcome]
     placebos: Sequence[Outcome]
     counterfactual: Counterfactual | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """First choices after a product went away, by product of its state.
+
+    `number` and `products` are numbers in the lines; `seen` counts the `choices`; `unseen` is the listed share by the half of the
+    fit that has not seen the category, `whole` by the whole fit (None: an event of a part of the chain); `alike` says how far
+    each product is of the missing one's type, and `loyal` which part of their purchases those who chose had made of it.
+    """
+
+    missing: Missing
+    number: int
+    products: np.ndarray
+    seen: np.ndarray
+    choices: int
+    unseen: np.ndarray
+    whole: np.ndarray | None
+    alike: np.ndarray
+    loyal: float
+
+    def foreseen(self, share: np.ndarray, kin: float) -> np.ndarray:
+        """Return the shares of first choices: most are those that were made anyway, the others were lost and go to kin."""
+        return np.asarray((1 - self.loyal) * share + self.loyal * towards_kin(share, self.alike, kin))
+
+    def own(self, whole: np.ndarray, kin: float) -> OwnChoices:
+        """Return the choices as the missing product's own."""
+        return OwnChoices(self.products, self.seen, self.foreseen(whole, kin) * self.choices)
 
 
 def gone_events(lines: CategoryLines, events: pa.Table, clusters: Mapping[str, np.ndarray], fit: DiversionFit) -> list[Missing]:
@@ -138,12 +172,33 @@ def fit_diversion(
     passed = drawn_passed_over(lines, seed, choose)
     rows, outcomes = watch(lines, [*gone, *passed], seed, choose)
     halves, choice = fit_with_best_trees(rows, seed, choose)
-    doubt, own = _hear(lines, gone, halves, choice)
+    heard = list(hear(lines, gone, halves, choice))
     happened = [one for one in outcomes if one.missing.gone]
-    stayed = [one for one in outcomes if not one.missing.gone and one.own_after > 0]
-    counterfactual = fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
+    stayed = _stayed(outcomes)
+    counterfactual = watched_counterfactual(outcomes)
     share = HALF if counterfactual is None else recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
-    return DiversionModel(choice, share, doubt, own), Experiments(gone, passed, happened, stayed, counterfactual)
+    kin = kin_of(heard, happened, counterfactual)
+    own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
+    model = DiversionModel(choice, share, _doubt(heard, kin), own, kin)
+    return model, Experiments(gone, passed, happened, stayed, counterfactual)
+
+
+def watched_counterfactual(outcomes: Sequence[Outcome]) -> Counterfactual | None:
+    """Return the counterfactual fitted on what stayed among outcomes; None where too little did."""
+    stayed = _stayed(outcomes)
+    return fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
+
+
+def _stayed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return [one for one in outcomes if not one.missing.gone and one.own_after > 0]
+
+
+def kin_of(heard: Sequence[Heard], outcomes: Sequence[Outcome], counterfactual: Counterfactual | None) -> float:
+    """Return by how much what was lost in the events that were heard of goes to kin; 0 without a counterfactual."""
+    if counterfactual is None:
+        return 0.0
+    of = {outcome.missing: outcome for outcome in outcomes}
+    return fit_kin([Gains(of[one.missing], one.unseen, one.alike) for one in heard if one.missing in of], counterfactual)
 
 
 def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -183,16 +238,13 @@ def watch(lines: CategoryLines, missing: Sequence[Missing], seed: int, fit: Choi
     return joined_rows(rows), outcomes
 
 
-def _hear(
+def hear(
     lines: CategoryLines, gone: Sequence[Missing], halves: tuple[ChoiceModel, ChoiceModel], whole: ChoiceModel
-) -> tuple[ShareDoubt, dict[int, OwnChoices]]:
-    """Return the doubt, from choices after products went away, each foreseen by the half that has not seen its category, and each
-    product's own events of the chain.
+) -> Iterator[Heard]:
+    """Yield the first choices after products went away.
 
     Choices of those who passed a product over are left out: they are foreseen better than what is asked.
     """
-    counted: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    own: dict[int, OwnChoices] = {}
     for shelf, state, group in in_states(lines, gone):
         usual = state.as_usual()
         for one in group:
@@ -200,18 +252,25 @@ def _hear(
             if choices is None or choices.buyers.size < FEWEST_BUYERS or not choices.share.any():
                 continue
             made = choices.share.any(axis=1)
-            seen = choices.share[made].sum(axis=0).astype(np.float64)
-            share = listed_share(halves[1 - one.category % 2], usual, choices.missing, choices.buyers[made])
-            counted.append((seen, share * made.sum(), share))
-            if one.households is None:
-                share = listed_share(whole, usual, choices.missing, choices.buyers[made])
-                own[shelf.first + one.product] = OwnChoices(shelf.first + state.products, seen, share * made.sum())
-    return _doubt(counted), own
+            buyers = choices.buyers[made]
+            yield Heard(
+                one,
+                shelf.first + one.product,
+                shelf.first + state.products,
+                choices.share[made].sum(axis=0).astype(np.float64),
+                int(made.sum()),
+                listed_share(halves[1 - one.category % 2], usual, choices.missing, buyers),
+                listed_share(whole, usual, choices.missing, buyers) if one.households is None else None,
+                pair_features(usual, np.array([choices.missing]))[0, :, SAME_TYPE].astype(np.float64),
+                float(loyalty(state, buyers, choices.missing).mean()),
+            )
 
 
-def _doubt(counted: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> ShareDoubt:
-    if not counted:
+def _doubt(heard: Sequence[Heard], kin: float) -> ShareDoubt:
+    if not heard:
         return UNTRIED
-    seen, expected, share = (np.concatenate(part) for part in zip(*counted, strict=True))
+    share = np.concatenate([one.foreseen(one.unseen, kin) for one in heard])
+    people = np.repeat([float(one.choices) for one in heard], [one.unseen.size for one in heard])
+    seen = np.concatenate([one.seen for one in heard])
     kept = share >= LEAST_COUNTED_SHARE
-    return fit_doubt(seen[kept], expected[kept], share[kept]) if kept.sum() >= FEWEST_COUNTS else UNTRIED
+    return fit_doubt(seen[kept], (share * people)[kept], share[kept]) if kept.sum() >= FEWEST_COUNTS else UNTRIED

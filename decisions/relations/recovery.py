@@ -8,7 +8,7 @@ what such a choice brings about by itself (a habit that fades, a busier househol
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import nnls
@@ -26,6 +26,8 @@ LEAST_VARIANCE = 0.25
 LEAST_BOTH_SIDES = 20
 RESAMPLES = 400
 NEW_PRODUCTS = -1
+LEAST_TOLD = 0.5
+"""Counts foreseen below say little of their variance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +39,8 @@ class Outcome:
     of 91 days and of 28 days, scaled to the window and by growth among all others, and all baskets of the buyers handed out by
     the product's popularity among others, with the same growth. `own_before` and `own_after`
     are the missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of
-    28 days after the window, scaled to it (None: it was not back).
+    28 days after the window, scaled to it (None: it was not back). `growth` is what each product of the state sold among all
+    others in the window over what it sold before, by day (without the row of new ones).
     """
 
     missing: Missing
@@ -50,6 +53,7 @@ class Outcome:
     own_after: float
     own_recent: float = 0.0
     own_later: float | None = None
+    growth: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def both_sides(self) -> np.ndarray:
@@ -61,7 +65,7 @@ class Outcome:
 class Counterfactual:
     """`weights` of the regressors; the variance of a sum with mean m is `spread` x m + `drift` x m²; `kept` is the part of its
     earlier baskets that a product which stays still has among its former buyers; `between` are weights of
-    `Outcome.both_sides` (None: too few placebos have both).
+    `Outcome.both_sides` (None: too few placebos have both); `noise` is the variance of one product's baskets over their mean.
     """
 
     weights: np.ndarray
@@ -69,6 +73,7 @@ class Counterfactual:
     drift: float
     kept: float
     between: np.ndarray | None = None
+    noise: float = 1.0
 
     def foreseen(self, outcome: Outcome) -> np.ndarray:
         """Return the baskets of each product had nothing happened."""
@@ -121,7 +126,8 @@ def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
     mean = np.maximum(totals @ weights, 0.5)
     spread, drift = _variance(mean, (whole - totals @ weights) ** 2)
     before, after = (sum(getattr(one, name) for one in placebos) for name in ("own_before", "own_after"))
-    return Counterfactual(weights, spread, drift, after / max(before, 1e-9), _between(placebos))
+    noise = _noise(rows @ weights, actual)
+    return Counterfactual(weights, spread, drift, after / max(before, 1e-9), _between(placebos), noise)
 
 
 def recovery(counterfactual: Counterfactual, events: Sequence[Outcome], *, prior: Recovery, seed: int) -> Recovery:
@@ -188,6 +194,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
         own_after,
         float(recent[place] * days / RECENT_DAYS),
         float(counted(later & theirs)[place]) * days / LATER_DAYS if missing.back else None,
+        growth,
     )
 
 
@@ -209,6 +216,14 @@ def _weights(rows: np.ndarray, actual: np.ndarray) -> np.ndarray:
 def _unbiased(weights: np.ndarray, rows: np.ndarray, actual: np.ndarray) -> np.ndarray:
     """Return the weights times what makes the sum that they foresee the actual one."""
     return np.asarray(weights * (actual.sum() / max(float((rows @ weights).sum()), 1e-9)))
+
+
+def _noise(mean: np.ndarray, actual: np.ndarray) -> float:
+    """Return the variance of counts over their mean (Pearson's statistic by count), at least 1."""
+    telling = mean >= LEAST_TOLD
+    if not telling.any():
+        return 1.0
+    return max(float(np.mean((actual[telling] - mean[telling]) ** 2 / mean[telling])), 1.0)
 
 
 def _variance(mean: np.ndarray, squares: np.ndarray) -> tuple[float, float]:

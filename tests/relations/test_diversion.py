@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from decisions.relations.choice import prior_model
-from decisions.relations.diversion import DiversionModel, OwnChoices, Scopes, diversions
+from decisions.relations.diversion import DiversionModel, OwnChoices, Scopes, diversions, listed_share
 from decisions.relations.doubt import ShareDoubt
 from decisions.relations.fitting import DiversionFit, fit_diversion, gone_events
 from decisions.relations.recovery import Recovery
@@ -131,6 +131,27 @@ def test_a_small_part_leans_on_the_chain_by_its_buyers():
     assert chain == pytest.approx(0.6 * whole, rel=1e-5)
     assert north == pytest.approx(0.6 * (0.4 * own + 0.6 * whole), rel=1e-5)
     assert chain < north < 0.6 * own
+
+
+def test_what_is_lost_goes_to_kin():
+    shop = habits(*((f"n{n}", "abcd") for n in range(12)), *((f"s{n}", "acbd") for n in range(14)))
+    unlike = -1
+    types = {"a": (7,), "b": (7,), "c": (8,), "d": (unlike,)}
+    lines = lines_of({"x": shop}, LAST, {one: (code[0], unlike, unlike, unlike) for one, code in types.items()})
+    scopes = Scopes(members(lines, cluster_north="n"), 12, 3)
+    exact = replace(MODEL, doubt=ShareDoubt(6.0, 0.0))
+    plain, kin = (found_in(lines, replace(exact, kin=kin), scopes) for kin in (0.0, 0.9))
+    for scope in (CHAIN, "cluster:north"):
+        told = {source: (plain[scope, source, "a"][0], kin[scope, source, "a"][0]) for source in "bcd"}
+        assert told["b"][1] / told["c"][1] == pytest.approx(told["b"][0] / told["c"][0] * np.exp(0.9), rel=1e-4)
+        assert told["d"][1] / told["c"][1] == pytest.approx(told["d"][0] / told["c"][0], rel=1e-4)
+        # no more comes back than before
+        assert sum(after for _, after in told.values()) == pytest.approx(sum(before for before, _ in told.values()), rel=1e-4)
+    # a product without one of its type gains and loses nothing by it
+    assert {key: values for key, values in kin.items() if key[2] in "cd"} == {k: v for k, v in plain.items() if k[2] in "cd"}
+    state = shelf_state(lines.shelf(0), LAST).as_usual()
+    listed = listed_share(exact.choice, state, 0, state.buyers(0, 2), 0.9)
+    assert 0.6 * listed[1] == pytest.approx(kin[CHAIN, "b", "a"][0], rel=1e-4)
 
 
 def test_own_events_are_heard_and_told():
