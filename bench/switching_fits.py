@@ -13,13 +13,14 @@ from decisions.relations.fitting import (
     DiversionFit,
     drawn_passed_over,
     fit_with_best_trees,
+    gains_of,
     gone_events,
     hear,
-    kin_of,
     known_events,
     watch,
     watched_counterfactual,
 )
+from decisions.relations.kin import fit_kin
 from decisions.relations.recovery import Outcome
 from decisions.relations.scoping import cluster_members
 from features.category_lines import CategoryLines, read_category_lines
@@ -90,7 +91,9 @@ def served(material: Material, categories: Callable[[np.ndarray], np.ndarray] | 
 
     gone = [one for one in material.gone if known(one)]
     outcomes = [one for one in material.outcomes if known(one.missing)]
-    return Served(choice, kin_of(list(hear(material.lines, gone, halves, choice)), outcomes, watched_counterfactual(outcomes)))
+    without = watched_counterfactual(outcomes)
+    gains = gains_of(list(hear(material.lines, gone, halves, choice)), outcomes)
+    return Served(choice, 0.0 if without is None else fit_kin(gains, without))
 
 
 def variant(name: str, material: Material, categories: Callable[[np.ndarray], np.ndarray] | None = None) -> ChoiceModel:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
-from scipy.optimize import bisect, minimize
+from scipy.optimize import bisect, minimize, minimize_scalar
 
 from decisions.relations.intervals import Estimate, rounded
 from decisions.relations.recovery import Recovery
 
-__all__ = ["ShareDoubt", "fit_doubt"]
+__all__ = ["ShareDoubt", "fit_doubt", "moved_by_gains"]
 
 TAIL = 0.05
 FIRST_GUESS = np.array([1.0, 0.3, 0.0, 1.0])
@@ -23,6 +23,8 @@ PRIOR_SPREAD = np.array([1.0, 1.0, 0.3, 0.3])
 TELLING_COUNT = 1.0
 """Counts foreseen below say nothing of an error in the share."""
 FEWEST_TELLING = 100
+SHIFT_SPREAD = 0.3
+"""Standard deviation of what was thought, before any gain was seen, of how far first choices mislead about the precision."""
 WIDEST_SHIFT = 2.0
 COIN_SEED = 11
 LEAST_LOG_PRECISION, MOST_LOG_PRECISION = -1.5, 6.0
@@ -99,6 +101,36 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> Sh
     if telling.sum() < FEWEST_TELLING:
         return _rounded(likely, 0.0)
     return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], share[telling], likely))
+
+
+def moved_by_gains(
+    doubt: ShareDoubt, share: np.ndarray, told: np.ndarray, without: np.ndarray, counts: np.ndarray, noise: float
+) -> ShareDoubt:
+    """Return the doubt with its level moved by what products gained in events.
+
+    First choices are mostly those that would have been made anyway, and these are foreseen better than what is gained. Counts
+    have the variance noise x mean + told² / precision; the level is found by normal quasi-likelihood, drawn to where it was.
+
+    Args:
+        doubt: as `fit_doubt` found it.
+        share: the share of what was lost that each product was to gain.
+        told: baskets that it was to gain.
+        without: baskets that it would have had anyway.
+        counts: baskets that it had.
+        noise: `Counterfactual.noise`.
+    """
+    if share.size < FEWEST_TELLING:
+        return doubt
+    mean = without + told
+    squares = (counts - mean) ** 2
+    own = told**2 / doubt.precision(share)
+
+    def loss(shift: float) -> float:
+        variance = noise * mean + own * np.exp(-shift)
+        return float(np.sum(np.log(variance) + squares / variance)) / 2 + (shift / SHIFT_SPREAD) ** 2 / 2
+
+    found = minimize_scalar(loss, bounds=(-WIDEST_SHIFT, WIDEST_SHIFT), method="bounded", options={"xatol": 1e-4})
+    return _rounded(doubt, float(found.x))
 
 
 def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: ShareDoubt) -> float:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
-from decisions.relations.doubt import ShareDoubt, fit_doubt
-from decisions.relations.kin import Gains, fit_kin, towards_kin
+from decisions.relations.doubt import ShareDoubt, fit_doubt, moved_by_gains
+from decisions.relations.kin import Gains, fit_kin, gained, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
 from features.choice_features import loyalty, pair_features
@@ -38,9 +38,9 @@ __all__ = [
     "drawn_passed_over",
     "fit_diversion",
     "fit_with_best_trees",
+    "gains_of",
     "gone_events",
     "hear",
-    "kin_of",
     "known_events",
     "unfitted_model",
     "watch",
@@ -177,9 +177,13 @@ def fit_diversion(
     stayed = _stayed(outcomes)
     counterfactual = watched_counterfactual(outcomes)
     share = HALF if counterfactual is None else recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
-    kin = kin_of(heard, happened, counterfactual)
+    gains = gains_of(heard, happened)
+    kin = 0.0 if counterfactual is None else fit_kin(gains, counterfactual)
+    doubt = _doubt(heard, kin)
+    if counterfactual is not None:
+        doubt = moved_by_gains(doubt, *gained(gains, counterfactual, kin, share.share), counterfactual.noise)
     own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
-    model = DiversionModel(choice, share, _doubt(heard, kin), own, kin)
+    model = DiversionModel(choice, share, doubt, own, kin)
     return model, Experiments(gone, passed, happened, stayed, counterfactual)
 
 
@@ -193,12 +197,10 @@ def _stayed(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [one for one in outcomes if not one.missing.gone and one.own_after > 0]
 
 
-def kin_of(heard: Sequence[Heard], outcomes: Sequence[Outcome], counterfactual: Counterfactual | None) -> float:
-    """Return by how much what was lost in the events that were heard of goes to kin; 0 without a counterfactual."""
-    if counterfactual is None:
-        return 0.0
+def gains_of(heard: Sequence[Heard], outcomes: Sequence[Outcome]) -> list[Gains]:
+    """Return what was gained in the events that were heard of."""
     of = {outcome.missing: outcome for outcome in outcomes}
-    return fit_kin([Gains(of[one.missing], one.unseen, one.alike) for one in heard if one.missing in of], counterfactual)
+    return [Gains(of[one.missing], one.unseen, one.alike) for one in heard if one.missing in of]
 
 
 def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 from decisions.relations.recovery import Counterfactual, Outcome
 
-__all__ = ["Gains", "fit_kin", "towards_kin"]
+__all__ = ["Gains", "fit_kin", "gained", "towards_kin"]
 
 PRIOR_SPREAD = 1.0
 """Standard deviation of what was thought of kin before any event, around 0: alike or not, it is the shares that tell."""
@@ -78,6 +78,23 @@ def fit_kin(events: Sequence[Gains], counterfactual: Counterfactual) -> float:
 
     found = minimize(loss, FIRST_GUESS, jac=True, method="L-BFGS-B", bounds=BOUNDS)
     return float(np.round(found.x[0], 6))
+
+
+def gained(
+    events: Sequence[Gains], counterfactual: Counterfactual, kin: float, recovery: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return, of all replacements in all events: the share of what was lost, the baskets that it was to gain by it, those that it
+    would have had anyway, and those that it had.
+    """
+    found = [np.zeros((4, 0))]
+    for one in events:
+        part = _part(one, counterfactual)
+        if part is not None:
+            base, alike, foreseen, counts, lost = part
+            share = towards_kin(base, alike, kin)
+            found.append(np.stack([share, lost * recovery * share, foreseen, counts]))
+    share, told, foreseen, counts = np.concatenate(found, axis=1)
+    return share, told, foreseen, counts
 
 
 def _part(event: Gains, counterfactual: Counterfactual) -> tuple[np.ndarray, ...] | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from decisions.relations.doubt import ShareDoubt, fit_doubt
+from decisions.relations.doubt import ShareDoubt, fit_doubt, moved_by_gains
 from decisions.relations.recovery import Recovery
 
 TRUE = ShareDoubt(0.8, 0.4)
@@ -88,3 +88,29 @@ def test_doubt_about_recovery_and_about_few_buyers_widens_the_interval():
 def test_no_share_is_more_than_all():
     found = ShareDoubt(-1.0, 0.0).estimate(np.array([0.9]), ALL, np.array([50.0]), np.array([10.0]), 1.0)
     assert (found.value[0], found.high[0]) == (1.0, 1.0)
+
+
+def gains(precision_by, seed=7, size=6000, noise=1.0):
+    """Draw what products gained in events whose shares are off by `precision_by` times what the law says, on top of the usual."""
+    random = np.random.default_rng(seed)
+    share = np.exp(random.uniform(np.log(0.01), np.log(0.3), size))
+    told = 150 * share
+    shape = TRUE.precision(share) * precision_by
+    without = random.uniform(2, 40, size)
+    mean = without + told * random.gamma(shape, 1 / shape)
+    counts = random.poisson(mean) if noise == 1.0 else random.negative_binomial(mean / (noise - 1), 1 / noise)
+    return share, told, without, counts.astype(float), noise
+
+
+@pytest.mark.parametrize(("precision_by", "noise"), [(0.5, 1.0), (1.0, 1.0), (0.5, 3.0), (2.0, 1.0)])
+def test_gains_move_the_level_to_what_they_show(precision_by, noise):
+    found = moved_by_gains(TRUE, *gains(precision_by, noise=noise))
+    assert found.level - TRUE.level == pytest.approx(np.log(precision_by), abs=0.25)
+    assert (found.slope, found.scale, found.power) == (TRUE.slope, TRUE.scale, TRUE.power)
+
+
+def test_few_gains_leave_the_level_where_it_was():
+    assert moved_by_gains(TRUE, *gains(0.2, size=99)) == TRUE
+    # and not many move it little
+    little = moved_by_gains(TRUE, *gains(0.2, size=100, noise=6.0))
+    assert TRUE.level - 0.8 < little.level < TRUE.level
