@@ -5,12 +5,12 @@ for the store clusters, household segments and seasons that have evidence enough
 alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,7 @@ __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "
 
 MODEL_VERSION = "relations-6"
 THREADS = 2
+AnswerT = TypeVar("AnswerT")
 """Matrix products and trees leave the interpreter free for another category."""
 
 
@@ -158,28 +159,32 @@ def derive(
     allowed = limits or Limits()
     observed = observe(lake, as_of, allowed.support())
     lines = read_category_lines(lake, as_of)
-    measured = partial(_closeness, algorithms, observed, seed)
-    if model is None:
-        placed = store_clusters(lake, as_of)
-        (fitted, experiments), closeness = _fitted_beside(lake, lines, placed, measured, seed)
-    else:
-        fitted, experiments, closeness = model, None, measured()
-        placed = store_clusters(lake, as_of) if scoped else None
-    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped and placed is not None else {}
+    placed = store_clusters(lake, as_of)
+    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped else {}
     written_by = partial(Provenance, model_version=MODEL_VERSION, run_id=run_id, as_of=as_of, recorded_at=recorded_at)
-    parts: dict[str, list[pa.Table]] = {relation: [] for relation in SAID}
+
+    def told(relation: str, scope: str, candidates: Candidates, ids: pa.Array) -> tuple[str, pa.Table]:
+        return relation, edge_table(candidates, ids, written_by(relation=relation, scope=scope, **SAID[relation]))
+
+    def met() -> list[tuple[str, pa.Table]]:
+        closeness = _closeness(algorithms, observed, seed)
+        baskets = _basket_scopes(observed, lines, members, scoped)
+        return [told(*one, observed.ids) for one in _pairs(observed, closeness, baskets, allowed)]
+
+    experiments: Experiments | None = None
+    if model is None:
+        (model, experiments), tables = _fitted_beside(lines, _gone(lake, lines, placed, DiversionFit()), met, seed)
+    else:
+        tables = met()
     scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
-    for scope, candidates in _substitutes(lines, fitted, scopes, allowed, seasons=scoped):
-        provenance = written_by(relation="isSubstituteFor", scope=scope, **SAID["isSubstituteFor"])
-        parts["isSubstituteFor"].append(edge_table(candidates, lines.product_ids, provenance))
-    for relation, scope, candidates in _pairs(observed, closeness, _basket_scopes(observed, lines, members, scoped), allowed):
-        provenance = written_by(relation=relation, scope=scope, **SAID[relation])
-        parts[relation].append(edge_table(candidates, observed.ids, provenance))
+    for scope, candidates in _substitutes(lines, model, scopes, allowed, seasons=scoped):
+        tables.append(told("isSubstituteFor", scope, candidates, lines.product_ids))
+    parts = {relation: [table for name, table in tables if name == relation] for relation in SAID}
     found = {relation: _sorted(tables) for relation, tables in parts.items()}
     if scoped:
         found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn_away(lake, as_of))
     edges, ruled = consistent(found, read_rules(lake, as_of))
-    return Derived(edges, fitted, experiments, ruled)
+    return Derived(edges, model, experiments, ruled)
 
 
 def fit_relations(
@@ -195,16 +200,13 @@ def _closeness(algorithms: GraphAlgorithms | None, observed: Observed, seed: int
 
 
 def _fitted_beside(
-    lake: Lake, lines: CategoryLines, placed: pa.Table, other: Callable[[], Closeness], seed: int
-) -> tuple[tuple[DiversionModel, Experiments], Closeness]:
-    """Return the model and what it was fitted on, and what `other` returns meanwhile."""
-    how = DiversionFit()
-    gone = _gone(lake, lines, placed, how)
+    lines: CategoryLines, gone: Sequence[Missing], other: Callable[[], AnswerT], seed: int
+) -> tuple[tuple[DiversionModel, Experiments], AnswerT]:
+    """Return the model with what it was fitted on, and what `other` returns meanwhile: the fit keeps one core busy."""
     with ThreadPoolExecutor(1) as threads:
-        # the fit reads the lines alone, `other` has its own way to the facts
-        fitting = threads.submit(fit_diversion, lines, gone, seed=seed, fit=how)
-        closeness = other()
-        return fitting.result(), closeness
+        fitting = threads.submit(fit_diversion, lines, gone, seed=seed)
+        answer = other()
+        return fitting.result(), answer
 
 
 def _gone(lake: Lake, lines: CategoryLines, placed: pa.Table, fit: DiversionFit) -> list[Missing]:
