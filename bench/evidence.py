@@ -27,11 +27,12 @@ from lake.delta_lake import DeltaLake
 __all__ = ["BENCH", "QUICK", "Asked", "compared", "evidence_rows"]
 
 SIZE_NAMES = ("small", "medium", "large")
-ENGINES = ("duckdb", "spark")
+MODULES = {"duckdb": "bench.evidence_engines", "spark": "bench.evidence_spark"}
+ENGINES = tuple(MODULES)
 COST_NAMES = ("seconds", "peak_rss_mb")
 KEYS = ["source", "target", "scope"]
 START, TRIPS, COSTS_FILE = "start", "trips", "costs.json"
-"""What `bench.evidence_engines` calls the engine's start and the counting of trips, and the file that it writes costs to."""
+"""What the modules call the engine's start and the counting of trips, and the file that it writes costs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ def _engines() -> Sequence[str]:
 
 def _derive(engine: str, lake: Path, as_of: date, folder: Path, asked: Asked) -> Derived:
     folder.mkdir()
-    named = {"--engine": engine, "--lake": str(lake), "--as-of": as_of.isoformat(), "--folder": str(folder)}
+    named = {"--lake": str(lake), "--as-of": as_of.isoformat(), "--folder": str(folder)}
     words = [word for pair in named.items() for word in pair]
-    run_module("bench.evidence_engines", [*words, *(["--quick"] if asked.quick else []), "--kinds", *asked.kinds])
+    run_module(MODULES[engine], [*words, *(["--quick"] if asked.quick else []), "--kinds", *asked.kinds])
     costs = json.loads((folder / COSTS_FILE).read_text())
     return Derived({name: Cost(**cost) for name, cost in costs.items()}, asked.kinds, folder)
 

@@ -1,13 +1,13 @@
-"""`python -m bench.evidence_engines`: derive evidence on relations on one engine, in a process of its own, and say what it took.
+"""`python -m bench.evidence_engines`: derive evidence on relations on DuckDB, in a process of its own, and say what it took.
 
-PySpark is an extra of the installation: only a process that measures Spark imports it.
+`bench.evidence_spark` does the same on Spark, which is an extra of the installation: nothing here imports it.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -19,35 +19,36 @@ from bench.evidence import COSTS_FILE, START, TRIPS
 from features.household_segments import household_segments
 from features.relation_evidence import EVIDENCE_KINDS, EvidenceScopes, evidence_in_turn
 from features.store_clusters import store_clusters
-from kg.java import bundled_java
 from lake import Lake
 from lake.delta_lake import DeltaLake
 
-__all__ = ["main"]
+__all__ = ["MEMORY_GB", "Engine", "derive_on", "main"]
 
 MEMORY_GB = 12
 """Of DuckDB, and of Spark's Java: with DuckDB's usual 3 the largest world is written to disk and read back many times."""
 
-QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Code that runs once is compiled once and quickly, never twice and well."""
-
-parser = argparse.ArgumentParser(prog="python -m bench.evidence_engines", description="Derive evidence on relations.")
-parser.add_argument("--engine", choices=("duckdb", "spark"), required=True)
-parser.add_argument("--lake", type=Path, required=True, help="folder of the facts")
-parser.add_argument("--as-of", type=date.fromisoformat, required=True, help="the last day that is known")
-parser.add_argument("--folder", type=Path, required=True, help="receives KIND.arrow of each kind, and the costs")
-parser.add_argument("--kinds", nargs="+", choices=EVIDENCE_KINDS, default=EVIDENCE_KINDS, help="of evidence")
-parser.add_argument("--quick", action="store_true", help="spend less on compiling than many rows would be worth")
+Engine = Callable[[DeltaLake, bool], AbstractContextManager[tuple[Lake, int | None]]]
+"""Starts an engine on the files of a lake, in a hurry or not; gives the lake that it reads, and the process id of its Java."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the evidence of every kind and what each took; of Spark the Java process counts with ours."""
-    asked = parser.parse_args(arguments)
+    """Write the evidence of every kind and what each took on DuckDB."""
+    derive_on(_duckdb, arguments)
+
+
+def derive_on(engine: Engine, arguments: Sequence[str] | None) -> None:
+    """Write the evidence of every kind, and what each took: a Java process of the engine's counts with ours.
+
+    Args:
+        engine: what to derive on.
+        arguments: of the command line; None takes those of this process.
+    """
+    asked = _parser().parse_args(arguments)
     files = DeltaLake(asked.lake, memory_gb=MEMORY_GB)
     scopes = EvidenceScopes(store_clusters(files, asked.as_of), household_segments(files, asked.as_of))
     costs: dict[str, Cost] = {}
     began = time.perf_counter()
-    with _spark(files, QUICK_JAVA if asked.quick else ()) if asked.engine == "spark" else _duckdb(files) as (lake, java):
+    with engine(files, asked.quick) as (lake, java):
         costs[START] = Cost(time.perf_counter() - began)
         with _metered_with(java) as costs[TRIPS]:
             in_turn = evidence_in_turn(lake, asked.as_of, scopes, kinds=asked.kinds)
@@ -61,22 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (asked.folder / COSTS_FILE).write_text(json.dumps({name: asdict(cost) for name, cost in costs.items()}))
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Derive evidence on relations.")
+    parser.add_argument("--lake", type=Path, required=True, help="folder of the facts")
+    parser.add_argument("--as-of", type=date.fromisoformat, required=True, help="the last day that is known")
+    parser.add_argument("--folder", type=Path, required=True, help="receives KIND.arrow of each kind, and the costs")
+    parser.add_argument("--kinds", nargs="+", choices=EVIDENCE_KINDS, default=EVIDENCE_KINDS, help="of evidence")
+    parser.add_argument("--quick", action="store_true", help="spend less on compiling than many rows would be worth")
+    return parser
+
+
 @contextmanager
-def _duckdb(files: DeltaLake) -> Iterator[tuple[Lake, int | None]]:
+def _duckdb(files: DeltaLake, _: bool) -> Iterator[tuple[Lake, int | None]]:
     yield files, None
-
-
-@contextmanager
-def _spark(files: DeltaLake, java_options: Sequence[str]) -> Iterator[tuple[Lake, int | None]]:
-    # DuckDB is measured where Spark is not installed
-    from lake.spark_engine import SparkEngine  # noqa: PLC0415 - an extra of the installation
-    from lake.spark_lake import SparkLake  # noqa: PLC0415 - likewise
-
-    engine = SparkEngine(bundled_java(), memory=f"{MEMORY_GB}g", java_options=java_options)
-    try:
-        yield SparkLake(files, engine), engine.pid
-    finally:
-        engine.stop()
 
 
 @contextmanager
