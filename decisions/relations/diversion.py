@@ -1,10 +1,10 @@
 """Diversion ratios: of the demand for a product that goes away, the share that each other product of its category takes over.
 
-diversion(A -> B) = recovery x share of first choices. The share is the mean, over former buyers of A, weighted by how much
-they bought it, of the probability that a model of choice gives B when A is missing (`choice`); the recovery is the part of the
-lost demand that stays in the category at all, from differences against a counterfactual (`recovery`); the interval comes from
-choices the model was not fitted on (`doubt`). Source of the measure: Conlon and Mortimer, Empirical properties of diversion
-ratios, 2021.
+diversion(A -> B) = recovery x share of first choices, turned towards products of the same type (`kin`). The share is the mean,
+over former buyers of A, weighted by how much they bought it, of the probability that a model of choice gives B when A is missing
+(`choice`); the recovery is the part of the lost demand that stays in the category at all, from differences against a
+counterfactual (`recovery`); the interval comes from choices the model was not fitted on and from gains (`doubt`). Source of the
+measure: Conlon and Mortimer, Empirical properties of diversion ratios, 2021.
 """
 
 from collections.abc import Iterator, Mapping
