@@ -15,7 +15,7 @@ from scipy.optimize import bisect, minimize, minimize_scalar
 from decisions.relations.intervals import Estimate, rounded
 from decisions.relations.recovery import Recovery
 
-__all__ = ["ShareDoubt", "fit_doubt", "moved_by_gains"]
+__all__ = ["ShareDoubt", "fit_doubt", "widened_by_gains"]
 
 TAIL = 0.05
 FIRST_GUESS = np.array([1.0, 0.3, 0.0, 1.0])
@@ -103,13 +103,14 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> Sh
     return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], share[telling], likely))
 
 
-def moved_by_gains(
+def widened_by_gains(
     doubt: ShareDoubt, share: np.ndarray, told: np.ndarray, without: np.ndarray, counts: np.ndarray, noise: float
 ) -> ShareDoubt:
-    """Return the doubt with its level moved by what products gained in events.
+    """Return the doubt with its level lowered where what products gained in events was further off than it says.
 
     First choices are mostly those that would have been made anyway, and these are foreseen better than what is gained. Counts
-    have the variance noise x mean + told² / precision; the level is found by normal quasi-likelihood, drawn to where it was.
+    have the variance noise x mean + told² / precision; the level is found by normal quasi-likelihood, drawn to where it was. Of
+    two witnesses the more doubtful is believed: gains alone are too few to raise the level.
 
     Args:
         doubt: as `fit_doubt` found it.
@@ -130,7 +131,7 @@ def moved_by_gains(
         return float(np.sum(np.log(variance) + squares / variance)) / 2 + (shift / SHIFT_SPREAD) ** 2 / 2
 
     found = minimize_scalar(loss, bounds=(-WIDEST_SHIFT, WIDEST_SHIFT), method="bounded", options={"xatol": 1e-4})
-    return _rounded(doubt, float(found.x))
+    return _rounded(doubt, min(float(found.x), 0.0))
 
 
 def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: ShareDoubt) -> float:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
-from decisions.relations.doubt import ShareDoubt, fit_doubt, moved_by_gains
+from decisions.relations.doubt import ShareDoubt, fit_doubt, widened_by_gains
 from decisions.relations.kin import Gains, fit_kin, gained, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
@@ -181,7 +181,7 @@ def fit_diversion(
     kin = 0.0 if counterfactual is None else fit_kin(gains, counterfactual)
     doubt = _doubt(heard, kin)
     if counterfactual is not None:
-        doubt = moved_by_gains(doubt, *gained(gains, counterfactual, kin, share.share), counterfactual.noise)
+        doubt = widened_by_gains(doubt, *gained(gains, counterfactual, kin, share.share), counterfactual.noise)
     own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
     model = DiversionModel(choice, share, doubt, own, kin)
     return model, Experiments(gone, passed, happened, stayed, counterfactual)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from decisions.relations.doubt import ShareDoubt, fit_doubt, moved_by_gains
+from decisions.relations.doubt import ShareDoubt, fit_doubt, widened_by_gains
 from decisions.relations.recovery import Recovery
 
 TRUE = ShareDoubt(0.8, 0.4)
@@ -102,15 +102,19 @@ def gains(precision_by, seed=7, size=6000, noise=1.0):
     return share, told, without, counts.astype(float), noise
 
 
-@pytest.mark.parametrize(("precision_by", "noise"), [(0.5, 1.0), (1.0, 1.0), (0.5, 3.0), (2.0, 1.0)])
-def test_gains_move_the_level_to_what_they_show(precision_by, noise):
-    found = moved_by_gains(TRUE, *gains(precision_by, noise=noise))
+@pytest.mark.parametrize(("precision_by", "noise"), [(0.5, 1.0), (1.0, 1.0), (0.5, 3.0)])
+def test_gains_lower_the_level_to_what_they_show(precision_by, noise):
+    found = widened_by_gains(TRUE, *gains(precision_by, noise=noise))
     assert found.level - TRUE.level == pytest.approx(np.log(precision_by), abs=0.25)
     assert (found.slope, found.scale, found.power) == (TRUE.slope, TRUE.scale, TRUE.power)
 
 
+def test_gains_never_raise_the_level():
+    assert widened_by_gains(TRUE, *gains(2.0)) == TRUE
+
+
 def test_few_gains_leave_the_level_where_it_was():
-    assert moved_by_gains(TRUE, *gains(0.2, size=99)) == TRUE
+    assert widened_by_gains(TRUE, *gains(0.2, size=99)) == TRUE
     # and not many move it little
-    little = moved_by_gains(TRUE, *gains(0.2, size=100, noise=6.0))
+    little = widened_by_gains(TRUE, *gains(0.2, size=100, noise=6.0))
     assert TRUE.level - 0.8 < little.level < TRUE.level
