@@ -33,7 +33,7 @@ WEEK_35 = date(2017, 8, 27)
 SEED = 7
 QUICK_EVENTS = 20
 SERVED, LISTED = "shelfgraph", "shelfgraph-listed"
-VARIANTS_IN_A_HURRY = ("shelfgraph", LISTED, "shelfgraph-without-trees")
+VARIANTS_IN_A_HURRY = (SERVED, LISTED, "shelfgraph-without-trees")
 RANDOM_DRAWS = 20
 
 
@@ -56,7 +56,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     rows, notes = _slice(context, "test", late, floors, on_the_day, variants)
     everything = Cases.of(events, stayed)
     if not context.quick:
-        rows += ablation_rows(context, late, (on_the_day("shelfgraph"), cost), early.lines, lines)
+        rows += ablation_rows(context, late, (on_the_day(SERVED), cost), early.lines, lines)
         with context.progress.stage("Gathering experiments of all categories"):
             whole = gather(context.lake, context.as_of)
         folded, more = _slice(context, "folds", everything, floors, _by_fold(whole), VARIANTS_IN_A_HURRY)
@@ -125,7 +125,7 @@ def _slice(
 def _paired(label: str, measured: Mapping[str, Measured], cases: Cases) -> Iterator[BenchRow]:
     """Yield differences and ratios of what is served to the floors, resampled together."""
     personal, popular = measured["personal_available"], measured["category_popularity_2_weeks"]
-    for system in ("shelfgraph", LISTED):
+    for system in (SERVED, LISTED):
         ours = measured[system]
         if ours.loss is not None and personal.loss is not None:
             better = PerCase(personal.loss.top - ours.loss.top, ours.loss.bottom, ours.loss.case)
@@ -165,7 +165,7 @@ def _notes(label: str, rows: Sequence[BenchRow]) -> list[str]:
         row for (system, metric), row in found.items() if metric == "new_to_household_ndcg@10" and not system.startswith("shelf")
     ]
     best = max(floors, key=lambda row: row.value)
-    new, listed = (found[system, "new_to_household_ndcg@10"].value for system in ("shelfgraph", LISTED))
+    new, listed = (found[system, "new_to_household_ndcg@10"].value for system in (SERVED, LISTED))
     as_listed = found[LISTED, "ndcg_ratio_to_repertoire_available"]
     return [
         f"{label}: {gain.value:.3f} nats [{gain.low:.3f}, {gain.high:.3f}] better per former buyer than personal_available.",

@@ -20,7 +20,7 @@ from decisions.relations.fitting import (
     watch,
     watched_counterfactual,
 )
-from decisions.relations.kin import fit_kin
+from decisions.relations.kin import fit_kin, gains_of_all
 from decisions.relations.recovery import Outcome
 from decisions.relations.scoping import cluster_members
 from features.category_lines import CategoryLines, read_category_lines
@@ -93,7 +93,7 @@ def served(material: Material, categories: Callable[[np.ndarray], np.ndarray] | 
     outcomes = [one for one in material.outcomes if known(one.missing)]
     without = watched_counterfactual(outcomes)
     gains = gains_of(list(hear(material.lines, gone, halves, choice)), outcomes)
-    return Served(choice, 0.0 if without is None else fit_kin(gains, without))
+    return Served(choice, 0.0 if without is None else fit_kin(gains_of_all(gains, without)))
 
 
 def variant(name: str, material: Material, categories: Callable[[np.ndarray], np.ndarray] | None = None) -> ChoiceModel:

@@ -102,6 +102,14 @@ class Derived:
     ruled: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clusters:
+    """Stores by cluster, and the households (mask over those of the lines) of each, by its scope."""
+
+    placed: pa.Table
+    members: dict[str, np.ndarray]
+
+
 def derive_relations(
     lake: Lake,
     algorithms: GraphAlgorithms | None,
@@ -159,8 +167,8 @@ def derive(
     allowed = limits or Limits()
     observed = observe(lake, as_of, allowed.support())
     lines = read_category_lines(lake, as_of)
-    placed = store_clusters(lake, as_of)
-    members = cluster_members(lines, placed) | segment_members(lake, lines) if scoped else {}
+    clusters = _clusters(lake, lines) if scoped or model is None else None
+    members = clusters.members | segment_members(lake, lines) if scoped and clusters else {}
     written_by = partial(Provenance, model_version=MODEL_VERSION, run_id=run_id, as_of=as_of, recorded_at=recorded_at)
 
     def told(relation: str, scope: str, candidates: Candidates, ids: pa.Array) -> tuple[str, pa.Table]:
@@ -173,7 +181,8 @@ def derive(
 
     experiments: Experiments | None = None
     if model is None:
-        (model, experiments), tables = _fitted_beside(lines, _gone(lake, lines, placed, DiversionFit()), met, seed)
+        gone = _gone(lake, lines, clusters or _clusters(lake, lines), DiversionFit())
+        (model, experiments), tables = _fitted_beside(lines, gone, met, seed)
     else:
         tables = met()
     scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
@@ -192,7 +201,7 @@ def fit_relations(
 ) -> tuple[DiversionModel, Experiments]:
     """Fit the model behind substitutes on what was known on a day. Raises: TableMissing."""
     lines, how = read_category_lines(lake, as_of), fit or DiversionFit()
-    return fit_diversion(lines, _gone(lake, lines, store_clusters(lake, as_of), how), seed=seed, fit=how)
+    return fit_diversion(lines, _gone(lake, lines, _clusters(lake, lines), how), seed=seed, fit=how)
 
 
 def _closeness(algorithms: GraphAlgorithms | None, observed: Observed, seed: int) -> Closeness:
@@ -209,8 +218,13 @@ def _fitted_beside(
         return fitting.result(), answer
 
 
-def _gone(lake: Lake, lines: CategoryLines, placed: pa.Table, fit: DiversionFit) -> list[Missing]:
-    return gone_events(lines, known_events(lake, lines.as_of, placed), cluster_members(lines, placed), fit)
+def _clusters(lake: Lake, lines: CategoryLines) -> _Clusters:
+    placed = store_clusters(lake, lines.as_of)
+    return _Clusters(placed, cluster_members(lines, placed))
+
+
+def _gone(lake: Lake, lines: CategoryLines, clusters: _Clusters, fit: DiversionFit) -> list[Missing]:
+    return gone_events(lines, known_events(lake, lines.as_of, clusters.placed), clusters.members, fit)
 
 
 def _substitutes(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
 from decisions.relations.doubt import ShareDoubt, fit_doubt, widened_by_gains
-from decisions.relations.kin import Gains, fit_kin, gained, towards_kin
+from decisions.relations.kin import Gains, fit_kin, gains_of_all, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
 from features.choice_features import loyalty, pair_features
@@ -177,11 +177,11 @@ def fit_diversion(
     stayed = _stayed(outcomes)
     counterfactual = watched_counterfactual(outcomes)
     share = HALF if counterfactual is None else recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
-    gains = gains_of(heard, happened)
-    kin = 0.0 if counterfactual is None else fit_kin(gains, counterfactual)
+    gains = None if counterfactual is None else gains_of_all(gains_of(heard, happened), counterfactual)
+    kin = 0.0 if gains is None else fit_kin(gains)
     doubt = _doubt(heard, kin)
-    if counterfactual is not None:
-        doubt = widened_by_gains(doubt, *gained(gains, counterfactual, kin, share.share), counterfactual.noise)
+    if gains is not None:
+        doubt = widened_by_gains(doubt, *gains.told(kin, share.share))
     own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
     model = DiversionModel(choice, share, doubt, own, kin)
     return model, Experiments(gone, passed, happened, stayed, counterfactual)

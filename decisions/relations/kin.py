@@ -19,10 +19,10 @@ from scipy.optimize import minimize
 
 from decisions.relations.recovery import Counterfactual, Outcome
 
-__all__ = ["Gains", "fit_kin", "gained", "towards_kin"]
+__all__ = ["Gains", "GainsOfAll", "fit_kin", "gains_of_all", "towards_kin"]
 
 PRIOR_SPREAD = 1.0
-"""Standard deviation of what was thought of kin before any event, around 0: alike or not, it is the shares that tell."""
+"""Standard deviation of what was thought of kin before any event was seen, around 0."""
 FEWEST_EVENTS = 20
 FIRST_GUESS = (0.0, 0.5)
 BOUNDS = ((-3.0, 3.0), (0.01, 3.0))
@@ -41,64 +41,79 @@ class Gains:
     alike: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GainsOfAll:
+    """Replacements in all events, a row each, event by event: `base` is share x growth, `foreseen` the baskets that would have
+    been bought anyway, `counts` those that were, `lost` those of the missing product. `size` counts the rows of each event,
+    `noise` is `Counterfactual.noise`.
+    """
+
+    base: np.ndarray
+    alike: np.ndarray
+    foreseen: np.ndarray
+    counts: np.ndarray
+    lost: np.ndarray
+    size: np.ndarray
+    noise: float
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum over each row's event."""
+        if not self.size.size:
+            return values
+        return np.repeat(np.add.reduceat(values, np.cumsum(self.size) - self.size), self.size)
+
+    def share(self, kin: float) -> np.ndarray:
+        """Return the share of what was lost that each row was to gain."""
+        turned = self.base * np.exp(kin * self.alike)
+        return np.asarray(turned / self.sums(turned))
+
+    def told(self, kin: float, recovery: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+        """Return what `doubt.widened_by_gains` asks for: shares, baskets to be gained, foreseen, counted, and the noise."""
+        share = self.share(kin)
+        return share, self.lost * recovery * share, self.foreseen, self.counts, self.noise
+
+
 def towards_kin(share: np.ndarray, alike: np.ndarray, kin: float) -> np.ndarray:
     """Return shares (of products, summing to 1) with the odds of what is alike multiplied by exp(kin)."""
     turned = share * np.exp(kin * alike)
     return np.asarray(turned / max(float(turned.sum()), np.finfo(np.float64).tiny))
 
 
-def fit_kin(events: Sequence[Gains], counterfactual: Counterfactual) -> float:
-    """Return the weight that foresees best what was gained; 0 where there are few events.
+def gains_of_all(events: Sequence[Gains], counterfactual: Counterfactual) -> GainsOfAll:
+    """Return the rows of those events in which something was lost.
 
     Args:
         events: products that went away.
         counterfactual: what would have been.
     """
     parts = [part for one in events if (part := _part(one, counterfactual)) is not None]
-    if len(parts) < FEWEST_EVENTS:
-        return 0.0
-    base, alike, foreseen, counts, lost = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    size = np.array([part[0].size for part in parts])
-    start = np.cumsum(size) - size
-    noise = counterfactual.noise
+    columns = np.concatenate([np.zeros((5, 0)), *parts], axis=1)
+    base, alike, foreseen, counts, lost = columns
+    size = np.array([part.shape[1] for part in parts], dtype=np.int64)
+    return GainsOfAll(base, alike, foreseen, counts, lost, size, counterfactual.noise)
 
-    def sums(values: np.ndarray) -> np.ndarray:
-        return np.repeat(np.add.reduceat(values, start), size)
+
+def fit_kin(gains: GainsOfAll) -> float:
+    """Return the weight that foresees best what was gained; 0 where there are few events."""
+    if gains.size.size < FEWEST_EVENTS:
+        return 0.0
 
     def loss(guess: np.ndarray) -> tuple[float, np.ndarray]:
         kin, recovery = guess
-        share = base * np.exp(kin * alike)
-        share /= sums(share)
-        gain = lost * recovery * share
-        mean = foreseen + gain
-        slope = (1 - counts / mean) * gain / noise
-        value = float(np.sum(mean - counts * np.log(mean))) / noise + (kin / PRIOR_SPREAD) ** 2 / 2
-        by_kin = float(np.sum(slope * (alike - sums(share * alike)))) + kin / PRIOR_SPREAD**2
+        share = gains.share(kin)
+        gain = gains.lost * recovery * share
+        mean = gains.foreseen + gain
+        slope = (1 - gains.counts / mean) * gain / gains.noise
+        value = float(np.sum(mean - gains.counts * np.log(mean))) / gains.noise + (kin / PRIOR_SPREAD) ** 2 / 2
+        by_kin = float(np.sum(slope * (gains.alike - gains.sums(share * gains.alike)))) + kin / PRIOR_SPREAD**2
         return value, np.array([by_kin, float(slope.sum()) / recovery])
 
     found = minimize(loss, FIRST_GUESS, jac=True, method="L-BFGS-B", bounds=BOUNDS)
     return float(np.round(found.x[0], 6))
 
 
-def gained(
-    events: Sequence[Gains], counterfactual: Counterfactual, kin: float, recovery: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return, of all replacements in all events: the share of what was lost, the baskets that it was to gain by it, those that it
-    would have had anyway, and those that it had.
-    """
-    found = [np.zeros((4, 0))]
-    for one in events:
-        part = _part(one, counterfactual)
-        if part is not None:
-            base, alike, foreseen, counts, lost = part
-            share = towards_kin(base, alike, kin)
-            found.append(np.stack([share, lost * recovery * share, foreseen, counts]))
-    share, told, foreseen, counts = np.concatenate(found, axis=1)
-    return share, told, foreseen, counts
-
-
-def _part(event: Gains, counterfactual: Counterfactual) -> tuple[np.ndarray, ...] | None:
-    """Return the rows of an event: base, alike, foreseen, counts and lost of each replacement; None where nothing was lost."""
+def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
+    """Return base, alike, foreseen, counts and lost (rows) of each replacement in an event; None where nothing was lost."""
     outcome = event.outcome
     lost = counterfactual.lost(outcome)
     # the last row of an outcome stands for all that is new
@@ -107,4 +122,4 @@ def _part(event: Gains, counterfactual: Counterfactual) -> tuple[np.ndarray, ...
     if lost <= 0 or not kept.any():
         return None
     foreseen = np.maximum(counterfactual.foreseen(outcome)[:-1][kept], LEAST_FORESEEN)
-    return base[kept], event.alike[kept], foreseen, outcome.after[:-1][kept], np.full(int(kept.sum()), lost)
+    return np.stack([base[kept], event.alike[kept], foreseen, outcome.after[:-1][kept], np.full(foreseen.size, lost)])

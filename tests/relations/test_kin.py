@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from decisions.relations.kin import Gains, fit_kin, towards_kin
+from decisions.relations.kin import Gains, fit_kin, gains_of_all, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome
 from features.choice_occasions import Missing
 
@@ -14,7 +14,7 @@ WITHOUT = Counterfactual(np.array([1.0]), spread=1.0, drift=0.0, kept=1.0)
 def planted(kin, *, events=60, recovery=0.7, gone_as_well=0, seed=3):
     """Events of products that went away: the lost goes where `kin` sends it, on top of what had been bought anyway."""
     random = np.random.default_rng(seed)
-    found = []
+    events_of_all = []
     for _ in range(events):
         share = random.dirichlet(np.full(PRODUCTS, 1.5))
         alike = (random.random(PRODUCTS) < 0.2).astype(float)
@@ -37,28 +37,32 @@ def planted(kin, *, events=60, recovery=0.7, gone_as_well=0, seed=3):
             0.0,
             growth=growth,
         )
-        found.append(Gains(outcome, share, alike))
-    return found
+        events_of_all.append(Gains(outcome, share, alike))
+    return events_of_all
+
+
+def found(events):
+    return fit_kin(gains_of_all(events, WITHOUT))
 
 
 @pytest.mark.parametrize("kin", [-0.7, 0.0, 0.8, 1.6])
 def test_what_was_planted_is_found_again(kin):
-    assert fit_kin(planted(kin), WITHOUT) == pytest.approx(kin, abs=0.3)
+    assert found(planted(kin)) == pytest.approx(kin, abs=0.3)
 
 
 def test_what_went_away_as_well_is_no_sign_of_strangers():
     # whole types go at once: what is left of them gains as planted
-    assert fit_kin(planted(1.0, gone_as_well=3), WITHOUT) == pytest.approx(1.0, abs=0.3)
+    assert found(planted(1.0, gone_as_well=3)) == pytest.approx(1.0, abs=0.3)
 
 
 def test_few_events_tell_nothing():
-    assert fit_kin(planted(1.5, events=19), WITHOUT) == 0.0
-    assert fit_kin([], WITHOUT) == 0.0
+    assert found(planted(1.5, events=19)) == 0.0
+    assert found([]) == 0.0
 
 
 def test_products_that_were_not_missed_do_not_count():
     unmissed = [Gains(_kept(one.outcome), one.share, one.alike) for one in planted(1.5)]
-    assert fit_kin(unmissed, WITHOUT) == 0.0
+    assert found(unmissed) == 0.0
 
 
 def _kept(outcome: Outcome) -> Outcome:
