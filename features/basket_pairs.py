@@ -15,7 +15,7 @@ MEETINGS_AT_ONCE = 4_000_000
 """Bounds the memory of looking into single baskets: about 0.2 GB."""
 
 CELLS_AT_ONCE = 8_000_000
-"""Bounds a block of the square of products: 64 MB."""
+"""Bounds blocks of the square of products, and what is compared at once: 64 MB."""
 
 
 def basket_pairs(bought: sparse.csr_array, household: np.ndarray, day: np.ndarray, *, minimum_baskets: int) -> pa.Table:
@@ -67,29 +67,41 @@ def expected_together(counts: sparse.csr_array, opportunities: np.ndarray, first
         first: one end of each pair, as rows of `counts`.
         second: the other end.
     """
-    expected = np.zeros(first.size)
-    rows, columns = np.unique(first), np.unique(second)
-    scaled, by_cell = counts[rows].astype(np.float64), counts[columns].T.tocsr().astype(np.float64)
+    some = np.unique(np.concatenate([first, second]))
+    counted = counts[some].astype(np.float64)
+    scaled = counted.copy()
     scaled.data /= np.maximum(opportunities, 1)[scaled.indices]
-    row, column = np.searchsorted(rows, first), np.searchsorted(columns, second)
-    order = np.argsort(row, kind="stable")
-    at_once = max(CELLS_AT_ONCE // max(columns.size, 1), 1)
-    for at in range(0, rows.size, at_once):
-        part = order[slice(*np.searchsorted(row[order], [at, at + at_once]))]
-        expected[part] = (scaled[at : at + at_once] @ by_cell).toarray()[row[part] - at, column[part]]
+    of_first, of_second = np.searchsorted(some, first), np.searchsorted(some, second)
+    expected = np.zeros(first.size)
+    if some.size * counts.shape[1] <= CELLS_AT_ONCE:
+        dense, weighed = counted.toarray(), scaled.toarray()
+        work = np.full(first.size, counts.shape[1])
+        for part in _parts(work, CELLS_AT_ONCE):
+            expected[part] = np.einsum("ij,ij->i", weighed[of_first[part]], dense[of_second[part]])
+        return expected
+    held = np.diff(counted.indptr)
+    for part in _parts(held[of_first] + held[of_second], CELLS_AT_ONCE):
+        expected[part] = scaled[of_first[part]].multiply(counted[of_second[part]]).sum(axis=1)
     return expected
+
+
+def _parts(work: np.ndarray, at_once: int) -> Iterator[slice]:
+    """Yield slices of about so much work each (one may have more)."""
+    done, start = np.cumsum(work), 0
+    while start < done.size:
+        before = done[start - 1] if start else 0
+        end = max(int(np.searchsorted(done, before + at_once, side="right")), start + 1)
+        yield slice(start, end)
+        start = end
 
 
 def _blocks(bought: sparse.csr_array, by_basket: sparse.csr_array) -> Iterator[slice]:
     """Yield blocks of products whose baskets hold about `MEETINGS_AT_ONCE` lines (one product may have more)."""
-    met = np.cumsum(bought @ np.diff(by_basket.indptr).astype(np.int64))
+    met = bought @ np.diff(by_basket.indptr).astype(np.int64)
     most = max(CELLS_AT_ONCE // max(met.size, 1), 1)
-    start = 0
-    while start < met.size:
-        done = met[start - 1] if start else 0
-        end = min(max(int(np.searchsorted(met, done + MEETINGS_AT_ONCE, side="right")), start + 1), start + most)
-        yield slice(start, min(end, met.size))
-        start = end
+    for part in _parts(met, MEETINGS_AT_ONCE):
+        for start in range(part.start, part.stop, most):
+            yield slice(start, min(start + most, part.stop))
 
 
 def _pairs_of(
@@ -113,11 +125,10 @@ def _pairs_of(
     frequent = np.flatnonzero(together >= minimum)
     if not frequent.size:
         return np.zeros((6, 0), dtype=np.int64)
-    place = np.full(together.size, -1, dtype=np.int64)
+    place = np.empty(together.size, dtype=np.int32)
     place[frequent] = np.arange(frequent.size)
-    at = place[pair]
-    kept = at >= 0
-    basket = basket[kept][_grouped(at[kept], frequent.size)]
+    kept = np.flatnonzero(together[pair] >= minimum)
+    basket = basket[kept][_grouped(place[pair[kept]], frequent.size)]
     starts = np.concatenate([[0], np.cumsum(together[frequent])[:-1]])
     # baskets of a pair come household by household
     other = np.concatenate([[True], np.diff(household[basket]) != 0])

@@ -140,11 +140,28 @@ def shelf_state(shelf: Shelf, day: int) -> ShelfState:
         return sparse.csr_array((values[kept], (row[kept], product[kept])), shape=(rows, n))
 
     ones = np.ones(known.size)
-    taken = matrix(ones, household, people)
+    cell, of_cell = np.unique(household * n + product, return_inverse=True)
+    taken = sparse.csr_array(
+        (np.bincount(of_cell, minlength=cell.size).astype(np.float64), cell % n, np.searchsorted(cell, np.arange(people + 1) * n)),
+        shape=(people, n),
+    )
+
+    def decayed(half_life: int) -> sparse.csr_array:
+        return _like(taken, np.bincount(of_cell, 0.5 ** (age / half_life), cell.size))
+
+    def since_first_or_last(find: np.ufunc, start: float) -> sparse.csr_array:
+        """Return days, plus one: today is not nothing."""
+        days = np.full(cell.size, start)
+        find.at(days, of_cell, age)
+        return _like(taken, days + 1.0)
+
+    bought_long = np.zeros(cell.size, dtype=bool)
+    bought_long[of_cell[long]] = True
     share = sparse.csr_array(
         (ones[within[STORE_DAYS]], (household[within[STORE_DAYS]], store[within[STORE_DAYS]])), shape=(people, stores.size)
     )
     visits = np.maximum(share.sum(axis=1), 1.0)
+    in_basket = matrix(ones, basket, baskets.size)
     return ShelfState(
         day=day,
         products=products,
@@ -156,7 +173,7 @@ def shelf_state(shelf: Shelf, day: int) -> ShelfState:
         sold_month=counted(within[MONTH_DAYS]),
         sold_short=counted(within[SHORT_DAYS]),
         sold_week=counted(week),
-        buyers_long=np.diff(matrix(ones, household, people, long).tocsc().indptr).astype(np.float64),
+        buyers_long=np.bincount(taken.indices[bought_long], minlength=n).astype(np.float64),
         since_sale=since,
         age=oldest,
         price=np.where(units_long > 0, net_long / np.maximum(units_long, 1e-9), np.nan),
@@ -164,11 +181,11 @@ def shelf_state(shelf: Shelf, day: int) -> ShelfState:
         discount_long=_discount(product[long], net[long], off[long], n),
         taken=taken,
         taken_by_product=taken.tocsc(),
-        taste=matrix(0.5 ** (age / TASTE_HALF_LIFE_DAYS), household, people),
-        taste_recent=matrix(0.5 ** (age / RECENT_HALF_LIFE_DAYS), household, people),
-        last=_ages(household, product, age, (people, n)),
-        first=_ages(household, product, -age, (people, n)),
-        in_basket=_ones(matrix(ones, basket, baskets.size)),
+        taste=decayed(TASTE_HALF_LIFE_DAYS),
+        taste_recent=decayed(RECENT_HALF_LIFE_DAYS),
+        last=since_first_or_last(np.minimum, NEVER),
+        first=since_first_or_last(np.maximum, 0.0),
+        in_basket=_like(in_basket, np.ones(in_basket.data.size)),
         basket_household=household[first],
         store_share=sparse.csr_array(sparse.diags_array(1.0 / visits) @ share),
         sold_at_store_month=matrix(ones, store, stores.size, within[MONTH_DAYS]),
@@ -188,13 +205,6 @@ def _discount(product: np.ndarray, net: np.ndarray, off: np.ndarray, products: i
     return np.asarray(taken / np.maximum(np.bincount(product, net, products) + taken, 0.5))
 
 
-def _ages(household: np.ndarray, product: np.ndarray, age: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
-    """Return days since the latest line, plus one (so that today is not nothing); of negative ages, since the first."""
-    key, place = np.unique(household * np.int64(shape[1]) + product, return_inverse=True)
-    least = np.full(key.size, NEVER)
-    np.minimum.at(least, place, age)
-    return sparse.csr_array((np.abs(least) + 1.0, (key // shape[1], key % shape[1])), shape=shape)
-
-
-def _ones(matrix: sparse.csr_array) -> sparse.csr_array:
-    return sparse.csr_array((np.ones(matrix.data.size), matrix.indices, matrix.indptr), shape=matrix.shape)
+def _like(matrix: sparse.csr_array, values: np.ndarray) -> sparse.csr_array:
+    """Return a matrix with values where another has some."""
+    return sparse.csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)

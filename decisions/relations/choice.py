@@ -84,14 +84,23 @@ class ChoiceModel:
         """Return each choice's negative log-likelihood among its sampled candidates, times its weight, with the first `trees`
         trees.
         """
-        utility = rows.features @ self.weights.astype(np.float32)
-        if trees and self.trees is not None:
-            utility += np.asarray(
-                self.trees.predict(rows.features[:, OF_PAIR], raw_score=True, num_iteration=trees, num_threads=1), np.float32
-            )
-        chance = np.maximum(_softmax(utility, rows.size), 1e-12)
-        each = np.repeat(rows.weight, rows.size) * rows.taken * np.log(chance)
-        return np.asarray(-np.add.reduceat(each, np.cumsum(rows.size) - rows.size, dtype=np.float64))
+        return self.losses_by_trees(rows, (trees,))[0]
+
+    def losses_by_trees(self, rows: ChoiceRows, counts: Sequence[int]) -> np.ndarray:
+        """Return `losses` with each of some numbers of trees, in ascending order (counts x choices): no tree is asked twice."""
+        utility = (rows.features @ self.weights.astype(np.float32)).astype(np.float64)
+        each = np.repeat(rows.weight, rows.size) * rows.taken
+        start, asked, found = np.cumsum(rows.size) - rows.size, 0, []
+        for count in counts:
+            more = min(count, self.tree_count) - asked
+            if more > 0 and self.trees is not None:
+                utility += self.trees.predict(
+                    rows.features[:, OF_PAIR], raw_score=True, start_iteration=asked, num_iteration=more, num_threads=1
+                )
+                asked += more
+            chance = np.maximum(_softmax(utility.astype(np.float32), rows.size), 1e-12)
+            found.append(-np.add.reduceat(each * np.log(chance), start, dtype=np.float64))
+        return np.array(found)
 
     def with_trees(self, count: int) -> "ChoiceModel":
         """Return the model with its first `count` trees."""
@@ -142,12 +151,19 @@ class ChoiceModel:
         odds = np.exp(utility)
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
-    def predict(self, state: ShelfState, missing: int, buyers: np.ndarray) -> np.ndarray:
-        """Return `probabilities` of one missing product, from its features on."""
-        pairs = pair_features(state, np.array([missing]))
-        utility = self.of_households(state, buyers) + self.of_pairs(pairs)[0]
+    def predict(self, state: ShelfState, missing: int, buyers: np.ndarray, pairs: np.ndarray | None = None) -> np.ndarray:
+        """Return `probabilities` of one missing product, from its features on.
+
+        Args:
+            state: the category.
+            missing: place of the product.
+            buyers: places of households.
+            pairs: products x `PAIR_FEATURES` of it, where they are at hand.
+        """
+        joined = pair_features(state, np.array([missing]))[0] if pairs is None else pairs
+        utility = self.of_households(state, buyers) + self.of_pairs(joined)
         never = (state.taken[buyers].toarray() == 0).astype(np.float32)
-        return self.probabilities(utility, missing, loyalty(state, buyers, missing), pairs[0, :, SAME_TYPE], never)
+        return self.probabilities(utility, missing, loyalty(state, buyers, missing), joined[:, SAME_TYPE], never)
 
 
 def prior_model() -> ChoiceModel:
@@ -176,7 +192,8 @@ def trees_that_pay(tried: Sequence[tuple[ChoiceModel, ChoiceRows]]) -> int:
         return 0
     counts = range(0, max(model.tree_count for model, _ in tried) + 1, TREE_STEP)
     _, place = np.unique(np.concatenate([rows.category for _, rows in tried]), return_inverse=True)
-    lost = np.array([np.bincount(place, np.concatenate([one.losses(rows, count) for one, rows in tried])) for count in counts])
+    losses = np.concatenate([model.losses_by_trees(rows, counts) for model, rows in tried], axis=1)
+    lost = np.array([np.bincount(place, of_count) for of_count in losses])
     more = lost - lost[lost.sum(axis=1).argmin()]
     error = np.sqrt(more.shape[1]) * more.std(axis=1)
     return int(counts[np.flatnonzero(more.sum(axis=1) <= error)[0]])

@@ -174,24 +174,25 @@ def derive(
     def told(relation: str, scope: str, candidates: Candidates, ids: pa.Array) -> tuple[str, pa.Table]:
         return relation, edge_table(candidates, ids, written_by(relation=relation, scope=scope, **SAID[relation]))
 
-    def met() -> list[tuple[str, pa.Table]]:
+    def met() -> tuple[list[tuple[str, pa.Table]], pa.Table | None]:
         closeness = _closeness(algorithms, observed, seed)
         baskets = _basket_scopes(observed, lines, members, scoped)
-        return [told(*one, observed.ids) for one in _pairs(observed, closeness, baskets, allowed)]
+        pairs = [told(*one, observed.ids) for one in _pairs(observed, closeness, baskets, allowed)]
+        return pairs, drawn_away(lake, as_of) if scoped else None
 
     experiments: Experiments | None = None
     if model is None:
         gone = _gone(lake, lines, clusters or _clusters(lake, lines), DiversionFit())
-        (model, experiments), tables = _fitted_beside(lines, gone, met, seed)
+        (model, experiments), (tables, drawn) = _fitted_beside(lines, gone, met, seed)
     else:
-        tables = met()
+        tables, drawn = met()
     scopes = Scopes(members, allowed.scope_buyers, allowed.per_product_in_scope)
     for scope, candidates in _substitutes(lines, model, scopes, allowed, seasons=scoped):
         tables.append(told("isSubstituteFor", scope, candidates, lines.product_ids))
     parts = {relation: [table for name, table in tables if name == relation] for relation in SAID}
     found = {relation: _sorted(tables) for relation, tables in parts.items()}
-    if scoped:
-        found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn_away(lake, as_of))
+    if drawn is not None:
+        found["isSubstituteFor"] = confirmed(found["isSubstituteFor"], drawn)
     edges, ruled = consistent(found, read_rules(lake, as_of))
     return Derived(edges, model, experiments, ruled)
 

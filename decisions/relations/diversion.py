@@ -7,7 +7,7 @@ counterfactual (`recovery`); the interval comes from choices the model was not f
 measure: Conlon and Mortimer, Empirical properties of diversion ratios, 2021.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,20 @@ class _Pass:
         return cls(state, first, model, scopes, per_product, utility, taste, taken, since, oldest - 1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Replacements:
+    """What replaces one missing product in one scope, before intervals: numbers in the lines, shares, baskets, and days."""
+
+    missing: int
+    sources: np.ndarray
+    share: np.ndarray
+    baskets: np.ndarray
+    first_day: np.ndarray
+    last_day: np.ndarray
+    buyers: int
+    known: float
+
+
 def diversions(
     lines: CategoryLines,
     model: DiversionModel,
@@ -130,15 +144,23 @@ def diversions(
     if not asked.size or state.products.size < 2:
         return {}
     part = _Pass.of(state, shelf.first, model, scopes, per_product)
-    found: dict[str, list[Candidates]] = {}
+    found: dict[str, list[_Replacements]] = {}
     for at in range(0, asked.size, BLOCK):
         block = asked[at : at + BLOCK]
-        for scope, candidates in _block(part, block):
-            found.setdefault(scope, []).append(candidates)
-    return {scope: joined(parts) for scope, parts in found.items()}
+        for scope, replacements in _block(part, block):
+            if replacements.sources.size:
+                found.setdefault(scope, []).append(replacements)
+    return {scope: _estimated(model, of_products) for scope, of_products in found.items()}
 
 
-def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: np.ndarray, kin: float = 0.0) -> np.ndarray:
+def listed_share(
+    choice: ChoiceModel,
+    state: ShelfState,
+    missing: int,
+    buyers: np.ndarray,
+    kin: float = 0.0,
+    pairs: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the shares of some buyers' lost purchases as `diversions` would tell them (float64, by product).
 
     Args:
@@ -147,15 +169,17 @@ def listed_share(choice: ChoiceModel, state: ShelfState, missing: int, buyers: n
         missing: place of the missing product.
         buyers: places of households.
         kin: as `DiversionModel` has it; 0 gives the shares of first choices.
+        pairs: products x `PAIR_FEATURES` of the missing product, where they are at hand.
     """
-    pairs = pair_features(state, np.array([missing]))[0]
+    if pairs is None:
+        pairs = pair_features(state, np.array([missing]))[0]
     possible = _possible(state, missing, pairs[:, SAME_TYPE])
     if not possible.any():
         return np.zeros(possible.size)
     weight = np.asarray(state.taste[buyers][:, [missing]].toarray()).reshape(-1) + LEAST_WEIGHT
     # leaving alternatives out keeps the odds of the others: a logit's own property
-    share = _weighed(choice.predict(state, missing, buyers) * possible, _apart(state, pairs), weight)
-    return towards_kin(share, pairs[:, SAME_TYPE], kin)
+    share = weight @ _replacing(choice.predict(state, missing, buyers, pairs) * possible, _apart(state, pairs)) / weight.sum()
+    return towards_kin(share.astype(np.float64), pairs[:, SAME_TYPE], kin)
 
 
 def _possible(state: ShelfState, missing: int, same_type: np.ndarray) -> np.ndarray:
@@ -174,14 +198,14 @@ def _apart(state: ShelfState, pairs: np.ndarray) -> np.ndarray:
     return np.asarray(pairs[:, APART] * (pairs[:, SAME_TYPE] if state.by_name else 1.0))
 
 
-def _weighed(chance: np.ndarray, apart: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the mean of buyers' chances; what they take along with the product comes again without it: no replacement."""
+def _replacing(chance: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Return each buyer's chances, summing to 1, of what replaces: what is taken along with the product comes again without it."""
     replacing = chance * apart
     replacing /= np.maximum(replacing.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return np.asarray(weight @ replacing / weight.sum(), dtype=np.float64)
+    return np.asarray(replacing)
 
 
-def _block(part: _Pass, block: np.ndarray) -> Iterator[tuple[str, Candidates]]:
+def _block(part: _Pass, block: np.ndarray) -> Iterator[tuple[str, _Replacements]]:
     choice = part.model.choice
     pairs = pair_features(part.state, block)
     linear = part.household_part.mean(axis=0)[None, :] + choice.linear_of_pairs(pairs)
@@ -190,7 +214,7 @@ def _block(part: _Pass, block: np.ndarray) -> Iterator[tuple[str, Candidates]]:
         yield from _of_product(part, int(missing), of_pairs[row], pairs[row])
 
 
-def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[str, Candidates]]:
+def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[str, _Replacements]]:
     same_type = pairs[:, SAME_TYPE]
     buyers = part.state.buyers(missing, BUYER_BASKETS)
     possible = _possible(part.state, missing, same_type)
@@ -201,54 +225,88 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     utility = np.where(possible, part.household_part[buyers] + of_pairs, np.float32(-np.inf))
     never = (taken == 0).astype(np.float32)
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
-    apart, weight, kin = _apart(part.state, pairs), taste[:, missing] + LEAST_WEIGHT, part.model.kin
-    whole = towards_kin(_weighed(chance, apart, weight), same_type, kin)
-    known = buyers.size / (buyers.size + SCOPE_PRIOR_BUYERS)
-    yield CHAIN, _candidates(part, missing, buyers, whole, known, part.per_product)
+    names, inside = _scopes_of(part, buyers)
+    weight = inside * (taste[:, missing] + LEAST_WEIGHT)
+    shares = weight @ _replacing(chance, _apart(part.state, pairs)) / weight.sum(axis=1, keepdims=True)
+    baskets = inside @ taken
+    counts = inside.sum(axis=1).astype(np.int64)
+    known = counts / (counts + SCOPE_PRIOR_BUYERS)
+    whole = towards_kin(shares[0].astype(np.float64), same_type, part.model.kin)
+    for row, name in enumerate(names):
+        theirs, share = buyers, whole
+        if row:
+            own = towards_kin(shares[row].astype(np.float64), same_type, part.model.kin)
+            theirs, share = buyers[inside[row] > 0], own * known[row] + whole * (1 - known[row])
+        most = part.scopes.per_product if row else part.per_product
+        yield name, _strongest(part, missing, theirs, (share, baskets[row]), float(known[row]), most)
+
+
+def _scopes_of(part: _Pass, buyers: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the chain and the parts of it that have enough of the buyers, and who belongs (ones, scopes x buyers)."""
+    names, rows = [CHAIN], [np.ones(buyers.size, dtype=bool)]
+    households = part.state.households[buyers]
     for name, member in part.scopes.members.items():
-        inside = member[part.state.households[buyers]]
-        count = int(inside.sum())
-        if part.scopes.fewest_buyers <= count < buyers.size:
-            own = towards_kin(_weighed(chance[inside], apart, weight[inside]), same_type, kin)
-            known = count / (count + SCOPE_PRIOR_BUYERS)
-            share = own * known + whole * (1 - known)
-            yield name, _candidates(part, missing, buyers[inside], share, known, part.scopes.per_product)
+        inside = member[households]
+        if part.scopes.fewest_buyers <= int(inside.sum()) < buyers.size:
+            names.append(name)
+            rows.append(inside)
+    return names, np.array(rows, dtype=np.float32)
 
 
-def _candidates(part: _Pass, missing: int, buyers: np.ndarray, share: np.ndarray, known: float, per_product: int) -> Candidates:
-    """Return the replacements with the largest shares that a buyer has taken at least once."""
-    model, state = part.model, part.state
-    baskets = part.taken[buyers].sum(axis=0)
+def _strongest(
+    part: _Pass, missing: int, buyers: np.ndarray, told: tuple[np.ndarray, np.ndarray], known: float, per_product: int
+) -> _Replacements:
+    """Return the replacements with the largest shares that a buyer has taken at least once; `told`: shares and baskets."""
+    (share, baskets), state = told, part.state
     possible = np.flatnonzero((baskets > 0) & (share >= LEAST_SHARE) & (np.arange(share.size) != missing))
     kept = np.sort(possible[np.argsort(-share[possible], kind="stable")[:per_product]])
-    target, sources = part.first + state.products[missing], part.first + state.products[kept]
-    seen, expected = _own(model, target, sources)
-    estimate = model.doubt.estimate(share[kept], model.recovery, seen, expected, known)
-    told, most = float(estimate.value.sum()), float(share[kept].sum()) * model.recovery.share
-    if told > most:
-        # what own events add to one replacement they take from others, those that are not kept included
-        estimate = estimate.times(most / told)
     at = np.ix_(buyers, kept)
-    size = kept.size
-    return Candidates(
-        sources,
-        np.full(size, target),
-        estimate,
+    return _Replacements(
+        int(part.first + state.products[missing]),
+        part.first + state.products[kept],
+        share[kept],
         baskets[kept].astype(np.int64),
-        np.full(size, buyers.size, dtype=np.int64),
         (state.day - part.days_known[at].max(axis=0, initial=0)).astype(np.int64),
         (state.day - part.days_since[at].min(axis=0, initial=np.inf)).astype(np.int64),
-        np.full(size, target in model.own),
+        buyers.size,
+        known,
     )
 
 
-def _own(model: DiversionModel, missing: int, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    own = model.own.get(int(missing))
+def _estimated(model: DiversionModel, found: Sequence[_Replacements]) -> Candidates:
+    """Return replacements with their diversion ratios and intervals. Each product has one or more."""
+    size = np.array([one.sources.size for one in found])
+    share, sources, baskets, first_day, last_day = (
+        np.concatenate([getattr(one, name) for one in found]) for name in ("share", "sources", "baskets", "first_day", "last_day")
+    )
+    missing, buyers, known, tried = (
+        np.repeat(of_each, size)
+        for of_each in (
+            [one.missing for one in found],
+            [one.buyers for one in found],
+            [one.known for one in found],
+            [one.missing in model.own for one in found],
+        )
+    )
+    seen, expected = np.concatenate([_own(model, one.missing, one.sources) for one in found], axis=1)
+    estimate = model.doubt.estimate(share, model.recovery, seen, expected, known)
+    start = np.cumsum(size) - size
+    told, most = np.add.reduceat(estimate.value, start), np.add.reduceat(share, start) * model.recovery.share
+    # what own events add to one replacement they take from others, those that are not kept included
+    over = told > most
+    if over.any():
+        estimate = estimate.times(np.repeat(np.where(over, most / np.maximum(told, most), 1.0), size))
+    return Candidates(sources, missing, estimate, baskets, buyers, first_day, last_day, tried)
+
+
+def _own(model: DiversionModel, missing: int, kept: np.ndarray) -> np.ndarray:
+    """Return how often each was taken in the missing product's own events, and how often that was foreseen (2 x kept)."""
+    own = model.own.get(missing)
     if own is None:
-        return np.zeros(kept.size), np.zeros(kept.size)
+        return np.zeros((2, kept.size))
     place = np.minimum(np.searchsorted(own.products, kept), own.products.size - 1)
     found = own.products[place] == kept
-    return np.where(found, own.seen[place], 0.0), np.where(found, own.expected[place], 0.0)
+    return np.where(found, np.stack([own.seen[place], own.expected[place]]), 0.0)
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:

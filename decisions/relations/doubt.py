@@ -52,7 +52,9 @@ class ShareDoubt:
         log = self.level + self.slope * np.log(np.maximum(100 * share, 1e-6))
         return np.asarray(np.exp(np.clip(log, LEAST_LOG_PRECISION, MOST_LOG_PRECISION)))
 
-    def estimate(self, share: np.ndarray, recovery: Recovery, seen: np.ndarray, expected: np.ndarray, known: float) -> Estimate:
+    def estimate(
+        self, share: np.ndarray, recovery: Recovery, seen: np.ndarray, expected: np.ndarray, known: np.ndarray | float
+    ) -> Estimate:
         """Return share x recovery with its 90 % interval.
 
         Args:

@@ -255,15 +255,16 @@ def hear(
                 continue
             made = choices.share.any(axis=1)
             buyers = choices.buyers[made]
+            pairs = pair_features(usual, np.array([choices.missing]))[0]
             yield Heard(
                 one,
                 shelf.first + one.product,
                 shelf.first + state.products,
                 choices.share[made].sum(axis=0).astype(np.float64),
                 int(made.sum()),
-                listed_share(halves[1 - one.category % 2], usual, choices.missing, buyers),
-                listed_share(whole, usual, choices.missing, buyers) if one.households is None else None,
-                pair_features(usual, np.array([choices.missing]))[0, :, SAME_TYPE].astype(np.float64),
+                listed_share(halves[1 - one.category % 2], usual, choices.missing, buyers, pairs=pairs),
+                listed_share(whole, usual, choices.missing, buyers, pairs=pairs) if one.households is None else None,
+                pairs[:, SAME_TYPE].astype(np.float64),
                 float(loyalty(state, buyers, choices.missing).mean()),
             )
 
