@@ -104,7 +104,8 @@ def event_expressions(
     Arguments and errors as `detect_events`.
     """
     wanted, limits = _wanted(lake, kinds), need or EventNeed()
-    sales = scoped_sales(lake, as_of, clusters, stores=bool(wanted & {"absence", "stock_out"}))
+    stores = "stock_out" in wanted or (limits.stores and "absence" in wanted)
+    sales = scoped_sales(lake, as_of, clusters, stores=stores)
     found: dict[str, tuple[str, ir.Table]] = {}
     if wanted & {"delisting", "absence"}:
         gaps = gap_events(sales, as_of, limits.gaps)

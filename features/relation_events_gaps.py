@@ -3,10 +3,13 @@
 A product sells steadily in a scope when it sold in at least 11 of the 13 weeks that end with its last sale before the gap. How
 many baskets the gap would have held is expected from its share of the scope's trips in those weeks, times the trips of the gap:
 a closed store or a thinner panel is no absence. So that a few promoted weeks cannot pose as steady demand, the expectation is at
-most what the number of weeks without a sale allows under a Poisson law: -ln((empty + 0.5) / 14) a week. A gap is an absence when
-chance alone would leave all expected baskets out with a probability below 0.0001 (Poisson). Every sale of a steady product
-begins a gap that is judged: on the demo data 450,000 of them, so that about one absence in six is chance even so; `chance` lets a
-reader be stricter.
+most what the number of weeks without a sale allows under a Poisson law: -ln((empty + 0.5) / 14) a week. The rate is known from
+n baskets alone (the one that begins the gap tells nothing), so that a gap with r times the trips of the history holds none of them
+by chance with probability (1 + r) ** -n: the gamma-Poisson law, whose tail is longer than Poisson's where n is small. Every sale
+of a steady product begins a gap that is judged, hundreds of thousands of them, so that no fixed probability would do: gaps are
+told of which a tenth at most are expected to be chance's, absences and delistings each among the gaps of the chain, of clusters
+and of single stores. Sources: Gelman et al., Bayesian data analysis, 2013, of the law; Benjamini and Hochberg, Controlling the
+false discovery rate, 1995.
 """
 
 from dataclasses import dataclass
@@ -20,19 +23,24 @@ from features.relation_events_sales import ScopedSales, as_date, day_number, sel
 
 __all__ = ["GapNeed", "gap_events", "with_former_buyers"]
 
+COMPARED = ["part", "ended"]
 NOT_IN_STORES = "store:"
 """A single store sells too little of a product to tell a delisting from a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class GapNeed:
-    """What a gap in the sales of a product needs to count as an event (weeks, days, baskets, a probability)."""
+    """What a gap in the sales of a product needs to count as an event (weeks, days, baskets, a probability).
+
+    `false_discoveries` is the share of chance's gaps among those told; more probable ones than `chance` are never absences.
+    """
 
     history_weeks: int = 13
     steady_weeks: int = 11
     absent_days: int = 14
     delisted_days: int = 28
     chance: float = 1e-4
+    false_discoveries: float = 0.1
     buyer_days: int = 182
     buyer_baskets: int = 2
 
@@ -51,13 +59,13 @@ def gap_events(sales: ScopedSales, as_of: date, need: GapNeed) -> ir.Table:
     """
     gaps = _gaps(sales, need)
     gone = gaps.next_day.isnull() & (day_number(as_of) - gaps.day >= need.delisted_days)
-    away = gaps.next_day.notnull() & (gaps.by_mean >= -log(need.chance))
+    away = gaps.next_day.notnull() & (_surprise(gaps, gaps.baskets_of_history) >= -log(need.chance))
     found = _steady(gaps.filter((gone & ~gaps.scope.startswith(NOT_IN_STORES)) | away), sales, need)
-    sure = found.filter(found.next_day.isnull() | (found.expected_baskets >= -log(need.chance)))
+    sure = _discoveries(found.filter(found.next_day.isnull() | (found.surprise >= -log(need.chance))), need)
     return sure.select(
         "product_id", "category", "scope",
         kind=ibis.ifelse(sure.next_day.isnull(), "delisting", "absence"), first_day=as_date(sure.day + 1),
-        last_day=as_date(sure.next_day - 1), expected_baskets=sure.expected_baskets, chance=(-sure.expected_baskets).exp(),
+        last_day=as_date(sure.next_day - 1), expected_baskets=sure.expected_baskets, chance=(-sure.surprise).exp(),
         simulated=sure.simulated, until=sure.day,
     )  # fmt: skip
 
@@ -77,8 +85,8 @@ def with_former_buyers(events: ir.Table, purchases: ir.Table, need: GapNeed) -> 
 def _gaps(sales: ScopedSales, need: GapNeed) -> ir.Table:
     """Return the selling days that no sale follows for 14 days, with the next one and the baskets to expect between them.
 
-    Columns: scope, product_id, category, day, next_day (null after the last), gap_trips, trips_of_history, by_mean (baskets at
-    the mean rate of the history), simulated.
+    Columns: scope, product_id, category, day, next_day (null after the last), gap_trips, trips_of_history, baskets_of_history
+    (without one of the day that begins the gap), part and ended (`_of_part`), judged (how many gaps were), simulated.
     """
     days = selling_days(sales).cache()
     in_order = ibis.window(group_by=[days.scope, days.product_id], order_by=days.day)
@@ -88,7 +96,32 @@ def _gaps(sales: ScopedSales, need: GapNeed) -> ir.Table:
     followed = days.mutate(next_day=days.day.lead().over(in_order), history=days.baskets.sum().over(history))
     long = followed.filter(followed.next_day.isnull() | (followed.next_day - followed.day > need.absent_days))
     placed = _trips_between(long, sales, need)
-    return placed.mutate(by_mean=placed.history * placed.gap_trips / placed.trips_of_history).cache()
+    judged = _of_part(followed).group_by(*COMPARED).aggregate(judged=ibis._.count())
+    known = placed.mutate(baskets_of_history=placed.history - 1).drop("history")
+    return _of_part(known).inner_join(judged, COMPARED).cache()
+
+
+def _surprise(gaps: ir.Table, baskets: ir.Value) -> ir.Value:
+    """Return by how much chance speaks against a gap after so many baskets: the negative logarithm of its probability."""
+    return baskets * (1 + gaps.gap_trips.cast("float64") / gaps.trips_of_history).ln()
+
+
+def _of_part(gaps: ir.Table) -> ir.Table:
+    """Add what tells which gaps are judged together (`COMPARED`): the kind of their scope, and whether a sale followed."""
+    return gaps.mutate(part=gaps.scope.split(":")[0], ended=gaps.next_day.notnull())
+
+
+def _discoveries(found: ir.Table, need: GapNeed) -> ir.Table:
+    """Keep the gaps that are too long for chance, given how many were judged."""
+    strongest = ibis.window(
+        group_by=[found[name] for name in COMPARED],
+        order_by=[found.surprise.desc(), found.scope, found.product_id, found.day],
+    )
+    ranked = found.mutate(rank=ibis.row_number().over(strongest) + 1)
+    sure = ranked.surprise >= ranked.judged.ln() - log(need.false_discoveries) - ranked.rank.ln()
+    last = ranked.filter(sure).group_by(*COMPARED).aggregate(last=ibis._["rank"].max())
+    kept = ranked.inner_join(last, COMPARED)
+    return kept.filter(kept["rank"] <= kept["last"])
 
 
 def _trips_between(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Table:
@@ -104,7 +137,7 @@ def _trips_between(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Tabl
 
 
 def _steady(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Table:
-    """Keep the gaps after steady sales and say what they would have held (`expected_baskets`)."""
+    """Keep the gaps after steady sales; add what they would have held (`expected_baskets`), and `surprise`."""
     sold = selling_days(sales).select("scope", "product_id", sold_on=lambda days: days.day)
     pairs = gaps.select("scope", "product_id", "day").inner_join(sold, ["scope", "product_id"])
     age = pairs.day - pairs.sold_on
@@ -114,5 +147,7 @@ def _steady(gaps: ir.Table, sales: ScopedSales, need: GapNeed) -> ir.Table:
     steady = counted.filter(counted.weeks >= need.steady_weeks)
     # cast: a plain 0.5 is a decimal to Spark, which would keep six digits of the share
     empty = (need.history_weeks - steady.weeks.cast("float64") + 0.5) / (need.history_weeks + 1.0)
-    by_weeks = -empty.ln() * need.history_weeks * steady.gap_trips / steady.trips_of_history
-    return steady.mutate(expected_baskets=ibis.least(steady.by_mean, by_weeks))
+    allowed = -empty.ln() * need.history_weeks
+    baskets = ibis.least(steady.baskets_of_history.cast("float64"), allowed)
+    expected = baskets * steady.gap_trips / steady.trips_of_history
+    return steady.mutate(expected_baskets=expected, surprise=_surprise(steady, baskets))

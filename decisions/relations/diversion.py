@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decisions.relations.choice import SAME_TYPE, ChoiceModel
-from decisions.relations.doubt import ShareDoubt
+from decisions.relations.doubt import ShareDoubt, known_of
 from decisions.relations.edges import Candidates
 from decisions.relations.intervals import Estimate
 from decisions.relations.kin import towards_kin
@@ -32,7 +32,6 @@ WORTH_TREES = 64
 """So many candidates of a product, the best by the linear part, are looked at by the trees; the rest hardly matter."""
 LEAST_SHARE = 0.002
 LEAST_WEIGHT = 0.05
-SCOPE_PRIOR_BUYERS = 6.0
 BLOCK = 256
 
 
@@ -230,7 +229,7 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     shares = weight @ _replacing(chance, _apart(part.state, pairs)) / weight.sum(axis=1, keepdims=True)
     baskets = inside @ taken
     counts = inside.sum(axis=1).astype(np.int64)
-    known = counts / (counts + SCOPE_PRIOR_BUYERS)
+    known = known_of(counts)
     whole = towards_kin(shares[0].astype(np.float64), same_type, part.model.kin)
     for row, name in enumerate(names):
         theirs, share = buyers, whole

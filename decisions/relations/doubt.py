@@ -15,7 +15,7 @@ from scipy.optimize import bisect, minimize, minimize_scalar
 from decisions.relations.intervals import Estimate, rounded
 from decisions.relations.recovery import Recovery
 
-__all__ = ["ShareDoubt", "fit_doubt", "widened_by_gains"]
+__all__ = ["ShareDoubt", "fit_doubt", "known_of", "widened_by_gains"]
 
 TAIL = 0.05
 FIRST_GUESS = np.array([1.0, 0.3, 0.0, 1.0])
@@ -27,6 +27,7 @@ SHIFT_SPREAD = 0.3
 """Standard deviation of what was thought, before any gain was seen, of how far first choices mislead about the precision."""
 WIDEST_SHIFT = 2.0
 COIN_SEED = 11
+PRIOR_BUYERS = 6.0
 LEAST_LOG_PRECISION, MOST_LOG_PRECISION = -1.5, 6.0
 
 
@@ -62,7 +63,7 @@ class ShareDoubt:
             recovery: the part of the demand that stays in the category.
             seen: first choices in the missing product's own events (0 without).
             expected: as many as the shares foresaw there.
-            known: what the precision is multiplied with where there are few former buyers (0 to 1).
+            known: what the precision is multiplied with where there are few former buyers (`known_of`).
         """
         shape, right = self.precision(share) * known, self.told(share)
         expected = expected * right / np.maximum(share, 1e-12)
@@ -76,18 +77,24 @@ class ShareDoubt:
         )
 
 
-def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> ShareDoubt:
-    """Fit on products of many events: how often each was taken first, how often it was foreseen, and its predicted share.
+def known_of(buyers: np.ndarray) -> np.ndarray:
+    """Return how well so many former buyers stand for all that there could be: n / (n + 6), as where their share is drawn."""
+    return np.asarray(buyers / (buyers + PRIOR_BUYERS))
+
+
+def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, known: np.ndarray | float = 1.0) -> ShareDoubt:
+    """Fit on products of many events: how often each was taken first, how often it was foreseen, its predicted share, and how
+    well its event's buyers are known (`known_of`).
 
     After the likelihood, the level is moved until 90 % of the counts lie within their central 90 % (randomised at the ends, since
     counts are whole): conformal, where the law's tails are not the data's. Sources: Vovk, Gammerman and Shafer, Algorithmic
     learning in a random world, 2005; of the randomised probabilities: Dunn and Smyth, Randomized quantile residuals, 1996.
     """
-    people = expected / np.maximum(share, 1e-12)
+    people, known = expected / np.maximum(share, 1e-12), np.broadcast_to(known, share.shape)
 
     def loss(guess: np.ndarray) -> float:
         doubt = ShareDoubt(*guess)
-        shape, mean = doubt.precision(share), people * doubt.told(share)
+        shape, mean = doubt.precision(share) * known, people * doubt.told(share)
         likelihood = (
             special.gammaln(counts + shape)
             - special.gammaln(shape)
@@ -102,11 +109,17 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray) -> Sh
     telling = mean >= TELLING_COUNT
     if telling.sum() < FEWEST_TELLING:
         return _rounded(likely, 0.0)
-    return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], share[telling], likely))
+    return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], (share[telling], known[telling]), likely))
 
 
 def widened_by_gains(
-    doubt: ShareDoubt, share: np.ndarray, told: np.ndarray, without: np.ndarray, counts: np.ndarray, noise: float
+    doubt: ShareDoubt,
+    share: np.ndarray,
+    told: np.ndarray,
+    without: np.ndarray,
+    counts: np.ndarray,
+    noise: float,
+    known: np.ndarray | float = 1.0,
 ) -> ShareDoubt:
     """Return the doubt with its level lowered where what products gained in events was further off than it says.
 
@@ -121,12 +134,13 @@ def widened_by_gains(
         without: baskets that it would have had anyway.
         counts: baskets that it had.
         noise: `Counterfactual.noise`.
+        known: how well each event's buyers are known (`known_of`).
     """
     if share.size < FEWEST_TELLING:
         return doubt
     mean = without + told
     squares = (counts - mean) ** 2
-    own = told**2 / doubt.precision(share)
+    own = told**2 / (doubt.precision(share) * known)
 
     def loss(shift: float) -> float:
         variance = noise * mean + own * np.exp(-shift)
@@ -136,12 +150,13 @@ def widened_by_gains(
     return _rounded(doubt, min(float(found.x), 0.0))
 
 
-def _shift(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, likely: ShareDoubt) -> float:
-    """Return what the level must be moved by for 90 % of the counts to be covered."""
+def _shift(counts: np.ndarray, expected: np.ndarray, of: tuple[np.ndarray, np.ndarray], likely: ShareDoubt) -> float:
+    """Return what the level must be moved by for 90 % of the counts to be covered; `of`: shares, and how well known."""
+    share, known = of
     uniform = np.random.default_rng(COIN_SEED).random(counts.size)
 
     def missed(shift: float) -> float:
-        shape = replace(likely, level=likely.level + shift).precision(share)
+        shape = replace(likely, level=likely.level + shift).precision(share) * known
         success = shape / (shape + expected)
         below = special.betainc(shape, np.maximum(counts, 1), success) * (counts > 0)
         at = special.betainc(shape, counts + 1, success) - below

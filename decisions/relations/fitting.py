@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on_rows, prior_model, trees_that_pay
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
-from decisions.relations.doubt import ShareDoubt, fit_doubt, widened_by_gains
+from decisions.relations.doubt import ShareDoubt, fit_doubt, known_of, widened_by_gains
 from decisions.relations.kin import Gains, fit_kin, gains_of_all, towards_kin
 from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
 from features.category_lines import CategoryLines
@@ -276,4 +276,5 @@ def _doubt(heard: Sequence[Heard], kin: float) -> ShareDoubt:
     people = np.repeat([float(one.choices) for one in heard], [one.unseen.size for one in heard])
     seen = np.concatenate([one.seen for one in heard])
     kept = share >= LEAST_COUNTED_SHARE
-    return fit_doubt(seen[kept], (share * people)[kept], share[kept]) if kept.sum() >= FEWEST_COUNTS else UNTRIED
+    known = known_of(people[kept])
+    return fit_doubt(seen[kept], (share * people)[kept], share[kept], known) if kept.sum() >= FEWEST_COUNTS else UNTRIED

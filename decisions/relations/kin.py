@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from decisions.relations.doubt import known_of
 from decisions.relations.recovery import Counterfactual, Outcome
 
 __all__ = ["Gains", "GainsOfAll", "fit_kin", "gains_of_all", "towards_kin"]
@@ -44,7 +45,7 @@ class Gains:
 @dataclass(frozen=True, slots=True, eq=False)
 class GainsOfAll:
     """Replacements in all events, a row each, event by event: `base` is share x growth, `foreseen` the baskets that would have
-    been bought anyway, `counts` those that were, `lost` those of the missing product. `size` counts the rows of each event,
+    been bought anyway, `counts` those that were, `lost` those of the missing product, `buyers` its former ones. `size` counts the rows of each event,
     `noise` is `Counterfactual.noise`.
     """
 
@@ -53,6 +54,7 @@ class GainsOfAll:
     foreseen: np.ndarray
     counts: np.ndarray
     lost: np.ndarray
+    buyers: np.ndarray
     size: np.ndarray
     noise: float
 
@@ -67,10 +69,12 @@ class GainsOfAll:
         turned = self.base * np.exp(kin * self.alike)
         return np.asarray(turned / self.sums(turned))
 
-    def told(self, kin: float, recovery: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-        """Return what `doubt.widened_by_gains` asks for: shares, baskets to be gained, foreseen, counted, and the noise."""
+    def told(
+        self, kin: float, recovery: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
+        """Return what `doubt.widened_by_gains` asks for."""
         share = self.share(kin)
-        return share, self.lost * recovery * share, self.foreseen, self.counts, self.noise
+        return share, self.lost * recovery * share, self.foreseen, self.counts, self.noise, known_of(self.buyers)
 
 
 def towards_kin(share: np.ndarray, alike: np.ndarray, kin: float) -> np.ndarray:
@@ -87,10 +91,9 @@ def gains_of_all(events: Sequence[Gains], counterfactual: Counterfactual) -> Gai
         counterfactual: what would have been.
     """
     parts = [part for one in events if (part := _part(one, counterfactual)) is not None]
-    columns = np.concatenate([np.zeros((5, 0)), *parts], axis=1)
-    base, alike, foreseen, counts, lost = columns
+    base, alike, foreseen, counts, lost, buyers = np.concatenate([np.zeros((6, 0)), *parts], axis=1)
     size = np.array([part.shape[1] for part in parts], dtype=np.int64)
-    return GainsOfAll(base, alike, foreseen, counts, lost, size, counterfactual.noise)
+    return GainsOfAll(base, alike, foreseen, counts, lost, buyers, size, counterfactual.noise)
 
 
 def fit_kin(gains: GainsOfAll) -> float:
@@ -113,7 +116,7 @@ def fit_kin(gains: GainsOfAll) -> float:
 
 
 def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
-    """Return base, alike, foreseen, counts and lost (rows) of each replacement in an event; None where nothing was lost."""
+    """Return base, alike, foreseen, counts, lost and buyers (rows) of each replacement in an event; None where nothing was lost."""
     outcome = event.outcome
     lost = counterfactual.lost(outcome)
     # the last row of an outcome stands for all that is new
@@ -122,4 +125,5 @@ def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
     if lost <= 0 or not kept.any():
         return None
     foreseen = np.maximum(counterfactual.foreseen(outcome)[:-1][kept], LEAST_FORESEEN)
-    return np.stack([base[kept], event.alike[kept], foreseen, outcome.after[:-1][kept], np.full(foreseen.size, lost)])
+    of_event = (np.full(foreseen.size, float(figure)) for figure in (lost, outcome.buyers))
+    return np.stack([base[kept], event.alike[kept], foreseen, outcome.after[:-1][kept], *of_event])

@@ -35,10 +35,10 @@ class Outcome:
     """What the former buyers of one product took of its category, by product (numbers in `products`;
     the last, -1, stands for all that were new or hardly sold before: demand goes there too).
 
-    `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 3): baskets
-    of 91 days and of 28 days, scaled to the window and by growth among all others, and all baskets of the buyers handed out by
-    the product's popularity among others, with the same growth. `own_before` and `own_after`
-    are the missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of
+    `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 4): baskets
+    of 91 days and of 28 days, scaled to the window and by growth among all others, and the buyers' baskets with other products
+    and with the missing one, both handed out by the product's popularity among others, with the same growth: who took the
+    missing product by chance takes others later, but not as many as who took others. `own_before` and `own_after` are the missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of
     28 days after the window, scaled to it (None: it was not back). `growth` is what each product of the state sold among all
     others in the window over what it sold before, by day (without the row of new ones).
     """
@@ -173,15 +173,16 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     popularity = others_before / max(others_before.sum() - others_before[place], 1.0)
     own = before[place] * days / BEFORE_DAYS
     total = max(before.sum(), 1.0) * days / BEFORE_DAYS
+    anyway = popularity * growth
     expected = np.stack(
-        [before * days / BEFORE_DAYS * growth, recent * days / RECENT_DAYS * growth, popularity * total * growth], axis=1
+        [before * days / BEFORE_DAYS * growth, recent * days / RECENT_DAYS * growth, anyway * (total - own), anyway * own], axis=1
     )
     after = counted(after_rows & theirs)
     own_after = float(after[place])
     expected[place] = 0.0
     after[place] = 0.0
     fresh = after_rows & ~known & (shelf.product != missing.product)
-    among_others = np.count_nonzero(fresh & ~ever) / max(others_before.sum(), 1.0) * total
+    among_others = np.count_nonzero(fresh & ~ever) / max(others_before.sum(), 1.0)
     later = (shelf.day > missing.until) & (shelf.day <= missing.until + LATER_DAYS)
     return Outcome(
         missing,
@@ -189,7 +190,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
         place,
         buyers.size,
         np.append(after, float(np.count_nonzero(fresh & theirs))),
-        np.vstack([expected, [0.0, 0.0, among_others]]),
+        np.vstack([expected, [0.0, 0.0, *(among_others * np.array([total - own, own]))]]),
         float(own),
         own_after,
         float(recent[place] * days / RECENT_DAYS),
