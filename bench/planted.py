@@ -21,6 +21,7 @@ from pyarrow import feather
 from bench.apart import apart, simulate
 from bench.costs import Cost, peak_rss_mb
 from bench.frame import Bench, BenchContext, BenchRow
+from bench.planted_events import event_figures
 from bench.planted_floors import count, same_basket_complements, substitute_floors
 from bench.planted_scores import (
     Claims,
@@ -40,7 +41,7 @@ from features.store_clusters import store_clusters
 
 __all__ = ["BENCH", "judge"]
 
-SEEDS: Mapping[str, tuple[int, ...]] = {"small": (1, 2, 3, 4), "medium": (1,), "large": (1,)}
+SEEDS: Mapping[str, tuple[int, ...]] = {"small": (1, 2, 3, 4, 5, 6, 7, 8), "medium": (1,), "large": (1,)}
 RELATIONS = ("isSubstituteFor", "isComplementTo")
 DIVERSION_DIFFERS, GAIN_DIFFERS = 0.05, 0.02
 TRUTH_OF_UNIT = {"attach_rate_gain": "gain", "lift": "lift"}
@@ -81,6 +82,7 @@ def judge(world: World, edges: Mapping[str, pa.Table]) -> Figures:
     for where, scopes in parts.items():
         yield from _told_apart(where, [view(scope.name) for scope in scopes])
     yield from _complements(world, complements, listed, same_basket_complements(counts))
+    yield from _named("events", event_figures(world))
 
 
 def _substitutes(truth: np.ndarray, claims: Claims, listed: np.ndarray, floors: Mapping[str, np.ndarray]) -> Figures:

@@ -53,6 +53,7 @@ UNTRIED = ShareDoubt(0.5, 0.3)
 EXPERIMENTS = ("delisting", "absence")
 """The kinds of events in which former buyers went without a product."""
 LEAST_PLACEBOS = 20
+ROUNDS = 3
 FEWEST_ALONE = 20
 LEAST_COUNTED_SHARE = 0.004
 FEWEST_COUNTS = 200
@@ -175,8 +176,7 @@ def fit_diversion(
     heard = list(hear(lines, gone, halves, choice))
     happened = [one for one in outcomes if one.missing.gone]
     stayed = _stayed(outcomes)
-    counterfactual = watched_counterfactual(outcomes)
-    share = HALF if counterfactual is None else recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
+    counterfactual, share = _recovered(outcomes, happened, seed)
     gains = None if counterfactual is None else gains_of_all(gains_of(heard, happened), counterfactual)
     kin = 0.0 if gains is None else fit_kin(gains)
     doubt = _doubt(heard, kin)
@@ -185,6 +185,16 @@ def fit_diversion(
     own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
     model = DiversionModel(choice, share, doubt, own, kin)
     return model, Experiments(gone, passed, happened, stayed, counterfactual)
+
+
+def _recovered(outcomes: Sequence[Outcome], happened: Sequence[Outcome], seed: int) -> tuple[Counterfactual | None, Recovery]:
+    """Return the counterfactual, and the recovery that both it and its events speak of: each is told by the other, in turn."""
+    counterfactual, share = watched_counterfactual(outcomes), HALF
+    for _ in range(ROUNDS if counterfactual else 0):
+        assert counterfactual is not None
+        share = recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
+        counterfactual = fit_counterfactual(_stayed(outcomes), share.share)
+    return counterfactual, share
 
 
 def watched_counterfactual(outcomes: Sequence[Outcome]) -> Counterfactual | None:

@@ -120,7 +120,7 @@ def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
     outcome = event.outcome
     lost = counterfactual.lost(outcome)
     # the last row of an outcome stands for all that is new
-    base = event.share * outcome.growth
+    base = event.share * counterfactual.growth(outcome)
     kept = base > LEAST_SHARE
     if lost <= 0 or not kept.any():
         return None

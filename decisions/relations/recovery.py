@@ -26,6 +26,8 @@ LEAST_VARIANCE = 0.25
 LEAST_BOTH_SIDES = 20
 RESAMPLES = 400
 NEW_PRODUCTS = -1
+HALF_RECOVERED = 0.5
+"""What is thought of recovery before any event."""
 LEAST_TOLD = 0.5
 """Counts foreseen below say little of their variance."""
 
@@ -38,9 +40,12 @@ class Outcome:
     `after` counts baskets of the window (event day, event day + days]; `expected` are regressors of it (products x 4): baskets
     of 91 days and of 28 days, scaled to the window and by growth among all others, and the buyers' baskets with other products
     and with the missing one, both handed out by the product's popularity among others, with the same growth: who took the
-    missing product by chance takes others later, but not as many as who took others. `own_before` and `own_after` are the missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of
-    28 days after the window, scaled to it (None: it was not back). `growth` is what each product of the state sold among all
-    others in the window over what it sold before, by day (without the row of new ones).
+    missing product by chance takes others later, but not as many as who took others. `own_before` and `own_after` are the
+    missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of 28 days
+    after the window, scaled to it (None: it was not back). `growth` is what each product of the state sold among all others in
+    the window over what it sold before, by day, and `newcomers` by what share more that would have been, had those among them
+    who took the missing product (for the first time) taken others instead: while it is gone they do, so that without it the
+    growth of events and of placebos is not the same (both without the row of new ones).
     """
 
     missing: Missing
@@ -54,6 +59,11 @@ class Outcome:
     own_recent: float = 0.0
     own_later: float | None = None
     growth: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    newcomers: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def expected_if(self, recovered: float) -> np.ndarray:
+        """Return `expected` where newcomers had taken others with this probability."""
+        return self.expected * np.append(1 + recovered * self.newcomers, 1.0)[:, None] if self.newcomers.size else self.expected
 
     @property
     def both_sides(self) -> np.ndarray:
@@ -65,7 +75,8 @@ class Outcome:
 class Counterfactual:
     """`weights` of the regressors; the variance of a sum with mean m is `spread` x m + `drift` x m²; `kept` is the part of its
     earlier baskets that a product which stays still has among its former buyers; `between` are weights of
-    `Outcome.both_sides` (None: too few placebos have both); `noise` is the variance of one product's baskets over their mean.
+    `Outcome.both_sides` (None: too few placebos have both); `noise` is the variance of one product's baskets over their mean;
+    `recovered` is with what probability newcomers took others (`Outcome.newcomers`).
     """
 
     weights: np.ndarray
@@ -74,20 +85,28 @@ class Counterfactual:
     kept: float
     between: np.ndarray | None = None
     noise: float = 1.0
+    recovered: float = HALF_RECOVERED
 
     def foreseen(self, outcome: Outcome) -> np.ndarray:
         """Return the baskets of each product had nothing happened."""
-        return np.asarray(outcome.expected @ self.weights)
+        return np.asarray(outcome.expected_if(self.recovered) @ self.weights)
+
+    def growth(self, outcome: Outcome) -> np.ndarray:
+        """Return what each product sold among all others over what it sold before, without what newcomers added."""
+        return outcome.growth * (1 + self.recovered * outcome.newcomers) if outcome.newcomers.size else outcome.growth
 
     def excess(self, outcome: Outcome) -> np.ndarray:
         """Return baskets beyond the counterfactual, by product."""
         return np.asarray(outcome.after - self.foreseen(outcome))
 
+    def variance(self, outcome: Outcome) -> float:
+        """Return the variance of the excess of the category."""
+        mean = float(self.foreseen(outcome).sum())
+        return max(self.spread * mean + self.drift * mean**2, LEAST_VARIANCE)
+
     def z(self, outcome: Outcome) -> float:
         """Return the excess of the category in its standard deviations."""
-        mean = float(self.foreseen(outcome).sum())
-        variance = max(self.spread * mean + self.drift * mean**2, LEAST_VARIANCE)
-        return float((outcome.after.sum() - mean) / np.sqrt(variance))
+        return float(self.excess(outcome).sum() / np.sqrt(self.variance(outcome)))
 
     def lost(self, outcome: Outcome) -> float:
         """Return the baskets that the missing product would have had, less those it had all the same (in other stores).
@@ -108,18 +127,19 @@ class Recovery:
     events: int
 
 
-def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
-    """Fit on outcomes of products that stayed.
+def fit_counterfactual(placebos: Sequence[Outcome], recovered: float = HALF_RECOVERED) -> Counterfactual:
+    """Fit on outcomes of products that stayed; `recovered` as `Counterfactual` has it.
 
     Weights by least squares, none below 0, each row scaled by the root of its rough mean; `spread` and `drift` by regressing
     squared errors of whole categories; both at least 0. Raises: ValueError without placebos.
     """
     if not placebos:
         raise ValueError("a counterfactual needs placebos")
-    rows = np.concatenate([one.expected for one in placebos])
+    expected = [one.expected_if(recovered) for one in placebos]
+    rows = np.concatenate(expected)
     actual = np.concatenate([one.after for one in placebos])
     weights = _weights(rows, actual)
-    totals = np.array([one.expected.sum(axis=0) for one in placebos])
+    totals = np.array([rows_of_one.sum(axis=0) for rows_of_one in expected])
     whole = np.array([one.after.sum() for one in placebos])
     # the sum over a category is what recovery rests on: no bias there
     weights = _unbiased(weights, totals, whole)
@@ -127,24 +147,29 @@ def fit_counterfactual(placebos: Sequence[Outcome]) -> Counterfactual:
     spread, drift = _variance(mean, (whole - totals @ weights) ** 2)
     before, after = (sum(getattr(one, name) for one in placebos) for name in ("own_before", "own_after"))
     noise = _noise(rows @ weights, actual)
-    return Counterfactual(weights, spread, drift, after / max(before, 1e-9), _between(placebos), noise)
+    return Counterfactual(weights, spread, drift, after / max(before, 1e-9), _between(placebos), noise, recovered)
 
 
 def recovery(counterfactual: Counterfactual, events: Sequence[Outcome], *, prior: Recovery, seed: int) -> Recovery:
-    """Return the pooled recovery of events: excess of the category over lost baskets, drawn to `prior`, resampled by category."""
+    """Return the pooled recovery of events: excess of the category over lost baskets, drawn to `prior`, resampled by category.
+
+    Each event counts by what it was to lose over the variance of what is foreseen: a product that was little among much says
+    little. The weight knows nothing of the window, so that chance there does not choose.
+    """
     if not events:
         return prior
-    excess = np.array([counterfactual.excess(one).sum() for one in events])
-    lost = np.array([counterfactual.lost(one) for one in events])
+    weight = np.array([one.own_before / counterfactual.variance(one) for one in events])
+    excess = weight * np.array([counterfactual.excess(one).sum() for one in events])
+    lost = weight * np.array([counterfactual.lost(one) for one in events])
     _, group = np.unique([one.missing.category for one in events], return_inverse=True)
     groups = int(group.max()) + 1
     draws = np.random.default_rng(seed).integers(0, groups, (RESAMPLES, groups))
     gained, gone = np.bincount(group, excess, groups), np.bincount(group, lost, groups)
     resampled = gained[draws].sum(axis=1) / np.maximum(gone[draws].sum(axis=1), 1e-9)
     share, error = excess.sum() / max(lost.sum(), 1e-9), max(float(resampled.std()), 0.02)
-    precision, weight = 1.0 / error**2, 1.0 / prior.error**2
-    pooled = (share * precision + prior.share * weight) / (precision + weight)
-    return Recovery(float(np.clip(pooled, 0.02, 1.0)), float((precision + weight) ** -0.5), len(events))
+    precision, pull = 1.0 / error**2, 1.0 / prior.error**2
+    pooled = (share * precision + prior.share * pull) / (precision + pull)
+    return Recovery(float(np.clip(pooled, 0.02, 1.0)), float((precision + pull) ** -0.5), len(events))
 
 
 def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcome | None:
@@ -156,7 +181,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     days = missing.until - missing.day
     theirs = np.isin(shelf.household, state.households[buyers])
     # whoever took the product even once may have gone over to another: no control
-    ever = np.isin(shelf.household, shelf.household[(shelf.product == missing.product) & (shelf.day <= missing.until)])
+    ever = np.isin(shelf.household, shelf.household[(shelf.product == missing.product) & (shelf.day <= missing.day)])
     near = state.places(shelf.product)
     age = missing.day - shelf.day
     known = near >= 0
@@ -167,10 +192,11 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     after_rows = (shelf.day > missing.day) & (shelf.day <= missing.until)
     before_rows, recent_rows = (age >= 0) & (age < BEFORE_DAYS), (age >= 0) & (age < RECENT_DAYS)
     others_before, others_after = counted(before_rows & ~ever), counted(after_rows & ~ever)
+    popularity = others_before / max(others_before.sum() - others_before[place], 1.0)
     usual = others_before * days / BEFORE_DAYS
     growth = (others_after + GROWTH_PRIOR) / (usual + GROWTH_PRIOR)
+    newcomers = popularity * others_after[place] / (others_after + GROWTH_PRIOR)
     before, recent = counted(before_rows & theirs), counted(recent_rows & theirs)
-    popularity = others_before / max(others_before.sum() - others_before[place], 1.0)
     own = before[place] * days / BEFORE_DAYS
     total = max(before.sum(), 1.0) * days / BEFORE_DAYS
     anyway = popularity * growth
@@ -196,6 +222,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
         float(recent[place] * days / RECENT_DAYS),
         float(counted(later & theirs)[place]) * days / LATER_DAYS if missing.back else None,
         growth,
+        newcomers,
     )
 
 

@@ -20,10 +20,10 @@ def shops_of(row: dict) -> list[str]:
     return ["chain", f"store_cluster:{CLUSTER[row['store_id']]}", f"store:{row['store_id']}"]
 
 
-def gaps_by_hand(rows: list[dict], as_of: date) -> dict[tuple[str, str, str, date], tuple[date | None, float, int]]:
-    """For (kind, scope, product, first day without): the last day without, the expected baskets, the former buyers."""
+def gaps_by_hand(rows: list[dict], as_of: date) -> dict[tuple[str, str, str, date], tuple[date | None, float, int, float]]:
+    """For (kind, scope, product, first day without): the last day without, expected baskets, former buyers, and the chance."""
     known = [row for row in counted(rows, as_of) if PRODUCTS[row["product_id"]][1] is not None]
-    found = {}
+    found, compared = {}, defaultdict(int)
     for scope in sorted({scope for row in known for scope in shops_of(row)}):
         here = [row for row in known if scope in shops_of(row)]
         visits = {row["basket_id"]: row["business_date"] for row in here}
@@ -31,16 +31,29 @@ def gaps_by_hand(rows: list[dict], as_of: date) -> dict[tuple[str, str, str, dat
             own = [row for row in here if row["product_id"] == product]
             days = sorted({row["business_date"] for row in own})
             for day, after in zip(days, [*days[1:], None], strict=True):
+                kind = "delisting" if after is None else "absence"
+                compared[kind, scope.split(":")[0]] += 1
                 judged = judge(own, visits, day, after, as_of)
                 if judged is not None and not (after is None and scope.startswith("store:")):
-                    kind = "delisting" if after is None else "absence"
                     end = None if after is None else after - timedelta(days=1)
                     found[kind, scope, product, day + timedelta(days=1)] = (end, *judged)
-    return found
+    return {key: event for key, event in found.items() if key in discoveries(found, compared)}
 
 
-def judge(own: list[dict], visits: dict[str, date], day: date, after: date | None, as_of: date) -> tuple[float, int] | None:
-    """Return the expected baskets and the former buyers of a gap that is an event, else None."""
+def discoveries(found: dict, compared: dict[tuple[str, str], int]) -> set:
+    """Return the events kept so that a tenth of each kind and kind of scope is chance's at most (Benjamini and Hochberg)."""
+    kept = set()
+    for (kind, part), judged in compared.items():
+        ranked = sorted((event[-1], key) for key, event in found.items() if (key[0], key[1].split(":")[0]) == (kind, part))
+        passed = [rank for rank, (chance, _) in enumerate(ranked, 1) if chance <= 0.1 * rank / judged]
+        kept |= {key for _, key in ranked[: max(passed, default=0)]}
+    return kept
+
+
+def judge(
+    own: list[dict], visits: dict[str, date], day: date, after: date | None, as_of: date
+) -> tuple[float, int, float] | None:
+    """Return expected baskets, former buyers and chance of a gap that is long enough, else None."""
     without = ((after or as_of + timedelta(days=1)) - day).days - 1
     if (day - min(visits.values())).days < 90 or without < (28 if after is None else 14):
         return None
@@ -50,13 +63,15 @@ def judge(own: list[dict], visits: dict[str, date], day: date, after: date | Non
         return None
     trips = sum(0 <= (day - on).days < 91 for on in visits.values())
     missed = sum(on > day and (after is None or on < after) for on in visits.values())
-    expected = min(len(before) / trips * missed, -log((13 - len(weeks) + 0.5) / 14) * 13 * missed / trips)
-    if after is not None and expected < -log(1e-4):
+    # those of the last day begin the gap: one basket less
+    baskets = min(len(before) - 1, -log((13 - len(weeks) + 0.5) / 14) * 13)
+    chance = (1 + missed / trips) ** -baskets
+    if after is not None and chance > 1e-4:
         return None
     buyers = defaultdict(int)
     for row in own:
         buyers[row["household_id"]] += 0 <= (day - row["business_date"]).days < 182
-    return expected, sum(times >= 2 for times in buyers.values())
+    return baskets * missed / trips, sum(times >= 2 for times in buyers.values()), chance
 
 
 def trips_by_hand(rows: list[dict], as_of: date) -> list[dict]:

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
-from features.relation_events import EVENT_KINDS, EVENT_SCHEMA, detect_events
+from features.relation_events import EVENT_KINDS, EVENT_SCHEMA, EventNeed, detect_events
 from lake.errors import TableMissing
 from tests.features_relations.counting_by_hand import gaps_by_hand
 from tests.features_relations.event_world import (
@@ -50,10 +52,38 @@ def test_gaps_equal_counting_by_hand(events):
         if event["kind"] in {"delisting", "absence"}
     }
     assert found.keys() == expected.keys()
-    assert len(found) == 10
-    for key, (last_day, baskets, buyers) in expected.items():
+    assert len(found) == 9
+    for key, (last_day, baskets, buyers, chance) in expected.items():
         assert (found[key]["last_day"], found[key]["former_buyers"]) == (last_day, buyers)
-        assert found[key]["expected_baskets"] == pytest.approx(baskets, rel=1e-9)
+        assert (found[key]["expected_baskets"], found[key]["chance"]) == pytest.approx((baskets, chance), rel=1e-9)
+
+
+def test_of_many_slow_products_chance_names_few(tmp_path):
+    """Three hundred products sell by chance alone, every third day; of them, twenty are away for twelve weeks."""
+    random, days, sold = np.random.default_rng(11), np.arange(364), []
+    for number in range(300):
+        there = random.random(days.size) < 0.3
+        if number < 20:
+            there[180:264] = False
+        sold += [(number, int(one)) for one in days[there]]
+    product, when = np.array(sold).T
+    rows = [line(f"b{at}", f"p{one}", f"h{at % 40}", day(int(on))) for at, (one, on) in enumerate(zip(product, when, strict=True))]
+    lake = write_chain(tmp_path, rows, [(f"p{number}", "TEA") for number in range(300)])
+    told = detect_events(lake, day(363), kinds=["absence", "delisting"], clusters=CLUSTERS, need=EventNeed(stores=False))
+    chain = [event for event in told.to_pylist() if event["scope"] == "chain"]
+    real = [event for event in chain if int(event["product_id"][1:]) < 20 and event["kind"] == "absence"]
+    assert len(real) >= 16
+    assert len(chain) - len(real) <= 0.2 * len(chain)
+
+
+def test_single_stores_are_left_out_where_they_are_not_asked_for(lake):
+    told = detect_events(lake, AS_OF, kinds=["absence", "delisting"], clusters=CLUSTERS, need=EventNeed(stores=False))
+    everywhere = detect_events(lake, AS_OF, kinds=["absence", "delisting"], clusters=CLUSTERS)
+    stores = pc.starts_with(everywhere["scope"], "store:")
+    assert pc.any(stores).as_py()
+    # what else is told does not depend on it
+    without = ["related_event_ids", "cause"]
+    assert told.drop_columns(without).equals(everywhere.filter(pc.invert(stores)).drop_columns(without))
 
 
 def test_what_was_planted_is_found(events):

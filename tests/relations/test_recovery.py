@@ -157,11 +157,11 @@ def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     assert found.products.tolist() == [0, 1, -1]
     assert found.own_before == pytest.approx(2 * 56 / 91)
     # b1 took b twice in 91 days (day 90 is one of them), in 28 days once
-    popular = 3 / 3 * (4 * 56 / 91) * growth
-    # of what is new, the buyers are expected to take as much as the others did, for their baskets
-    fresh = 1 / 3 * (4 * 56 / 91)
-    known = [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular]
-    np.testing.assert_allclose(found.expected, [[0, 0, 0], known, [0, 0, fresh]])
+    popular = 3 / 3 * (2 * 56 / 91) * growth
+    # of what is new, the buyers are expected to take as much as the others did, for their baskets: two of b, two of a
+    fresh = 1 / 3 * (2 * 56 / 91)
+    known = [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular, popular]
+    np.testing.assert_allclose(found.expected, [[0, 0, 0, 0], known, [0, 0, fresh, fresh]])
     assert (found.own_recent, found.own_later) == (0.0, None)
     # what is seen of four weeks after it was back: day 240, none of a
     assert measure_outcome(shelf, shelf_state(shelf, 180), replace(missing, back=True)).own_later == 0.0
