@@ -17,8 +17,8 @@ from decisions.relations.fitting import (
     gone_events,
     hear,
     known_events,
+    recovered,
     watch,
-    watched_counterfactual,
 )
 from decisions.relations.kin import fit_kin, gains_of_all
 from decisions.relations.recovery import Outcome
@@ -91,7 +91,7 @@ def served(material: Material, categories: Callable[[np.ndarray], np.ndarray] | 
 
     gone = [one for one in material.gone if known(one)]
     outcomes = [one for one in material.outcomes if known(one.missing)]
-    without = watched_counterfactual(outcomes)
+    without, _ = recovered(outcomes, seed=SEED)
     gains = gains_of(list(hear(material.lines, gone, halves, choice)), outcomes)
     return Served(choice, 0.0 if without is None else fit_kin(gains_of_all(gains, without)))
 

@@ -142,7 +142,11 @@ def shelf_state(shelf: Shelf, day: int) -> ShelfState:
     ones = np.ones(known.size)
     cell, of_cell = np.unique(household * n + product, return_inverse=True)
     taken = sparse.csr_array(
-        (np.bincount(of_cell, minlength=cell.size).astype(np.float64), cell % n, np.searchsorted(cell, np.arange(people + 1) * n)),
+        (
+            np.bincount(of_cell, minlength=cell.size).astype(np.float64),
+            cell % n,
+            np.searchsorted(cell, np.arange(people + 1) * n),
+        ),
         shape=(people, n),
     )
 

@@ -4,8 +4,8 @@ A product sells steadily in a scope when it sold in at least 11 of the 13 weeks 
 many baskets the gap would have held is expected from its share of the scope's trips in those weeks, times the trips of the gap:
 a closed store or a thinner panel is no absence. So that a few promoted weeks cannot pose as steady demand, the expectation is at
 most what the number of weeks without a sale allows under a Poisson law: -ln((empty + 0.5) / 14) a week. The rate is known from
-n baskets alone (the one that begins the gap tells nothing), so that a gap with r times the trips of the history holds none of them
-by chance with probability (1 + r) ** -n: the gamma-Poisson law, whose tail is longer than Poisson's where n is small. Every sale
+n baskets alone (the one that begins the gap tells nothing), so that a gap with r times the trips of the history holds none by
+chance with probability (1 + r) ** -n: the gamma-Poisson law, whose tail is longer than Poisson's where n is small. Every sale
 of a steady product begins a gap that is judged, hundreds of thousands of them, so that no fixed probability would do: gaps are
 told of which a tenth at most are expected to be chance's, absences and delistings each among the gaps of the chain, of clusters
 and of single stores. Sources: Gelman et al., Bayesian data analysis, 2013, of the law; Benjamini and Hochberg, Controlling the

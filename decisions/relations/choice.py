@@ -84,7 +84,7 @@ class ChoiceModel:
         """Return each choice's negative log-likelihood among its sampled candidates, times its weight, with the first `trees`
         trees.
         """
-        return self.losses_by_trees(rows, (trees,))[0]
+        return np.asarray(self.losses_by_trees(rows, (trees,))[0])
 
     def losses_by_trees(self, rows: ChoiceRows, counts: Sequence[int]) -> np.ndarray:
         """Return `losses` with each of some numbers of trees, in ascending order (counts x choices): no tree is asked twice."""
@@ -94,9 +94,10 @@ class ChoiceModel:
         for count in counts:
             more = min(count, self.tree_count) - asked
             if more > 0 and self.trees is not None:
-                utility += self.trees.predict(
-                    rows.features[:, OF_PAIR], raw_score=True, start_iteration=asked, num_iteration=more, num_threads=1
+                added = self.trees.predict(
+                    rows.features[:, OF_PAIR], start_iteration=asked, num_iteration=more, raw_score=True, num_threads=1
                 )
+                utility += np.asarray(added)
                 asked += more
             chance = np.maximum(_softmax(utility.astype(np.float32), rows.size), 1e-12)
             found.append(-np.add.reduceat(each * np.log(chance), start, dtype=np.float64))

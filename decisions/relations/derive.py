@@ -36,7 +36,7 @@ from lake.ports import Lake
 
 __all__ = ["MODEL_VERSION", "Derived", "Limits", "derive", "derive_relations", "fit_relations"]
 
-MODEL_VERSION = "relations-6"
+MODEL_VERSION = "relations-7"
 THREADS = 2
 AnswerT = TypeVar("AnswerT")
 """Matrix products and trees leave the interpreter free for another category."""

@@ -198,7 +198,7 @@ def _apart(state: ShelfState, pairs: np.ndarray) -> np.ndarray:
 
 
 def _replacing(chance: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """Return each buyer's chances, summing to 1, of what replaces: what is taken along with the product comes again without it."""
+    """Return each buyer's chances of what replaces, summing to 1: what is taken along with the product comes again anyway."""
     replacing = chance * apart
     replacing /= np.maximum(replacing.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return np.asarray(replacing)

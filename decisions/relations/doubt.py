@@ -15,7 +15,7 @@ from scipy.optimize import bisect, minimize, minimize_scalar
 from decisions.relations.intervals import Estimate, rounded
 from decisions.relations.recovery import Recovery
 
-__all__ = ["ShareDoubt", "fit_doubt", "known_of", "widened_by_gains"]
+__all__ = ["Gained", "ShareDoubt", "fit_doubt", "known_of", "widened_by_gains"]
 
 TAIL = 0.05
 FIRST_GUESS = np.array([1.0, 0.3, 0.0, 1.0])
@@ -77,6 +77,21 @@ class ShareDoubt:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gained:
+    """What products gained in events, a row each: the `share` of what was lost that it was to gain, as baskets (`told`), baskets
+    that it would have had anyway (`without`), baskets that it had (`counts`), and how well the event's buyers are `known`
+    (`known_of`). `noise` is `Counterfactual.noise`.
+    """
+
+    share: np.ndarray
+    told: np.ndarray
+    without: np.ndarray
+    counts: np.ndarray
+    known: np.ndarray
+    noise: float
+
+
 def known_of(buyers: np.ndarray) -> np.ndarray:
     """Return how well so many former buyers stand for all that there could be: n / (n + 6), as where their share is drawn."""
     return np.asarray(buyers / (buyers + PRIOR_BUYERS))
@@ -112,38 +127,21 @@ def fit_doubt(counts: np.ndarray, expected: np.ndarray, share: np.ndarray, known
     return _rounded(likely, _shift(np.round(counts[telling]), mean[telling], (share[telling], known[telling]), likely))
 
 
-def widened_by_gains(
-    doubt: ShareDoubt,
-    share: np.ndarray,
-    told: np.ndarray,
-    without: np.ndarray,
-    counts: np.ndarray,
-    noise: float,
-    known: np.ndarray | float = 1.0,
-) -> ShareDoubt:
+def widened_by_gains(doubt: ShareDoubt, gained: Gained) -> ShareDoubt:
     """Return the doubt with its level lowered where what products gained in events was further off than it says.
 
     First choices are mostly those that would have been made anyway, and these are foreseen better than what is gained. Counts
     have the variance noise x mean + told² / precision; the level is found by normal quasi-likelihood, drawn to where it was. Of
     two witnesses the more doubtful is believed: gains alone are too few to raise the level.
-
-    Args:
-        doubt: as `fit_doubt` found it.
-        share: the share of what was lost that each product was to gain.
-        told: baskets that it was to gain.
-        without: baskets that it would have had anyway.
-        counts: baskets that it had.
-        noise: `Counterfactual.noise`.
-        known: how well each event's buyers are known (`known_of`).
     """
-    if share.size < FEWEST_TELLING:
+    if gained.share.size < FEWEST_TELLING:
         return doubt
-    mean = without + told
-    squares = (counts - mean) ** 2
-    own = told**2 / (doubt.precision(share) * known)
+    mean = gained.without + gained.told
+    squares = (gained.counts - mean) ** 2
+    own = gained.told**2 / (doubt.precision(gained.share) * gained.known)
 
     def loss(shift: float) -> float:
-        variance = noise * mean + own * np.exp(-shift)
+        variance = gained.noise * mean + own * np.exp(-shift)
         return float(np.sum(np.log(variance) + squares / variance)) / 2 + (shift / SHIFT_SPREAD) ** 2 / 2
 
     found = minimize_scalar(loss, bounds=(-WIDEST_SHIFT, WIDEST_SHIFT), method="bounded", options={"xatol": 1e-4})

@@ -42,9 +42,9 @@ __all__ = [
     "gone_events",
     "hear",
     "known_events",
+    "recovered",
     "unfitted_model",
     "watch",
-    "watched_counterfactual",
 ]
 
 HALF = Recovery(0.5, 0.25, 0)
@@ -176,31 +176,31 @@ def fit_diversion(
     heard = list(hear(lines, gone, halves, choice))
     happened = [one for one in outcomes if one.missing.gone]
     stayed = _stayed(outcomes)
-    counterfactual, share = _recovered(outcomes, happened, seed)
+    counterfactual, share = recovered(outcomes, seed=seed)
     gains = None if counterfactual is None else gains_of_all(gains_of(heard, happened), counterfactual)
     kin = 0.0 if gains is None else fit_kin(gains)
     doubt = _doubt(heard, kin)
     if gains is not None:
-        doubt = widened_by_gains(doubt, *gains.told(kin, share.share))
+        doubt = widened_by_gains(doubt, gains.told(kin, share.share))
     own = {one.number: one.own(one.whole, kin) for one in heard if one.whole is not None}
     model = DiversionModel(choice, share, doubt, own, kin)
     return model, Experiments(gone, passed, happened, stayed, counterfactual)
 
 
-def _recovered(outcomes: Sequence[Outcome], happened: Sequence[Outcome], seed: int) -> tuple[Counterfactual | None, Recovery]:
-    """Return the counterfactual, and the recovery that both it and its events speak of: each is told by the other, in turn."""
-    counterfactual, share = watched_counterfactual(outcomes), HALF
-    for _ in range(ROUNDS if counterfactual else 0):
-        assert counterfactual is not None
-        share = recovery(counterfactual, _telling(happened), prior=HALF, seed=seed)
-        counterfactual = fit_counterfactual(_stayed(outcomes), share.share)
+def recovered(outcomes: Sequence[Outcome], *, seed: int) -> tuple[Counterfactual | None, Recovery]:
+    """Return the counterfactual fitted on what stayed among outcomes (None where too little did), and the recovery of what went.
+
+    Each is told by the other (`Counterfactual.recovered`), in turn, from what was thought of recovery before.
+    """
+    stayed, share = _stayed(outcomes), HALF
+    if len(stayed) < LEAST_PLACEBOS:
+        return None, share
+    happened = _telling([one for one in outcomes if one.missing.gone])
+    counterfactual = fit_counterfactual(stayed, share.share)
+    for _ in range(ROUNDS):
+        share = recovery(counterfactual, happened, prior=HALF, seed=seed)
+        counterfactual = fit_counterfactual(stayed, share.share)
     return counterfactual, share
-
-
-def watched_counterfactual(outcomes: Sequence[Outcome]) -> Counterfactual | None:
-    """Return the counterfactual fitted on what stayed among outcomes; None where too little did."""
-    stayed = _stayed(outcomes)
-    return fit_counterfactual(stayed) if len(stayed) >= LEAST_PLACEBOS else None
 
 
 def _stayed(outcomes: Sequence[Outcome]) -> list[Outcome]:

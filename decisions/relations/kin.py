@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from decisions.relations.doubt import known_of
+from decisions.relations.doubt import Gained, known_of
 from decisions.relations.recovery import Counterfactual, Outcome
 
 __all__ = ["Gains", "GainsOfAll", "fit_kin", "gains_of_all", "towards_kin"]
@@ -45,7 +45,8 @@ class Gains:
 @dataclass(frozen=True, slots=True, eq=False)
 class GainsOfAll:
     """Replacements in all events, a row each, event by event: `base` is share x growth, `foreseen` the baskets that would have
-    been bought anyway, `counts` those that were, `lost` those of the missing product, `buyers` its former ones. `size` counts the rows of each event,
+    been bought anyway, `counts` those that were, `lost` those of the missing product, `buyers` its former ones. `size`
+    counts the rows of each event,
     `noise` is `Counterfactual.noise`.
     """
 
@@ -69,12 +70,10 @@ class GainsOfAll:
         turned = self.base * np.exp(kin * self.alike)
         return np.asarray(turned / self.sums(turned))
 
-    def told(
-        self, kin: float, recovery: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
-        """Return what `doubt.widened_by_gains` asks for."""
+    def told(self, kin: float, recovery: float) -> Gained:
+        """Return what was to be gained, and what was."""
         share = self.share(kin)
-        return share, self.lost * recovery * share, self.foreseen, self.counts, self.noise, known_of(self.buyers)
+        return Gained(share, self.lost * recovery * share, self.foreseen, self.counts, known_of(self.buyers), self.noise)
 
 
 def towards_kin(share: np.ndarray, alike: np.ndarray, kin: float) -> np.ndarray:
@@ -116,7 +115,7 @@ def fit_kin(gains: GainsOfAll) -> float:
 
 
 def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
-    """Return base, alike, foreseen, counts, lost and buyers (rows) of each replacement in an event; None where nothing was lost."""
+    """Return base, alike, foreseen, counts, lost and buyers (rows) of an event's replacements; None where nothing was lost."""
     outcome = event.outcome
     lost = counterfactual.lost(outcome)
     # the last row of an outcome stands for all that is new

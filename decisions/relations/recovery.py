@@ -27,7 +27,7 @@ LEAST_BOTH_SIDES = 20
 RESAMPLES = 400
 NEW_PRODUCTS = -1
 HALF_RECOVERED = 0.5
-"""What is thought of recovery before any event."""
+"""What is thought of recovery where no event has told it."""
 LEAST_TOLD = 0.5
 """Counts foreseen below say little of their variance."""
 

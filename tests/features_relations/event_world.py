@@ -94,15 +94,22 @@ MAILER_WEEKS = (5, 6, 7, 25)
 """Weeks in which `pasta` is in the mailer of every store; `sauce` is on display in one store alone."""
 
 
-def write_chain(folder: Path, rows: list[dict] | None = None) -> DeltaLake:
+def write_sales(folder: Path, rows: list[dict], products: dict[str, tuple[str, str | None]]) -> DeltaLake:
+    """Write lines, and products by their department and category."""
     lake = DeltaLake(folder, threads=1)
-    lake.replace("sales_lines", pa.Table.from_pylist(line_rows() if rows is None else rows, LINES))
+    lake.replace("sales_lines", pa.Table.from_pylist(rows, LINES))
+    names = sorted(products)
     columns = {
-        "product_id": NAMES,
-        "department": [PRODUCTS[name][0] for name in NAMES],
-        "category": [PRODUCTS[name][1] for name in NAMES],
+        "product_id": names,
+        "department": [products[name][0] for name in names],
+        "category": [products[name][1] for name in names],
     }
     lake.replace("products", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+    return lake
+
+
+def write_chain(folder: Path, rows: list[dict] | None = None) -> DeltaLake:
+    lake = write_sales(folder, line_rows() if rows is None else rows, PRODUCTS)
     out = [
         {
             "product_id": "juice",

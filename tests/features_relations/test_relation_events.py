@@ -25,6 +25,7 @@ from tests.features_relations.event_world import (
     line_rows,
     week,
     write_chain,
+    write_sales,
 )
 
 ROWS = line_rows()
@@ -67,10 +68,14 @@ def test_of_many_slow_products_chance_names_few(tmp_path):
             there[180:264] = False
         sold += [(number, int(one)) for one in days[there]]
     product, when = np.array(sold).T
-    rows = [line(f"b{at}", f"p{one}", f"h{at % 40}", day(int(on))) for at, (one, on) in enumerate(zip(product, when, strict=True))]
-    lake = write_chain(tmp_path, rows, [(f"p{number}", "TEA") for number in range(300)])
+    rows = [
+        line(f"b{at}", "bread", f"h{at % 40}", f"s{at % 4}", int(on)) | {"product_id": f"p{one}"}
+        for at, (one, on) in enumerate(zip(product, when, strict=True))
+    ]
+    lake = write_sales(tmp_path, rows, {f"p{number}": ("DRINKS", "TEA") for number in range(300)})
     told = detect_events(lake, day(363), kinds=["absence", "delisting"], clusters=CLUSTERS, need=EventNeed(stores=False))
     chain = [event for event in told.to_pylist() if event["scope"] == "chain"]
+    assert chain
     real = [event for event in chain if int(event["product_id"][1:]) < 20 and event["kind"] == "absence"]
     assert len(real) >= 16
     assert len(chain) - len(real) <= 0.2 * len(chain)

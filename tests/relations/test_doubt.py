@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from decisions.relations.doubt import ShareDoubt, fit_doubt, widened_by_gains
+from decisions.relations.doubt import Gained, ShareDoubt, fit_doubt, known_of, widened_by_gains
 from decisions.relations.recovery import Recovery
 
 TRUE = ShareDoubt(0.8, 0.4)
@@ -41,6 +41,19 @@ def test_nine_intervals_in_ten_hold_the_true_share():
     inside = (heard.low <= truth) & (truth <= heard.high)
     assert 0.88 <= inside.mean() <= 0.92
     assert np.median(heard.high - heard.low) < 0.7 * np.median(plain.high - plain.low)
+
+
+def test_few_buyers_are_allowed_for_once():
+    """Errors are larger where few buyers are known: the law of what is well known is found all the same, and told again."""
+    random = np.random.default_rng(9)
+    share = np.exp(random.uniform(np.log(0.004), np.log(0.3), 40_000))
+    buyers = random.integers(8, 60, share.size)
+    shape = TRUE.precision(share) * known_of(buyers)
+    truth = share * random.gamma(shape, 1 / shape)
+    counts = random.poisson(buyers * truth).astype(float)
+    found = fit_doubt(counts, buyers * share, share, known_of(buyers))
+    np.testing.assert_allclose(found.precision(share), TRUE.precision(share), rtol=0.15)
+    assert (fit_doubt(counts, buyers * share, share).precision(share) < 0.95 * TRUE.precision(share)).all()
 
 
 def test_where_tails_are_not_the_laws_the_level_is_moved_until_counts_are_covered():
@@ -99,22 +112,22 @@ def gains(precision_by, seed=7, size=6000, noise=1.0):
     without = random.uniform(2, 40, size)
     mean = without + told * random.gamma(shape, 1 / shape)
     counts = random.poisson(mean) if noise == 1.0 else random.negative_binomial(mean / (noise - 1), 1 / noise)
-    return share, told, without, counts.astype(float), noise
+    return Gained(share, told, without, counts.astype(float), np.ones(size), noise)
 
 
 @pytest.mark.parametrize(("precision_by", "noise"), [(0.5, 1.0), (1.0, 1.0), (0.5, 3.0)])
 def test_gains_lower_the_level_to_what_they_show(precision_by, noise):
-    found = widened_by_gains(TRUE, *gains(precision_by, noise=noise))
+    found = widened_by_gains(TRUE, gains(precision_by, noise=noise))
     assert found.level - TRUE.level == pytest.approx(np.log(precision_by), abs=0.25)
     assert (found.slope, found.scale, found.power) == (TRUE.slope, TRUE.scale, TRUE.power)
 
 
 def test_gains_never_raise_the_level():
-    assert widened_by_gains(TRUE, *gains(2.0)) == TRUE
+    assert widened_by_gains(TRUE, gains(2.0)) == TRUE
 
 
 def test_few_gains_leave_the_level_where_it_was():
-    assert widened_by_gains(TRUE, *gains(0.2, size=99)) == TRUE
+    assert widened_by_gains(TRUE, gains(0.2, size=99)) == TRUE
     # and not many move it little
-    little = widened_by_gains(TRUE, *gains(0.2, size=100, noise=6.0))
+    little = widened_by_gains(TRUE, gains(0.2, size=100, noise=6.0))
     assert TRUE.level - 0.8 < little.level < TRUE.level

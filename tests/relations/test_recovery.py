@@ -82,6 +82,9 @@ def test_placebos_that_the_fit_has_not_seen_have_standard_normal_scores():
     assert abs(placebo) < 0.15
 
 
+WITHOUT = Counterfactual(np.array([0.4, 0.1, 0.5, 0.3]), spread=1.0, drift=0.0, kept=0.6)
+
+
 def outcome(after, expected, *, own_before=10.0, own_after=8.0, category=0):
     missing = Missing(category, 0, 100, 156, gone=True)
     return Outcome(missing, np.arange(len(after)), 0, 9, np.array(after, float), np.array(expected, float), own_before, own_after)
@@ -142,6 +145,26 @@ def test_recovery_hears_clusters_and_of_the_chain_those_that_went_alone_where_th
     assert len(_telling(alone[:19] + together + of_cluster + of_cluster_together)) == 19 + 5 + 3
 
 
+def test_newcomers_to_a_product_that_stayed_count_as_those_of_one_that_went():
+    """Three who never took `a` buy: where it is gone two of them take `b` for it, where it stays they take it."""
+
+    def told(*, there):
+        before = [(day, "b1", "one", ("a",)) for day in (120, 150)] + [(160, "b1", "one", ("b",))]
+        others = [(day, f"o{day % 3}", "one", ("b",)) for day in range(100, 160, 5)]
+        after = [(185 + n, f"o{n}", "one", ("a" if n < 2 and there else "b",)) for n in range(3)]
+        shelf = lines_of({"x": before + others + after}, 260).shelf(0)
+        return measure_outcome(shelf, shelf_state(shelf, 180), Missing(0, 0, 180, 236, gone=not there))
+
+    gone, stayed = told(there=False), told(there=True)
+    assert gone.growth[1] == pytest.approx((3 + 5) / (12 * 56 / 91 + 5))
+    assert (gone.newcomers[1], stayed.newcomers[1]) == pytest.approx((0, 2 / (1 + 5)))
+    # with all that is lost recovered, both foresee the same
+    whole = replace(WITHOUT, recovered=1.0)
+    assert whole.growth(stayed)[1] == pytest.approx(whole.growth(gone)[1])
+    np.testing.assert_allclose(whole.foreseen(stayed), whole.foreseen(gone))
+    assert replace(WITHOUT, recovered=0.0).growth(stayed)[1] == pytest.approx(stayed.growth[1])
+
+
 def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     before = [(day, "b1", "one", ("a",)) for day in (120, 150)] + [(160, "b1", "one", ("b",)), (90, "b1", "one", ("b",))]
     others = [(day, "o", "one", ("b",)) for day in (130, 170, 175)]
@@ -163,6 +186,8 @@ def test_outcomes_count_what_was_bought_before_and_after_by_hand():
     known = [2 * 56 / 91 * growth, 1 * 56 / 28 * growth, popular, popular]
     np.testing.assert_allclose(found.expected, [[0, 0, 0, 0], known, [0, 0, fresh, fresh]])
     assert (found.own_recent, found.own_later) == (0.0, None)
+    # nobody came to a
+    np.testing.assert_allclose([found.growth[1], *found.newcomers], [growth, 0, 0])
     # what is seen of four weeks after it was back: day 240, none of a
     assert measure_outcome(shelf, shelf_state(shelf, 180), replace(missing, back=True)).own_later == 0.0
     short = replace(missing, until=184, back=True)
