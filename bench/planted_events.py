@@ -17,7 +17,7 @@ from kg.ports import CHAIN
 __all__ = ["event_figures", "judge_events"]
 
 MOSTLY = 0.5
-"""An event took place where the product stood in less than half of its stores, by week."""
+"""An event took place where the product stood in less than half of the stores that have it at all, by week."""
 
 
 def event_figures(world: World) -> Iterator[tuple[str, Columns]]:
@@ -65,8 +65,9 @@ def _took_place(world: World, told: pa.Table, stores: Mapping[str, np.ndarray], 
     for row, (product, scope, first, last) in enumerate(zip(*columns, strict=True)):
         start = min(-(-(first - began).days // 7), world.shelf.available.shape[1] - 1)
         end = ((world.as_of if last is None else last) - began + timedelta(days=1)).days // 7
-        there = world.shelf.available[stores[scope], start : max(end, start + 1), place[product]]
-        right[row] = there.mean() < MOSTLY
+        there = world.shelf.available[stores[scope], :, place[product]]
+        of_its_stores = there[there.any(axis=1), start : max(end, start + 1)]
+        right[row] = of_its_stores.size > 0 and of_its_stores.mean() < MOSTLY
     return right
 
 

@@ -15,7 +15,7 @@ MEETINGS_AT_ONCE = 4_000_000
 """Bounds the memory of looking into single baskets: about 0.2 GB."""
 
 CELLS_AT_ONCE = 8_000_000
-"""Bounds blocks of the square of products, and what is compared at once: 64 MB."""
+"""Bounds blocks of the square of products, and each array of what is compared at once: 64 MB."""
 
 
 def basket_pairs(bought: sparse.csr_array, household: np.ndarray, day: np.ndarray, *, minimum_baskets: int) -> pa.Table:

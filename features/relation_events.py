@@ -17,7 +17,7 @@ from features.relation_events_gaps import GapNeed, gap_events, with_former_buyer
 from features.relation_events_launches import LaunchNeed, launches
 from features.relation_events_links import linked
 from features.relation_events_promotions import PromotionNeed, promotions
-from features.relation_events_sales import ScopedSales, scoped_sales
+from features.relation_events_sales import ScopedSales, scoped_sales, without_stores
 from features.relation_events_stock import stock_outs
 from features.store_clusters import store_clusters
 from lake.ports import Lake
@@ -108,7 +108,7 @@ def event_expressions(
     sales = scoped_sales(lake, as_of, clusters, stores=stores)
     found: dict[str, tuple[str, ir.Table]] = {}
     if wanted & {"delisting", "absence"}:
-        gaps = gap_events(sales, as_of, limits.gaps)
+        gaps = gap_events(sales if limits.stores else without_stores(sales), as_of, limits.gaps)
         found["gaps"] = "sales_lines", gaps.filter(gaps.kind.isin(sorted(wanted)))
     if "launch" in wanted:
         found["launches"] = "sales_lines", launches(sales, as_of, limits.launches)

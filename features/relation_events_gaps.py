@@ -6,10 +6,11 @@ a closed store or a thinner panel is no absence. So that a few promoted weeks ca
 most what the number of weeks without a sale allows under a Poisson law: -ln((empty + 0.5) / 14) a week. The rate is known from
 n baskets alone (the one that begins the gap tells nothing), so that a gap with r times the trips of the history holds none by
 chance with probability (1 + r) ** -n: the gamma-Poisson law, whose tail is longer than Poisson's where n is small. Every sale
-of a steady product begins a gap that is judged, hundreds of thousands of them, so that no fixed probability would do: gaps are
-told of which a tenth at most are expected to be chance's, absences and delistings each among the gaps of the chain, of clusters
-and of single stores. Sources: Gelman et al., Bayesian data analysis, 2013, of the law; Benjamini and Hochberg, Controlling the
-false discovery rate, 1995.
+begins a gap that is judged, hundreds of thousands of them, so that a fixed probability alone would not do: gaps are told of
+which a tenth at most are expected to be chance's, absences and delistings each among the gaps of the chain, of clusters and of
+single stores, and no absence that chance explains more than once in ten thousand gaps. As more gaps are judged, one that was just
+sure may be told no more. Sources: Gelman et al., Bayesian data analysis, 2013, of the law; Benjamini and Hochberg, Controlling
+the false discovery rate, 1995.
 """
 
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _discoveries(found: ir.Table, need: GapNeed) -> ir.Table:
         order_by=[found.surprise.desc(), found.scope, found.product_id, found.day],
     )
     ranked = found.mutate(rank=ibis.row_number().over(strongest) + 1)
-    sure = ranked.surprise >= ranked.judged.ln() - log(need.false_discoveries) - ranked.rank.ln()
+    sure = ranked.surprise >= ranked.judged.ln() - log(need.false_discoveries) - ranked["rank"].ln()
     last = ranked.filter(sure).group_by(*COMPARED).aggregate(last=ibis._["rank"].max())
     kept = ranked.inner_join(last, COMPARED)
     return kept.filter(kept["rank"] <= kept["last"])

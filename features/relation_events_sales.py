@@ -106,6 +106,12 @@ def scoped_sales(lake: Lake, as_of: date, clusters: pa.Table | None, *, stores: 
     return ScopedSales(placed.cache(), in_scopes(trips, clusters, stores=stores).cache())
 
 
+def without_stores(sales: ScopedSales) -> ScopedSales:
+    """Return the sales without the scopes of single stores."""
+    purchases, trips = (rows.filter(~rows.scope.startswith("store:")) for rows in (sales.purchases, sales.trips))
+    return ScopedSales(purchases, trips)
+
+
 def selling_days(sales: ScopedSales) -> ir.Table:
     """Return one row per scope, product and day with a sale: scope, product_id, category, day, baskets, simulated."""
     bought = sales.purchases

@@ -226,7 +226,9 @@ def _of_product(part: _Pass, missing: int, of_pairs: np.ndarray, pairs: np.ndarr
     chance = part.model.choice.probabilities(utility, missing, loyalty_of(taste, missing), same_type, never)
     names, inside = _scopes_of(part, buyers)
     weight = inside * (taste[:, missing] + LEAST_WEIGHT)
-    shares = weight @ _replacing(chance, _apart(part.state, pairs)) / weight.sum(axis=1, keepdims=True)
+    replacing = _replacing(chance, _apart(part.state, pairs))
+    # row by row: of one product for all, the last digits of a scope would depend on how many there are
+    shares = np.array([row @ replacing / row.sum() for row in weight])
     baskets = inside @ taken
     counts = inside.sum(axis=1).astype(np.int64)
     known = known_of(counts)

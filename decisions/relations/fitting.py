@@ -12,7 +12,15 @@ from decisions.relations.choice import SAME_TYPE, ChoiceFit, ChoiceModel, fit_on
 from decisions.relations.diversion import DiversionModel, OwnChoices, listed_share
 from decisions.relations.doubt import ShareDoubt, fit_doubt, known_of, widened_by_gains
 from decisions.relations.kin import Gains, fit_kin, gains_of_all, towards_kin
-from decisions.relations.recovery import Counterfactual, Outcome, Recovery, fit_counterfactual, measure_outcome, recovery
+from decisions.relations.recovery import (
+    HALF_RECOVERED,
+    Counterfactual,
+    Outcome,
+    Recovery,
+    fit_counterfactual,
+    measure_outcome,
+    recovery,
+)
 from features.category_lines import CategoryLines
 from features.choice_features import loyalty, pair_features
 from features.choice_occasions import (
@@ -47,13 +55,14 @@ __all__ = [
     "watch",
 ]
 
-HALF = Recovery(0.5, 0.25, 0)
+HALF = Recovery(HALF_RECOVERED, 0.25, 0)
 """What is thought of recovery before any event: half, give or take a quarter."""
 UNTRIED = ShareDoubt(0.5, 0.3)
 EXPERIMENTS = ("delisting", "absence")
 """The kinds of events in which former buyers went without a product."""
 LEAST_PLACEBOS = 20
 ROUNDS = 3
+"""After so many, recovery and counterfactual move by less than a thousandth."""
 FEWEST_ALONE = 20
 LEAST_COUNTED_SHARE = 0.004
 FEWEST_COUNTS = 200
@@ -210,7 +219,7 @@ def _stayed(outcomes: Sequence[Outcome]) -> list[Outcome]:
 def gains_of(heard: Sequence[Heard], outcomes: Sequence[Outcome]) -> list[Gains]:
     """Return what was gained in the events that were heard of."""
     of = {outcome.missing: outcome for outcome in outcomes}
-    return [Gains(of[one.missing], one.unseen, one.alike) for one in heard if one.missing in of]
+    return [Gains(of[one.missing], one.unseen, one.alike, one.choices) for one in heard if one.missing in of]
 
 
 def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -34,20 +34,20 @@ LEAST_SHARE = 1e-6
 @dataclass(frozen=True, slots=True, eq=False)
 class Gains:
     """One event: its outcome, and by product of its state the listed share of first choices (by a model that has not seen the
-    category) and how much alike the missing product each is (0 to 1).
+    category) and how much alike the missing product each is (0 to 1). `choosers` counts the former buyers behind the shares.
     """
 
     outcome: Outcome
     share: np.ndarray
     alike: np.ndarray
+    choosers: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GainsOfAll:
     """Replacements in all events, a row each, event by event: `base` is share x growth, `foreseen` the baskets that would have
-    been bought anyway, `counts` those that were, `lost` those of the missing product, `buyers` its former ones. `size`
-    counts the rows of each event,
-    `noise` is `Counterfactual.noise`.
+    been bought anyway, `counts` those that were, `lost` those of the missing product, `choosers` the former buyers behind the
+    shares. `size` counts the rows of each event, `noise` is `Counterfactual.noise`.
     """
 
     base: np.ndarray
@@ -55,7 +55,7 @@ class GainsOfAll:
     foreseen: np.ndarray
     counts: np.ndarray
     lost: np.ndarray
-    buyers: np.ndarray
+    choosers: np.ndarray
     size: np.ndarray
     noise: float
 
@@ -73,7 +73,7 @@ class GainsOfAll:
     def told(self, kin: float, recovery: float) -> Gained:
         """Return what was to be gained, and what was."""
         share = self.share(kin)
-        return Gained(share, self.lost * recovery * share, self.foreseen, self.counts, known_of(self.buyers), self.noise)
+        return Gained(share, self.lost * recovery * share, self.foreseen, self.counts, known_of(self.choosers), self.noise)
 
 
 def towards_kin(share: np.ndarray, alike: np.ndarray, kin: float) -> np.ndarray:
@@ -90,9 +90,9 @@ def gains_of_all(events: Sequence[Gains], counterfactual: Counterfactual) -> Gai
         counterfactual: what would have been.
     """
     parts = [part for one in events if (part := _part(one, counterfactual)) is not None]
-    base, alike, foreseen, counts, lost, buyers = np.concatenate([np.zeros((6, 0)), *parts], axis=1)
+    base, alike, foreseen, counts, lost, choosers = np.concatenate([np.zeros((6, 0)), *parts], axis=1)
     size = np.array([part.shape[1] for part in parts], dtype=np.int64)
-    return GainsOfAll(base, alike, foreseen, counts, lost, buyers, size, counterfactual.noise)
+    return GainsOfAll(base, alike, foreseen, counts, lost, choosers, size, counterfactual.noise)
 
 
 def fit_kin(gains: GainsOfAll) -> float:
@@ -115,7 +115,7 @@ def fit_kin(gains: GainsOfAll) -> float:
 
 
 def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
-    """Return base, alike, foreseen, counts, lost and buyers (rows) of an event's replacements; None where nothing was lost."""
+    """Return base, alike, foreseen, counts, lost and choosers (rows) of an event's replacements; None where nothing was lost."""
     outcome = event.outcome
     lost = counterfactual.lost(outcome)
     # the last row of an outcome stands for all that is new
@@ -124,5 +124,5 @@ def _part(event: Gains, counterfactual: Counterfactual) -> np.ndarray | None:
     if lost <= 0 or not kept.any():
         return None
     foreseen = np.maximum(counterfactual.foreseen(outcome)[:-1][kept], LEAST_FORESEEN)
-    of_event = (np.full(foreseen.size, float(figure)) for figure in (lost, outcome.buyers))
+    of_event = (np.full(foreseen.size, float(figure)) for figure in (lost, event.choosers))
     return np.stack([base[kept], event.alike[kept], foreseen, outcome.after[:-1][kept], *of_event])

@@ -17,12 +17,13 @@ from features.category_lines import Shelf
 from features.choice_occasions import LATER_DAYS, Missing, former_buyers
 from features.choice_state import ShelfState
 
-__all__ = ["Counterfactual", "Outcome", "Recovery", "fit_counterfactual", "measure_outcome", "recovery"]
+__all__ = ["HALF_RECOVERED", "Counterfactual", "Outcome", "Recovery", "fit_counterfactual", "measure_outcome", "recovery"]
 
 BEFORE_DAYS = 91
 RECENT_DAYS = 28
 GROWTH_PRIOR = 5.0
 LEAST_VARIANCE = 0.25
+LEAST_ERROR = 0.02
 LEAST_BOTH_SIDES = 20
 RESAMPLES = 400
 NEW_PRODUCTS = -1
@@ -44,8 +45,8 @@ class Outcome:
     missing product's own baskets, scaled likewise and counted; `own_recent` those of 28 days before, `own_later` those of 28 days
     after the window, scaled to it (None: it was not back). `growth` is what each product of the state sold among all others in
     the window over what it sold before, by day, and `newcomers` by what share more that would have been, had those among them
-    who took the missing product (for the first time) taken others instead: while it is gone they do, so that without it the
-    growth of events and of placebos is not the same (both without the row of new ones).
+    who came to the missing product in the window taken others instead: while it is gone they do, so that without it the growth
+    of events and of placebos is not the same (both without the row of new ones).
     """
 
     missing: Missing
@@ -99,9 +100,17 @@ class Counterfactual:
         """Return baskets beyond the counterfactual, by product."""
         return np.asarray(outcome.after - self.foreseen(outcome))
 
+    def without_growth(self, outcome: Outcome) -> float:
+        """Return the baskets of the category had nothing happened and nothing grown among all others."""
+        growth = np.append(outcome.growth, 1.0)[:, None] if outcome.growth.size else 1.0
+        return float((outcome.expected / growth @ self.weights).sum())
+
     def variance(self, outcome: Outcome) -> float:
         """Return the variance of the excess of the category."""
-        mean = float(self.foreseen(outcome).sum())
+        return self.variance_of(float(self.foreseen(outcome).sum()))
+
+    def variance_of(self, mean: float) -> float:
+        """Return the variance of baskets of a category of which so many are foreseen."""
         return max(self.spread * mean + self.drift * mean**2, LEAST_VARIANCE)
 
     def z(self, outcome: Outcome) -> float:
@@ -153,20 +162,22 @@ def fit_counterfactual(placebos: Sequence[Outcome], recovered: float = HALF_RECO
 def recovery(counterfactual: Counterfactual, events: Sequence[Outcome], *, prior: Recovery, seed: int) -> Recovery:
     """Return the pooled recovery of events: excess of the category over lost baskets, drawn to `prior`, resampled by category.
 
-    Each event counts by what it was to lose over the variance of what is foreseen: a product that was little among much says
-    little. The weight knows nothing of the window, so that chance there does not choose.
+    Each event counts by what it was to lose over the variance of what its buyers took before: a product that was little among
+    much says little. The weight knows nothing of the window, growth in it included: where chance makes that large, the excess is
+    small, and must not count less. The error is that of resampling, or of the counterfactual where events are few.
     """
-    if not events:
-        return prior
-    weight = np.array([one.own_before / counterfactual.variance(one) for one in events])
+    weight = np.array([one.own_before / counterfactual.variance_of(counterfactual.without_growth(one)) for one in events])
     excess = weight * np.array([counterfactual.excess(one).sum() for one in events])
     lost = weight * np.array([counterfactual.lost(one) for one in events])
+    if lost.sum() <= 0:
+        return prior
     _, group = np.unique([one.missing.category for one in events], return_inverse=True)
     groups = int(group.max()) + 1
     draws = np.random.default_rng(seed).integers(0, groups, (RESAMPLES, groups))
     gained, gone = np.bincount(group, excess, groups), np.bincount(group, lost, groups)
     resampled = gained[draws].sum(axis=1) / np.maximum(gone[draws].sum(axis=1), 1e-9)
-    share, error = excess.sum() / max(lost.sum(), 1e-9), max(float(resampled.std()), 0.02)
+    by_chance = np.sqrt(np.sum(weight**2 * np.array([counterfactual.variance(one) for one in events]))) / lost.sum()
+    share, error = excess.sum() / lost.sum(), max(float(resampled.std()), float(by_chance), LEAST_ERROR)
     precision, pull = 1.0 / error**2, 1.0 / prior.error**2
     pooled = (share * precision + prior.share * pull) / (precision + pull)
     return Recovery(float(np.clip(pooled, 0.02, 1.0)), float((precision + pull) ** -0.5), len(events))
@@ -180,7 +191,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     buyers = former_buyers(state, missing, place)
     days = missing.until - missing.day
     theirs = np.isin(shelf.household, state.households[buyers])
-    # whoever took the product even once may have gone over to another: no control
+    # whoever took the product even once before may have gone over to another: no control
     ever = np.isin(shelf.household, shelf.household[(shelf.product == missing.product) & (shelf.day <= missing.day)])
     near = state.places(shelf.product)
     age = missing.day - shelf.day
@@ -192,7 +203,7 @@ def measure_outcome(shelf: Shelf, state: ShelfState, missing: Missing) -> Outcom
     after_rows = (shelf.day > missing.day) & (shelf.day <= missing.until)
     before_rows, recent_rows = (age >= 0) & (age < BEFORE_DAYS), (age >= 0) & (age < RECENT_DAYS)
     others_before, others_after = counted(before_rows & ~ever), counted(after_rows & ~ever)
-    popularity = others_before / max(others_before.sum() - others_before[place], 1.0)
+    popularity = others_before / max(others_before.sum(), 1.0)
     usual = others_before * days / BEFORE_DAYS
     growth = (others_after + GROWTH_PRIOR) / (usual + GROWTH_PRIOR)
     newcomers = popularity * others_after[place] / (others_after + GROWTH_PRIOR)

@@ -62,6 +62,17 @@ def test_expected_baskets_are_products_of_shares_within_cells():
     np.testing.assert_allclose(expected, [4 * 2 / 8 + 3 * 3 / 3, 0.0, 5 * 1 / 10])
 
 
+@pytest.mark.parametrize("at_once", [8_000_000, 40, 1])
+def test_expected_baskets_do_not_depend_on_how_many_are_compared_at_once(monkeypatch, at_once):
+    random = np.random.default_rng(2)
+    counts = sparse.random_array((30, 50), density=0.2, rng=random, data_sampler=lambda size: random.integers(1, 5, size)).tocsr()
+    trips_of_cell, ends = random.integers(5, 50, 50), random.integers(30, size=(2, 200))
+    monkeypatch.setattr("features.basket_pairs.CELLS_AT_ONCE", at_once)
+    dense = counts.toarray()
+    by_hand = [sum(dense[a] * dense[b] / trips_of_cell) for a, b in ends.T]
+    np.testing.assert_allclose(expected_together(counts, trips_of_cell, *ends), by_hand)
+
+
 def test_what_does_not_count(tmp_path):
     rows = line_rows([(0, "h", ("a", "b")), (5, "h", ("a",))])
     rows += line_rows([(1, "h", ("a",))], prefix="fuel", merchandise=False)

@@ -37,7 +37,7 @@ def planted(kin, *, events=60, recovery=0.7, gone_as_well=0, seed=3):
             0.0,
             growth=growth,
         )
-        events_of_all.append(Gains(outcome, share, alike))
+        events_of_all.append(Gains(outcome, share, alike, 50))
     return events_of_all
 
 
@@ -61,7 +61,7 @@ def test_few_events_tell_nothing():
 
 
 def test_products_that_were_not_missed_do_not_count():
-    unmissed = [Gains(_kept(one.outcome), one.share, one.alike) for one in planted(1.5)]
+    unmissed = [Gains(_kept(one.outcome), one.share, one.alike, 50) for one in planted(1.5)]
     assert found(unmissed) == 0.0
 
 

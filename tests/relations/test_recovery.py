@@ -108,10 +108,16 @@ def test_recovery_is_excess_over_lost_baskets_drawn_to_what_was_thought_before()
     assert fitted.lost(events[0]) == pytest.approx(0.8 * 10 - 2)
     assert fitted.lost(replace(events[0], own_after=9.0)) == 0.0
     assert fitted.z(events[0]) == pytest.approx(3 / 10**0.5)
-    # alike events leave no spread: the error is the least there can be
-    share = (0.5 / 0.02**2 + 0.5 / 0.25**2) / (1 / 0.02**2 + 1 / 0.25**2)
+    # alike events leave no spread between categories, but each count is one by chance: 4 of variance 10, 4 x 6 lost
+    error = (4 * 10) ** 0.5 / (4 * 6)
+    pulled = (0.5 / error**2 + 0.5 / 0.25**2) / (1 / error**2 + 1 / 0.25**2)
     found = recovery(fitted, events, prior=HALF, seed=1)
-    assert (found.share, found.error) == (pytest.approx(share), pytest.approx((1 / 0.02**2 + 1 / 0.25**2) ** -0.5))
+    assert (found.share, found.error) == (pytest.approx(pulled), pytest.approx((1 / error**2 + 1 / 0.25**2) ** -0.5))
+    # of a hundred times as many the error is the least there can be
+    many = [replace(one, missing=replace(one.missing, category=n)) for n in range(1000) for one in events]
+    assert recovery(fitted, many, prior=HALF, seed=1).error == pytest.approx((1 / 0.02**2 + 1 / 0.25**2) ** -0.5)
+    # nothing was lost: nothing is told
+    assert recovery(fitted, [replace(one, own_after=9.0) for one in events], prior=HALF, seed=1) == HALF
     assert recovery(fitted, [], prior=HALF, seed=1) == HALF
 
 
@@ -143,6 +149,19 @@ def test_recovery_hears_clusters_and_of_the_chain_those_that_went_alone_where_th
     of_cluster, of_cluster_together = some(3, households=cluster), some(2, households=cluster, alone=False)
     assert len(_telling(alone + together + of_cluster + of_cluster_together)) == 23
     assert len(_telling(alone[:19] + together + of_cluster + of_cluster_together)) == 19 + 5 + 3
+
+
+def test_growth_by_chance_does_not_make_an_event_count_less():
+    fitted = Counterfactual(np.array([1.0]), 1.0, 0.0, 0.8)
+
+    def grown(growth, after, category):
+        one = outcome([0, after, 0], [[0], [10 * growth], [0]], own_after=0.0, category=category)
+        return replace(one, growth=np.array([1.0, growth]))
+
+    events = [grown(*one, category) for category in range(2000) for one in ((0.5, 12), (2.0, 18))]
+    assert [fitted.without_growth(one) for one in events[:2]] == [10.0, 10.0]
+    # both count alike: 12 - 5 and 18 - 20 beyond what was foreseen, of 8 lost each
+    assert recovery(fitted, events, prior=HALF, seed=1).share == pytest.approx((7 - 2) / 16, abs=0.005)
 
 
 def test_newcomers_to_a_product_that_stayed_count_as_those_of_one_that_went():
