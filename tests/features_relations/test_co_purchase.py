@@ -63,14 +63,19 @@ def test_expected_baskets_are_products_of_shares_within_cells():
 
 
 @pytest.mark.parametrize("at_once", [8_000_000, 40, 1])
-def test_expected_baskets_do_not_depend_on_how_many_are_compared_at_once(monkeypatch, at_once):
+@pytest.mark.parametrize("block_cost", [0.0, 1e9])
+def test_expected_baskets_do_not_depend_on_how_they_are_reckoned(monkeypatch, at_once, block_cost):
+    """In dense rows where all fits at once, pair by pair where blocks are dear, and in blocks."""
     random = np.random.default_rng(2)
     counts = sparse.random_array((30, 50), density=0.2, rng=random, data_sampler=lambda size: random.integers(1, 5, size)).tocsr()
     trips_of_cell, ends = random.integers(5, 50, 50), random.integers(30, size=(2, 200))
     monkeypatch.setattr("features.basket_pairs.CELLS_AT_ONCE", at_once)
+    monkeypatch.setattr("features.basket_pairs.PRODUCT_COST", 0.0)
+    monkeypatch.setattr("features.basket_pairs.BLOCK_COST", block_cost)
     dense = counts.toarray()
     by_hand = [sum(dense[a] * dense[b] / trips_of_cell) for a, b in ends.T]
     np.testing.assert_allclose(expected_together(counts, trips_of_cell, *ends), by_hand)
+    assert expected_together(counts, trips_of_cell, *np.zeros((2, 0), dtype=np.int64)).tolist() == []
 
 
 def test_what_does_not_count(tmp_path):
