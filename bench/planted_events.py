@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from bench.planted_scores import Columns
 from bench.world import World
-from decisions.relations.fitting import EXPERIMENTS
-from features.relation_events import EventNeed, detect_events
+from decisions.relations.fitting import EXPERIMENTS, known_events
 from features.store_clusters import store_clusters
 from kg.ports import CHAIN
 
@@ -23,8 +22,7 @@ MOSTLY = 0.5
 def event_figures(world: World) -> Iterator[tuple[str, Columns]]:
     """Yield precision and recall of the events that are told of the chain and of clusters, by product."""
     placed = store_clusters(world.lake, world.as_of)
-    told = detect_events(world.lake, world.as_of, kinds=EXPERIMENTS, clusters=placed, need=EventNeed(stores=False))
-    yield from judge_events(world, told, placed)
+    yield from judge_events(world, known_events(world.lake, world.as_of, placed), placed)
 
 
 def judge_events(world: World, told: pa.Table, placed: pa.Table) -> Iterator[tuple[str, Columns]]:
@@ -38,14 +36,17 @@ def judge_events(world: World, told: pa.Table, placed: pa.Table) -> Iterator[tup
         placed: store_id and cluster_id.
     """
     planted = world.events.filter(pc.is_in(world.events["kind"], value_set=pa.array(EXPERIMENTS)))
-    place, size = {name: at for at, name in enumerate(world.names.products.to_pylist())}, len(world.names.products)
-    began = world.as_of - timedelta(days=7 * world.shelf.available.shape[1] - 1)
-    yield "precision", _by_product(place, told, size, _took_place(world, told, _stores(world, placed), began))
-    yield "recall", _by_product(place, planted, size, _overlaps(planted, told, world.as_of))
+    yield "precision", _by_product(world, told, _took_place(world, told, _stores(world, placed)))
+    yield "recall", _by_product(world, planted, _overlaps(planted, told, world.as_of))
 
 
-def _by_product(place: Mapping[str, int], events: pa.Table, size: int, right: np.ndarray) -> Columns:
-    product = np.array([place[name] for name in events["product_id"].to_pylist()], dtype=np.int64)
+def _products(world: World, events: pa.Table) -> np.ndarray:
+    """Return the product (place) of each event."""
+    return np.asarray(pc.index_in(events["product_id"].combine_chunks(), value_set=world.names.products).to_numpy())
+
+
+def _by_product(world: World, events: pa.Table, right: np.ndarray) -> Columns:
+    product, size = _products(world, events), len(world.names.products)
     return np.bincount(product, right, size), np.bincount(product, minlength=size).astype(np.float64)
 
 
@@ -57,15 +58,15 @@ def _stores(world: World, placed: pa.Table) -> dict[str, np.ndarray]:
     return {CHAIN: np.arange(world.size.stores), **clusters}
 
 
-def _took_place(world: World, told: pa.Table, stores: Mapping[str, np.ndarray], began: date) -> np.ndarray:
+def _took_place(world: World, told: pa.Table, stores: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return ones for the events whose product was mostly away, in weeks that lie within them."""
-    place = {name: at for at, name in enumerate(world.names.products.to_pylist())}
-    right = np.zeros(told.num_rows)
-    columns = (told[name].to_pylist() for name in ("product_id", "scope", "first_day", "last_day"))
-    for row, (product, scope, first, last) in enumerate(zip(*columns, strict=True)):
-        start = min(-(-(first - began).days // 7), world.shelf.available.shape[1] - 1)
+    weeks, right = world.shelf.available.shape[1], np.zeros(told.num_rows)
+    began = world.as_of - timedelta(days=7 * weeks - 1)
+    columns = (told[name].to_pylist() for name in ("scope", "first_day", "last_day"))
+    for row, (product, scope, first, last) in enumerate(zip(_products(world, told), *columns, strict=True)):
+        start = min(-(-(first - began).days // 7), weeks - 1)
         end = ((world.as_of if last is None else last) - began + timedelta(days=1)).days // 7
-        there = world.shelf.available[stores[scope], :, place[product]]
+        there = world.shelf.available[stores[scope], :, product]
         of_its_stores = there[there.any(axis=1), start : max(end, start + 1)]
         right[row] = of_its_stores.size > 0 and of_its_stores.mean() < MOSTLY
     return right

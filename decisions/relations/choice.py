@@ -80,14 +80,16 @@ class ChoiceModel:
         """How many trees it has."""
         return 0 if self.trees is None else self.trees.num_trees()
 
-    def losses(self, rows: ChoiceRows, trees: int) -> np.ndarray:
-        """Return each choice's negative log-likelihood among its sampled candidates, times its weight, with the first `trees`
-        trees.
-        """
-        return np.asarray(self.losses_by_trees(rows, (trees,))[0])
-
     def losses_by_trees(self, rows: ChoiceRows, counts: Sequence[int]) -> np.ndarray:
-        """Return `losses` with each of some numbers of trees, in ascending order (counts x choices): no tree is asked twice."""
+        """Return each choice's negative log-likelihood among its sampled candidates, times its weight, with the first trees.
+
+        Args:
+            rows: the choices.
+            counts: numbers of trees, in ascending order: no tree is asked twice.
+
+        Returns:
+            counts x choices (float64).
+        """
         utility = (rows.features @ self.weights.astype(np.float32)).astype(np.float64)
         each = np.repeat(rows.weight, rows.size) * rows.taken
         start, asked, found = np.cumsum(rows.size) - rows.size, 0, []

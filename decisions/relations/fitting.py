@@ -206,7 +206,7 @@ def recovered(outcomes: Sequence[Outcome], *, seed: int) -> tuple[Counterfactual
         return None, share
     happened = _telling([one for one in outcomes if one.missing.gone])
     counterfactual = fit_counterfactual(stayed, share.share)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if happened else 0):
         share = recovery(counterfactual, happened, prior=HALF, seed=seed)
         counterfactual = fit_counterfactual(stayed, share.share)
     return counterfactual, share

@@ -78,9 +78,9 @@ def test_trees_learn_what_no_weight_can_say_and_are_the_same_for_a_seed():
     again, other = fit_on_rows(rows, seed=3, fit=fit), fit_on_rows(rows, seed=4, fit=fit)
     assert model.trees.model_to_string() == again.trees.model_to_string() != other.trees.model_to_string()
     assert model.weights.tobytes() == again.weights.tobytes()
-    assert model.losses(unseen, 60).mean() < model.losses(unseen, 0).mean() - 0.1
+    assert model.losses_by_trees(unseen, (60,))[0].mean() < model.losses_by_trees(unseen, (0,))[0].mean() - 0.1
     plain = fit_on_rows(rows, seed=3, fit=LINEAR)
-    assert model.losses(unseen, 0).mean() == pytest.approx(plain.losses(unseen, 0).mean(), abs=0.02)
+    assert model.losses_by_trees(unseen, (0,))[0].mean() == pytest.approx(plain.losses_by_trees(unseen, (0,))[0].mean(), abs=0.02)
 
 
 def test_trees_that_learned_chance_alone_do_not_pay():
@@ -98,10 +98,12 @@ def test_trees_pay_where_utility_bends_and_no_more_than_needed():
     rows, unseen = (drawn_rows(lambda features: 2.0 * (features[:, SAME_PLACE] > 0.5), seed=seed) for seed in (1, 9))
     model = fit_on_rows(rows, seed=3, fit=ChoiceFit(trees=60))
     count = trees_that_pay([(model, unseen)])
-    losses = [model.losses(unseen, one).mean() for one in range(0, 61, 10)]
+    losses = [model.losses_by_trees(unseen, (one,))[0].mean() for one in range(0, 61, 10)]
     assert 0 < count <= 10 * int(np.argmin(losses))
     kept = model.with_trees(count)
-    np.testing.assert_allclose(kept.losses(unseen, kept.tree_count), model.losses(unseen, count), rtol=1e-6)
+    np.testing.assert_allclose(
+        kept.losses_by_trees(unseen, (kept.tree_count,))[0], model.losses_by_trees(unseen, (count,))[0], rtol=1e-6
+    )
 
 
 def test_without_choices_or_without_leaves_there_are_no_trees():
