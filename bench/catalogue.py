@@ -1,6 +1,6 @@
 """Every benchmark by name."""
 
-from bench import demand, evidence, links, load, next_basket, planted, promotion_response, reads, serve, switching, training
+from bench import evidence, forecast, links, load, next_basket, planted, promotion_response, reads, serve, switching, training
 from bench.frame import Bench
 
 __all__ = ["BENCHES"]
@@ -12,7 +12,7 @@ BENCHES: dict[str, Bench] = {
         reads.BENCH,
         serve.BENCH,
         next_basket.BENCH,
-        demand.BENCH,
+        forecast.BENCH,
         switching.BENCH,
         planted.BENCH,
         evidence.BENCH,

@@ -7,6 +7,7 @@ covers (`planned_weeks`), so that training sees exactly as much of the future pl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from features.demand_history import HISTORY_FEATURES, history_block
 from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
 from features.demand_plan import PLAN_FEATURES, plan_block
-from features.demand_relations import RELATION_FEATURES, relation_block
+from features.demand_relations import RELATION_FEATURES, pressure, relation_block
+from features.demand_residuals import RESIDUAL_FEATURES, residual_block
 
 __all__ = ["CATEGORICAL_FEATURES", "FEATURE_GROUPS", "PARENT_PREFIX", "DemandTransform"]
 
@@ -28,13 +30,14 @@ RECENT_WEEKS = 13
 FEATURE_GROUPS: dict[str, str] = {
     **HISTORY_FEATURES,
     **PLAN_FEATURES,
+    **RESIDUAL_FEATURES,
     **RELATION_FEATURES,
     **dict.fromkeys(CALENDAR_FEATURES, "calendar"),
 }
 """The driver that each feature belongs to: own_history, price, promotion, neighbours or calendar."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the pressure of neighbours is computed once
 class DemandTransform:
     """Feature rows of a panel.
 
@@ -51,7 +54,7 @@ class DemandTransform:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the feature columns, in order."""
-        own = (*HISTORY_FEATURES, *PLAN_FEATURES)
+        own = (*HISTORY_FEATURES, *RESIDUAL_FEATURES, *PLAN_FEATURES)
         parent = () if self.panel is self.chain else tuple(PARENT_PREFIX + name for name in own)
         relation = tuple(RELATION_FEATURES) if self.relations is not None else ()
         return (*own, *parent, *relation, *CALENDAR_FEATURES)
@@ -70,17 +73,19 @@ class DemandTransform:
         """
         if not 1 <= origin <= self.panel.week_count:
             raise ValueError(f"origin {origin} lies outside the panel's {self.panel.week_count} weeks")
-        history = history_block(self.panel, origin, rows)
+        history = _own_block(self.panel, origin, rows)
         parents = self.panel.parent[rows]
         whole_chain = self.panel is self.chain
-        parent_history = None if whole_chain else history_block(self.chain, origin, parents)
+        parent_history = None if whole_chain else _own_block(self.chain, origin, parents)
+        asked, place = np.unique(parents, return_inverse=True)
         blocks = []
         for horizon in horizons:
             parts = [history, plan_block(self.panel, origin, horizon, rows)]
             if parent_history is not None:
                 parts += [parent_history, plan_block(self.chain, origin, horizon, parents)]
             if self.relations is not None:
-                parts.append(relation_block(self.chain, self.relations, origin, horizon)[parents])
+                block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked)
+                parts.append(block[place])
             parts.append(self._calendar(origin, horizon, len(rows)))
             blocks.append(np.concatenate(parts, axis=1))
         return np.stack(blocks)
@@ -89,8 +94,16 @@ class DemandTransform:
         """Return the units that were sold, len(horizons) x len(rows); the weeks must lie inside the panel."""
         return np.stack([self.panel.units[rows, origin + horizon - 1] for horizon in horizons])
 
+    @cached_property
+    def _pressure(self) -> dict[str, np.ndarray]:
+        return {} if self.relations is None else pressure(self.chain, self.relations)
+
     def _calendar(self, origin: int, horizon: int, count: int) -> np.ndarray:
         total = self.chain.units[:, :origin].sum(axis=0)
         trend = total[-4:].mean() / max(float(total[-13:].mean()), 1e-9)
         day = self.panel.target_week(origin + horizon - 1).day
         return np.tile(np.asarray([horizon, day, trend], dtype=np.float32), (count, 1))
+
+
+def _own_block(panel: DemandPanel, origin: int, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([history_block(panel, origin, rows), residual_block(panel, origin, rows)], axis=1)

@@ -11,6 +11,7 @@ such row has no known plan, which is not the same as a week without promotions.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.demand_alike import expected_units
 from features.demand_columns import floats, row_positions, scatter, week_numbers
 from features.demand_promotions import MAXIMUM_HORIZON_WEEKS, promotion_matrices
 from kit.errors import ShelfgraphError
@@ -26,6 +28,7 @@ from lake import Lake
 __all__ = ["MAXIMUM_HORIZON_WEEKS", "DemandPanel", "NoCompleteWeek", "chain_panel", "store_panel"]
 
 WEEK = timedelta(days=7)
+PATH = " > "
 MINIMUM_WEEKS_SOLD = 4
 """Series that sold in fewer weeks than this are left out of a panel: nothing can be learned from them."""
 
@@ -40,7 +43,7 @@ class NoCompleteWeek(ShelfgraphError):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is expected is computed once, when it is first asked for
 class DemandPanel:
     """N series over T complete weeks. Arrays are float32 unless said otherwise.
 
@@ -48,7 +51,8 @@ class DemandPanel:
     as a share of the undiscounted price; NaN without a sale) are N x T. `display` and `mailer` (share of the stores
     with promotion rows in which the product is promoted; 0 or 1 for a store) and `display_code`, `mailer_code`
     (position of the location in `locations`, int16; -1 none) are N x (T + 8), NaN (-1) where `planned_weeks` ends.
-    `category` and `product_type` are int32 codes. `parent` (int64) is the row of the chain panel, its own row for the chain.
+    `category` and `product_type` are int32 codes; `category_ids` names the former: ids of the graph's category nodes. `parent`
+    (int64) is the row of the chain panel, its own row for the chain.
     """
 
     as_of: date
@@ -66,11 +70,17 @@ class DemandPanel:
     product_type: np.ndarray
     parent: np.ndarray
     planned_weeks: int
+    category_ids: tuple[str, ...] = ()
 
     @property
     def week_count(self) -> int:
         """How many complete weeks are known."""
         return len(self.weeks)
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """What each week was to sell by the weeks before it that were promoted alike (N x T, `demand_alike.expected_units`)."""
+        return expected_units(self.units, self.display, self.mailer)
 
     def target_week(self, week: int) -> date:
         """Return the Monday of the column `week`, which may lie after the last known one."""
@@ -122,7 +132,7 @@ def _panel(
         price = net / floats(sales["units"])
         depth = np.where(net + discount > 0, discount / (net + discount), np.nan)
     promotions, planned = promotion_matrices(lake, keys, index, weeks, plan)
-    category, product_type = _codes(lake, index["product_id"])
+    (category, category_ids), (product_type, _) = _codes(lake, index["product_id"])
     products = tuple(index["product_id"].to_pylist())
     return DemandPanel(
         as_of=as_of,
@@ -140,6 +150,7 @@ def _panel(
         product_type=product_type,
         parent=np.arange(len(products), dtype=np.int64) if parent is None else _parents(products, parent),
         planned_weeks=planned,
+        category_ids=category_ids,
     )
 
 
@@ -180,17 +191,23 @@ def _row_index(sales: pa.Table, keys: tuple[str, ...], parent: DemandPanel | Non
     return index.filter(known)
 
 
-def _codes(lake: Lake, product_ids: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    products = lake.arrow("products", ("product_id", "category", "product_type"))
+def _codes(lake: Lake, product_ids: pa.ChunkedArray) -> tuple["_Coded", "_Coded"]:
+    """Return category and type, named by their path as the graph's category nodes are."""
+    products = lake.arrow("products", ("product_id", "department", "category", "product_type"))
     at = pc.index_in(product_ids.combine_chunks(), value_set=products["product_id"].combine_chunks())
-    category = pc.fill_null(products["category"].combine_chunks().take(at), "")
-    narrow = pc.binary_join_element_wise(category, pc.fill_null(products["product_type"].combine_chunks().take(at), ""), "\x1f")
-    return _ranked(category), _ranked(narrow)
+    department, category, narrow = (
+        products[name].combine_chunks().take(at) for name in ("department", "category", "product_type")
+    )
+    path = pc.binary_join_element_wise(department, category, PATH, null_handling="skip")
+    return _ranked(path), _ranked(pc.binary_join_element_wise(path, narrow, PATH, null_handling="skip"))
 
 
-def _ranked(values: pa.Array) -> np.ndarray:
+_Coded = tuple[np.ndarray, tuple[str, ...]]
+
+
+def _ranked(values: pa.Array) -> _Coded:
     names = pc.unique(values).sort()
-    return np.asarray(pc.index_in(values, value_set=names).to_numpy(), dtype=np.int32)
+    return np.asarray(pc.index_in(values, value_set=names).to_numpy(), dtype=np.int32), tuple(names.to_pylist())
 
 
 def _parents(product_ids: tuple[str, ...], chain: DemandPanel) -> np.ndarray:

@@ -1,11 +1,8 @@
-"""What is planned for the week to forecast, and what the series sold when it was promoted alike.
-
-`alike_*` weigh every past week by how near its display and mailer coverage were to the planned ones (a Gaussian
-kernel) and by its age: the forecast's analogue in the series' own history.
-"""
+"""What is planned for the week to forecast, and what the series sold when it was promoted alike (`demand_alike`)."""
 
 import numpy as np
 
+from features.demand_alike import alike_weights, drawn_mean
 from features.demand_panel import DemandPanel
 
 __all__ = ["PLAN_FEATURES", "plan_block"]
@@ -22,11 +19,6 @@ PLAN_FEATURES: dict[str, str] = {
     "alike_weeks": "promotion",
     "alike_discount": "promotion",
 }
-KERNEL_WIDTH = 0.2
-"""Coverage differences beyond about twice this share of the stores count as another kind of week."""
-HALF_LIFE_WEEKS = 13.0
-PRIOR_WEEKS = 1.0
-"""The long-run mean counts as this many alike weeks, so that one odd week does not decide."""
 
 
 def plan_block(panel: DemandPanel, origin: int, horizon: int, rows: np.ndarray) -> np.ndarray:
@@ -58,13 +50,9 @@ def _location(codes: np.ndarray) -> np.ndarray:
 def _alike(panel: DemandPanel, origin: int, rows: np.ndarray, display: np.ndarray, mailer: np.ndarray) -> list[np.ndarray]:
     units = panel.units[rows, :origin]
     past_display, past_mailer = np.nan_to_num(panel.display[rows, :origin]), np.nan_to_num(panel.mailer[rows, :origin])
-    distance = (past_display - display[:, None]) ** 2 + (past_mailer - mailer[:, None]) ** 2
-    age = np.arange(origin - 1, -1, -1, dtype=np.float32)
-    weight = np.exp(-distance / np.float32(2 * KERNEL_WIDTH**2)) * np.float32(0.5) ** (age / np.float32(HALF_LIFE_WEEKS))
-    total = weight.sum(axis=1)
-    usual = units[:, -26:].mean(axis=1)
-    mean = ((weight * units).sum(axis=1) + PRIOR_WEEKS * usual) / (total + PRIOR_WEEKS)
-    return [mean, mean / np.maximum(usual, 1e-3), total, _alike_discount(panel.discount[rows, :origin], weight)]
+    weight = alike_weights(past_display, past_mailer, display, mailer)
+    mean, usual = drawn_mean(units, weight), units[:, -26:].mean(axis=1)
+    return [mean, mean / np.maximum(usual, 1e-3), weight.sum(axis=1), _alike_discount(panel.discount[rows, :origin], weight)]
 
 
 def _alike_discount(discount: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What `fit` hands to serving beside the feature tables: a text model per level, and metadata in canonical JSON."""
+"""What `fit` hands to serving beside the feature tables: text models per level and system, and metadata in canonical JSON."""
 
 import json
 import math
@@ -11,28 +11,45 @@ from decisions.forecast.errors import ForecastArtefactError
 from decisions.forecast.intervals import IntervalCalibration
 from kit.canonical import canonical_bytes
 
-__all__ = ["LEVELS", "METADATA_FILE", "ForecastMetadata", "LevelMetadata", "model_file", "read_metadata", "write_metadata"]
+__all__ = [
+    "LEVELS",
+    "METADATA_FILE",
+    "ForecastMetadata",
+    "LevelMetadata",
+    "ModelMetadata",
+    "model_prefix",
+    "read_metadata",
+    "write_metadata",
+]
 
 METADATA_FILE = "forecast.json"
-FORMAT = "forecast/1"
-LEVELS = ("chain", "store")
+FORMAT = "forecast/2"
+LEVELS = ("chain", "store", "category", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """One system's model: the features it knows, and the SHA-256 of each member by file name."""
+
+    feature_names: tuple[str, ...]
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class LevelMetadata:
-    """How one level is served. `neutral`: value of each feature when its driver is out, NaN unknown.
+    """How one level is served.
 
-    `model_digest` is None where a baseline serves; `thin` describes unsupported series.
+    `systems` and `baselines` are by segment. `feature_names` are the columns of the rows table, `neutral` the value of each when
+    its driver is out (NaN unknown). `thin` describes series without features. `models` are those that serve any segment.
     """
 
-    system: str
-    baseline: str
+    systems: tuple[str, ...]
+    baselines: tuple[str, ...]
     intervals: IntervalCalibration
+    thin_intervals: IntervalCalibration
     feature_names: tuple[str, ...]
     neutral: tuple[float, ...]
-    model_digest: str | None
-    thin_baseline: str
-    thin_intervals: IntervalCalibration
+    models: Mapping[str, ModelMetadata]
     figures: Mapping[str, float]
 
 
@@ -47,14 +64,13 @@ class ForecastMetadata:
     levels: Mapping[str, LevelMetadata]
 
 
-def model_file(level: str) -> str:
-    """Return the name of a level's text model in the artefact."""
-    return f"forecast_{level}.txt"
+def model_prefix(level: str, system: str) -> str:
+    """Return how the names of a system's text models begin in the artefact."""
+    return f"forecast_{level}_{system}"
 
 
 def write_metadata(metadata: ForecastMetadata) -> bytes:
     """Return the metadata as canonical bytes."""
-    levels = {name: _level_json(level) for name, level in metadata.levels.items()}
     return canonical_bytes(
         {
             "format": FORMAT,
@@ -62,7 +78,7 @@ def write_metadata(metadata: ForecastMetadata) -> bytes:
             "history_end": metadata.history_end,
             "seed": metadata.seed,
             "planned_weeks": metadata.planned_weeks,
-            "levels": levels,
+            "levels": {name: _level_json(level) for name, level in metadata.levels.items()},
         }
     )
 
@@ -85,28 +101,32 @@ def read_metadata(artefact: Mapping[str, bytes]) -> ForecastMetadata:
 
 
 def _level_json(level: LevelMetadata) -> dict[str, Any]:
+    models = {
+        system: {"feature_names": list(model.feature_names), "digests": dict(model.digests)}
+        for system, model in level.models.items()
+    }
     return {
-        "system": level.system,
-        "baseline": level.baseline,
+        "systems": list(level.systems),
+        "baselines": list(level.baselines),
         "intervals": level.intervals.to_json(),
+        "thin_intervals": level.thin_intervals.to_json(),
         "feature_names": list(level.feature_names),
         "neutral": [None if math.isnan(value) else value for value in level.neutral],
-        "model_digest": level.model_digest,
-        "thin_baseline": level.thin_baseline,
-        "thin_intervals": level.thin_intervals.to_json(),
+        "models": models,
         "figures": dict(level.figures),
     }
 
 
 def _level_value(value: dict[str, Any]) -> LevelMetadata:
     return LevelMetadata(
-        system=value["system"],
-        baseline=value["baseline"],
+        systems=tuple(value["systems"]),
+        baselines=tuple(value["baselines"]),
         intervals=IntervalCalibration.from_json(value["intervals"]),
+        thin_intervals=IntervalCalibration.from_json(value["thin_intervals"]),
         feature_names=tuple(value["feature_names"]),
         neutral=tuple(math.nan if one is None else float(one) for one in value["neutral"]),
-        model_digest=value["model_digest"],
-        thin_baseline=value["thin_baseline"],
-        thin_intervals=IntervalCalibration.from_json(value["thin_intervals"]),
+        models={
+            system: ModelMetadata(tuple(model["feature_names"]), model["digests"]) for system, model in value["models"].items()
+        },
         figures=value["figures"],
     )

@@ -1,26 +1,30 @@
-"""Weekly demand of a product, in a store or in the whole chain."""
+"""Weekly demand of a product in a store or in the whole chain, of a category, or of everything."""
 
 from dataclasses import dataclass
 from datetime import date
 
 from decisions.envelope import Explanation
 
-__all__ = ["ForecastAnswer", "ForecastPoint", "ForecastRequest"]
+__all__ = ["Driver", "ForecastAnswer", "ForecastPoint", "ForecastRequest"]
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
-    """`store_id` None means the whole chain; `horizon_weeks` 1 to 8; `as_of` None: the release's day."""
+    """A product (in a store, or with `store_id` None in the whole chain), a category, or neither: all merchandise.
 
-    product_id: str
+    `horizon_weeks` 1 to 8; `as_of` None: the release's day.
+    """
+
+    product_id: str | None = None
     store_id: str | None = None
     horizon_weeks: int = 4
     as_of: date | None = None
+    category_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastPoint:
-    """Units in the week that begins on `week_start`, with an 80 % interval and the baseline's value."""
+    """Units in the week that begins on `week_start`, with 80 and 95 % intervals and the baseline's value."""
 
     week_start: date
     units: float
@@ -28,19 +32,38 @@ class ForecastPoint:
     high: float
     baseline_units: float
     promoted: bool
+    low_95: float
+    high_95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What one cause brought over the whole horizon, in units. Those of an answer sum to forecast minus baseline.
+
+    `product_id` names the neighbour that it came from.
+    """
+
+    name: str
+    words: str
+    units: float
+    product_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastAnswer:
-    """The forecast and its drivers: the paths' contributions are in units over the whole horizon."""
+    """The forecast and its drivers; the paths' contributions are in units over the whole horizon too."""
 
-    product_id: str
+    product_id: str | None
     store_id: str | None
     as_of: date
     system: str
-    """Which system answered: `shelfgraph`, or the baseline that won its back-test."""
+    """Which system answered: `shelfgraph`, or whatever won its back-test for series of this kind."""
     baseline: str
     points: tuple[ForecastPoint, ...]
     history: tuple[tuple[date, float], ...]
     """Up to 26 weeks (week_start, units) before `as_of`."""
     explanation: Explanation
+    category_id: str | None = None
+    drivers: tuple[Driver, ...] = ()
+    why: str = ""
+    """Why this system answered."""

@@ -19,8 +19,10 @@ from decisions.forecast.model import DemandModel
 from features.demand import CATEGORICAL_FEATURES, FEATURE_GROUPS, PARENT_PREFIX
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 
-__all__ = ["OWN_HISTORY", "SIBLINGS", "DriverAttribution", "driver_of", "neutral_values"]
+__all__ = ["COHERENCE", "OWN_HISTORY", "SIBLINGS", "DriverAttribution", "driver_of", "neutral_values"]
 
+COHERENCE = "coherence"
+"""What making all levels add up moved."""
 OWN_HISTORY = "own_history"
 SIBLINGS = "siblings"
 SMALL_UNITS = 0.01

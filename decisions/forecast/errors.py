@@ -1,6 +1,8 @@
 """ForecastError
 ├── UnknownProduct         the graph has no such product
 ├── UnknownStore           the graph has no such store
+├── UnknownCategory        the graph has no such category
+├── ForecastSubjectUnclear a store without a product, or a product and a category together
 ├── HorizonOutOfRange      fewer than 1 or more than 8 weeks were asked for
 ├── OtherDay               the request names a day that the release was not built for
 ├── InsufficientEvidence   there is too little to forecast from
@@ -16,11 +18,13 @@ from kit.errors import ShelfgraphError
 __all__ = [
     "ForecastArtefactError",
     "ForecastError",
+    "ForecastSubjectUnclear",
     "HorizonOutOfRange",
     "InsufficientEvidence",
     "NoHistory",
     "OtherDay",
     "TooLittleHistory",
+    "UnknownCategory",
     "UnknownProduct",
     "UnknownStore",
 ]
@@ -44,6 +48,27 @@ class UnknownStore(ForecastError):
     def __init__(self, store_id: str) -> None:
         self.store_id = store_id
         super().__init__(f"There is no store '{store_id}'.", "Leave the store out for a forecast of the whole chain.")
+
+
+class UnknownCategory(ForecastError):
+    """The graph has no such category."""
+
+    def __init__(self, category_id: str) -> None:
+        self.category_id = category_id
+        super().__init__(
+            f"There is no category '{category_id}'.", "A product's `categoryPath` has ids; leave it out for all merchandise."
+        )
+
+
+class ForecastSubjectUnclear(ForecastError):
+    """A store without a product, or a product and a category together."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem_found = problem
+        super().__init__(
+            f"It is not clear what to forecast: {problem}.",
+            "Name a product, a category, or nothing for all.",
+        )
 
 
 class HorizonOutOfRange(ForecastError):

@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evidence_of
-from decisions.forecast.contributions import OWN_HISTORY, SIBLINGS
+from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, SIBLINGS
 from features.demand_history import PROMOTION_MEMORY_WEEKS
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 from kg.ports import CHAIN, ArrayGraph, Direction, Edge, NodeRef, PropertyValue
 
-__all__ = ["ForecastExplainer"]
+__all__ = ["ForecastExplainer", "words_of"]
 
 WEEK = timedelta(days=7)
 SHOWN_EDGES = 3
 MAXIMUM_PROMOTIONS = 400
-OWN_DRIVERS = (OWN_HISTORY, "price", "calendar")
 CATALOGUE_RELATIONS = ("inCategory", "ofBrand", "suppliedBy")
 """The product's place in the catalogue: the first of these that the graph has."""
 WORDS = {
@@ -36,6 +35,7 @@ WORDS = {
     "past_promotion": "earlier promotions",
     "no_promotion": "no known promotion",
     SIBLINGS: "products of its category",
+    COHERENCE: "agreement with stores, category and chain",
     "isSubstituteFor": "its substitutes",
     "isComplementTo": "its complements",
     "isBoughtWith": "products bought with it",
@@ -63,17 +63,27 @@ class ForecastExplainer:
         self._graph = graph
 
     def explain(
-        self, product_id: str, units: Mapping[str, float], *, weeks: tuple[date, date], as_of: date, summary: str
+        self,
+        product_id: str | None,
+        category_id: str | None,
+        units: Mapping[str, float],
+        *,
+        weeks: tuple[date, date],
+        as_of: date,
+        summary: str,
     ) -> Explanation:
         """Return paths whose contributions sum to the sum of `units`.
 
         Args:
-            product_id: the product, known to the graph.
+            product_id: the product, known to the graph; None: a category or all merchandise.
+            category_id: the category, known to the graph, whose place among the wider ones is shown.
             units: contribution of each driver over the whole horizon.
             weeks: the first day of the horizon and the day after its last.
             as_of: the release's day: neighbour edges valid on it are used.
             summary: the sentence that the drivers' figures are appended to.
         """
+        if product_id is None:
+            return self._of_sum(category_id, units, summary)
         told = {driver: self._told(driver, product_id, weeks, as_of) for driver in units}
         linked = [(driver, item) for driver, one in told.items() for item in one.edges]
         place = () if linked else self._place(product_id)
@@ -84,6 +94,14 @@ class ForecastExplainer:
         ordered = sorted([own, *paths], key=lambda path: -abs(path.contribution))
         words = _in_words({told[driver].words: value for driver, value in units.items()})
         return Explanation(f"{summary} {words}".strip(), tuple(ordered))
+
+    def _of_sum(self, category_id: str | None, units: Mapping[str, float], summary: str) -> Explanation:
+        wider: Sequence[Edge] = ()
+        if category_id is not None:
+            wider = self._graph.related("broader", [category_id], direction=Direction.OUT, limit=1)[category_id]
+        hops = tuple(_hop(edge, self._names(wider), category_id or "") for edge in wider)
+        words = _in_words({words_of(driver): value for driver, value in units.items()})
+        return Explanation(f"{summary} {words}".strip(), (ExplanationPath(hops, sum(units.values())),))
 
     def _told(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date) -> _Told:
         if driver == "promotion":
@@ -133,6 +151,11 @@ class ForecastExplainer:
             for label, ids in wanted.items()
             for node in self._graph.nodes(label, sorted(ids)).values()
         }
+
+
+def words_of(driver: str) -> str:
+    """Return a driver in words."""
+    return WORDS[driver]
 
 
 def _shares(edges: Sequence[Edge], weights: Sequence[float]) -> Sequence[_Weighted]:

@@ -1,41 +1,79 @@
 """From the lake to what serving needs: models, metadata and feature tables."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from decisions.forecast.artefact import METADATA_FILE, ForecastMetadata, LevelMetadata, model_file, write_metadata
-from decisions.forecast.backtest import MODEL_SYSTEM, LevelVerdict, held_out_origin, judge, trials
+from decisions.forecast.artefact import (
+    METADATA_FILE,
+    ForecastMetadata,
+    LevelMetadata,
+    ModelMetadata,
+    model_prefix,
+    write_metadata,
+)
+from decisions.forecast.backtest import (
+    MODEL_SYSTEM,
+    TWIN_SYSTEM,
+    LevelVerdict,
+    Trial,
+    held_out_origin,
+    judge,
+    trials,
+)
 from decisions.forecast.contributions import neutral_values
 from decisions.forecast.errors import TooLittleHistory
-from decisions.forecast.model import MAXIMUM_ROWS, DemandModel, training_rows
+from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL, Forecasts, Hierarchy, fit_hierarchy
+from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.levels import SeriesLevel, Sums
+from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
-from features.demand import DemandTransform
+from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["better_variant", "fit"]
+__all__ = ["Calibrations", "Fit", "FitSettings", "fit", "fit_panels", "known_chain", "twin_names"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
 MINIMUM_WEEKS = 2
-VARIANTS = {True: "with_neighbours", False: "without_neighbours"}
 MINIMUM_ROWS = 200
-"""Below this many training rows no model is tried: the baselines serve."""
+"""Below this many training rows no model is tried: the simple methods serve."""
+SERIES_LEVELS = (CHAIN, STORE)
+Calibrations = Mapping[str, tuple[IntervalCalibration, IntervalCalibration]]
 
 
 @dataclass(frozen=True, slots=True)
-class _FittedLevel:
-    metadata: LevelMetadata
-    model: bytes | None
-    tables: Mapping[str, pa.Table]
+class FitSettings:
+    """How models are fitted. `with_neighbours`: True or False for one variant everywhere; None lets back-tests decide.
+    `every_model`: also those that serve no segment, for whoever compares them.
+    """
+
+    seed: int
+    maximum_rows: int = MAXIMUM_ROWS
+    members: int = MEMBERS
+    with_neighbours: bool | None = None
+    every_model: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What serves: the tree with models of all known weeks, its forecasts after the last of them, and what the back-test said.
+
+    `calibrations` hold intervals by level, of supported and of other series; `neutral` is of the training rows.
+    """
+
+    hierarchy: Hierarchy
+    forecasts: Forecasts
+    calibrations: Calibrations
+    neutral: Mapping[str, np.ndarray]
     figures: Mapping[str, float]
 
 
@@ -49,7 +87,7 @@ def fit(
     promotion_plan: bool = True,
     with_neighbours: bool | None = None,
 ) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
-    """Fit, back-test and prepare serving for the whole chain and for products in stores.
+    """Fit, back-test and prepare serving for products, products in stores, categories and the whole chain.
 
     Args:
         lake: `sales_lines`, `promotion_weeks` and `products` are read, nothing sold after `as_of`.
@@ -60,7 +98,7 @@ def fit(
         seed: of the draws and of the model; equal input and seed give equal bytes.
         progress: who watches.
         promotion_plan: whether promotion rows of later weeks are taken as a plan known today.
-        with_neighbours: whether models learn from neighbours; None lets the back-test decide for each level.
+        with_neighbours: whether models learn from neighbours; None lets the back-test decide for each segment.
 
     Returns:
         The artefact's files, the feature tables, and figures by name (`chain_wape_mean_8`, ...).
@@ -69,24 +107,19 @@ def fit(
         TooLittleHistory: too few complete weeks are known.
     """
     with progress.stage("demand panels", 2) as stage:
-        chain = _known_chain(lake, as_of, promotion_plan=promotion_plan)
+        chain = known_chain(lake, as_of, promotion_plan=promotion_plan)
         stage.advance()
         stores = store_panel(lake, chain, promotion_plan=promotion_plan, minimum_weeks_sold=MINIMUM_WEEKS_SOLD_IN_STORE)
         stage.note(f"{len(chain.product_ids)} products, {len(stores.product_ids)} products in stores")
         stage.advance()
-    relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, _eve_of_back_test(chain)))
-    levels: dict[str, _FittedLevel] = {}
-    for name, panel in (("chain", chain), ("store", stores)):
-        with progress.stage(f"forecast model, {name}", 4) as stage:
-            levels[name] = _fit_level(name, DemandTransform(panel, chain, relations), on_eve, seed, with_neighbours)
-            stage.advance(4)
-    metadata = ForecastMetadata(
-        as_of, chain.weeks[-1], seed, chain.planned_weeks, {name: level.metadata for name, level in levels.items()}
-    )
-    return _outputs(metadata, levels)
+    relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, eve_of_back_test(chain)))
+    settings = FitSettings(seed, with_neighbours=with_neighbours)
+    found = fit_panels(chain, stores, relations, on_eve, settings, progress)
+    return _outputs(found, settings)
 
 
-def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
+def known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
+    """Return the chain's panel of a day. Raises: TooLittleHistory."""
     try:
         chain = chain_panel(lake, as_of=as_of, promotion_plan=promotion_plan)
     except NoCompleteWeek as error:
@@ -96,88 +129,181 @@ def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPane
     return chain
 
 
-def _eve_of_back_test(chain: DemandPanel) -> date:
+def eve_of_back_test(chain: DemandPanel) -> date:
     """Return the last day that the back-test's first origin knows."""
     return chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
 
 
-def better_variant(
-    transform: DemandTransform,
+def fit_panels(
+    chain: DemandPanel,
+    stores: DemandPanel,
+    relations: Neighbours,
     on_eve: Neighbours,
-    seed: int,
-    *,
-    with_neighbours: bool | None = None,
-    maximum_rows: int = MAXIMUM_ROWS,
-) -> tuple[bool, LevelVerdict]:
-    """Return whether models of the level should learn from neighbours, and the verdict on the better variant.
-
-    Both variants are fitted as they would have been on the eve of the held-out weeks, and judged on these; neighbours have to
-    lower the error to be used.
+    settings: FitSettings,
+    progress: Progress,
+) -> Fit:
+    """Back-test, fit and forecast.
 
     Args:
-        transform: features of the level.
-        on_eve: the neighbours as they were known on that eve.
-        seed: of the draws and of the model.
-        with_neighbours: asks for one variant, whatever the other would do.
-        maximum_rows: training rows of each.
+        chain: what is known of products.
+        stores: what is known of products in stores.
+        relations: the neighbours known today.
+        on_eve: those known on the eve of the held-out weeks, which the back-test uses.
+        settings: how to fit.
+        progress: who watches.
     """
-    wanted = (True, False) if with_neighbours is None else (with_neighbours,)
-    tried = {used: _back_test(replace(transform, relations=on_eve if used else None), seed, maximum_rows) for used in wanted}
-    errors = {used: verdict.figures.get(f"wape_{MODEL_SYSTEM}", math.inf) for used, verdict in tried.items()}
-    used = min(errors, key=lambda one: (errors[one], one))
-    figures = {f"{VARIANTS[one]}_wape": error for one, error in errors.items() if math.isfinite(error)}
-    return used, replace(tried[used], figures={**tried[used].figures, **figures})
+    tried: dict[str, list[Trial]] = {}
+    levels: dict[str, SeriesLevel] = {}
+    figures: dict[str, float] = {}
+    for name, panel in ((CHAIN, chain), (STORE, stores)):
+        with progress.stage(f"forecast, back-test of {name}", 2) as stage:
+            transform = DemandTransform(panel, chain, on_eve)
+            models, _ = _models(transform, settings, before_week=held_out_origin(panel.week_count))
+            stage.advance()
+            tried[name] = trials(transform, models)
+            thin = judge(trials(transform, {}, supported=False))
+            levels[name] = SeriesLevel(transform, models, judge(tried[name]), thin)
+            figures |= {f"{name}_{key}": value for key, value in levels[name].verdict.figures.items()}
+            figures |= {f"{name}_thin_{key}": value for key, value in thin.figures.items()}
+            stage.advance()
+    with progress.stage("forecast, what adds up"):
+        hierarchy, back = fit_hierarchy(levels[CHAIN], levels[STORE], tried)
+        calibrations = _calibrations(chain, stores, back)
+        figures |= _coverages(chain, stores, back)
+        for name in (CATEGORY, TOTAL):
+            figures |= {f"{name}_{key}": value for key, value in hierarchy.verdicts[name].figures.items()}
+    neutral: dict[str, np.ndarray] = {}
+    for name in SERIES_LEVELS:
+        with progress.stage(f"forecast, models of {name}"):
+            transform = replace(levels[name].transform, relations=relations)
+            models, rows = _models(transform, settings, served=None if settings.every_model else levels[name].verdict.systems)
+            neutral[name] = neutral_values(transform.names, rows.features)
+            levels[name] = replace(levels[name], transform=transform, models=models)
+            figures[f"{name}_training_rows"] = float(len(rows.targets))
+            figures[f"{name}_supported_series"] = float(len(transform.supported(transform.panel.week_count)))
+    hierarchy = replace(hierarchy, chain=levels[CHAIN], store=levels[STORE])
+    return Fit(hierarchy, hierarchy.forecasts(chain.week_count, MAXIMUM_HORIZON_WEEKS), calibrations, neutral, figures)
 
 
-def _back_test(transform: DemandTransform, seed: int, maximum_rows: int) -> LevelVerdict:
-    """Fit as it would have been fitted on the eve of the held-out weeks, and judge on these."""
-    held_out = held_out_origin(transform.panel.week_count)
-    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=maximum_rows, before_week=held_out)
-    tried = DemandModel.train(rows, transform.names, seed=seed) if len(rows.targets) >= MINIMUM_ROWS else None
-    return judge(trials(transform, tried))
+def twin_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the features that no neighbour has a part in."""
+    return tuple(name for name in names if FEATURE_GROUPS.get(name) != "neighbours")
 
 
-def _fit_level(
-    name: str, transform: DemandTransform, on_eve: Neighbours, seed: int, with_neighbours: bool | None
-) -> _FittedLevel:
-    used, verdict = better_variant(transform, on_eve, seed, with_neighbours=with_neighbours)
-    transform = transform if used else replace(transform, relations=None)
-    thin = judge(trials(transform, None, supported=False))
-    rows = training_rows(transform, HORIZONS, seed=seed, maximum_rows=MAXIMUM_ROWS)
-    model = DemandModel.train(rows, transform.names, seed=seed).to_bytes() if verdict.system == MODEL_SYSTEM else None
-    supported = transform.supported(transform.panel.week_count)
-    tables = {
-        history_table_name(name): history_table(transform.panel, supported),
-        rows_table_name(name): rows_table(transform, supported),
-    }
-    figures = {f"{name}_{key}": value for key, value in verdict.figures.items()}
-    figures |= {f"{name}_thin_{key}": value for key, value in thin.figures.items()}
-    figures |= {f"{name}_training_rows": float(len(rows.targets)), f"{name}_supported_series": float(len(supported))}
-    neutral = neutral_values(transform.names, rows.features)
-    return _FittedLevel(_level_metadata(transform, verdict, thin, model, neutral), model, tables, figures)
+def _models(
+    transform: DemandTransform, settings: FitSettings, *, before_week: int | None = None, served: Sequence[str] | None = None
+) -> tuple[dict[str, DemandModel], TrainingRows]:
+    """Return the models by system, of those that serve where they are named; both learn from the same rows."""
+    rows = training_rows(transform, HORIZONS, seed=settings.seed, maximum_rows=settings.maximum_rows, before_week=before_week)
+    known = {MODEL_SYSTEM: transform.names, TWIN_SYSTEM: twin_names(transform.names)}
+    if settings.with_neighbours is not None:
+        known = {name: known[name] for name in [TWIN_SYSTEM, MODEL_SYSTEM][settings.with_neighbours :][:1]}
+    models = {}
+    for system, names in known.items():
+        if len(rows.targets) >= MINIMUM_ROWS and (served is None or system in served):
+            columns = [transform.names.index(name) for name in names]
+            narrow = replace(rows, features=np.ascontiguousarray(rows.features[:, columns]))
+            models[system] = DemandModel.train(narrow, names, seed=settings.seed, members=settings.members)
+    return models, rows
 
 
-def _level_metadata(
-    transform: DemandTransform, verdict: LevelVerdict, thin: LevelVerdict, model: bytes | None, neutral: np.ndarray
+def _calibrations(chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> Calibrations:
+    found = {}
+    for name in (CHAIN, STORE, CATEGORY, TOTAL):
+        parts = [_outcomes(name, chain, stores, origin, forecasts) for origin, forecasts in back]
+        forecast, actual, promoted, supported = (np.concatenate(one) for one in zip(*parts, strict=True))
+        found[name] = tuple(
+            calibrate(forecast[chosen], actual[chosen], promoted[chosen]) if chosen.any() else UNTRIED
+            for chosen in (supported, ~supported)
+        )
+    return {name: (pair[0], pair[1]) for name, pair in found.items()}
+
+
+def _outcomes(
+    name: str, chain: DemandPanel, stores: DemandPanel, origin: int, forecasts: Forecasts
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return forecasts, actual units, whether promoted, and whether supported, one value a forecast."""
+    base, final = forecasts.base[name], forecasts.final[name]
+    ahead = slice(origin, origin + len(final))
+    if name in SERIES_LEVELS:
+        actual = (chain if name == CHAIN else stores).units[base.rows, ahead].T
+    else:
+        group = np.zeros(len(chain.product_ids), np.int64) if name == TOTAL else chain.category.astype(np.int64)
+        actual = Sums(group, final.shape[1]).of_series(chain.units[:, ahead].T)
+    supported = np.tile(base.supported, (len(final), 1))
+    return final.reshape(-1), actual.reshape(-1).astype(np.float64), base.promoted.reshape(-1), supported.reshape(-1)
+
+
+def _coverages(chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> dict[str, float]:
+    """Return what intervals of all but the last origin would have covered at it, of supported series."""
+    if len(back) < 2:
+        return {}
+    figures = {}
+    for name in SERIES_LEVELS:
+        *earlier, last = [_outcomes(name, chain, stores, origin, forecasts) for origin, forecasts in back]
+        forecast, actual, promoted, supported = (np.concatenate(one) for one in zip(*earlier, strict=True))
+        if not supported.any() or not last[3].any():
+            continue
+        calibration = calibrate(forecast[supported], actual[supported], promoted[supported])
+        band = calibration.band(last[0][last[3]], last[2][last[3]])
+        for percent in (80, 95):
+            figures[f"{name}_coverage_{percent}"] = coverage(band.ends(percent), last[1][last[3]])
+    return figures
+
+
+def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+    chain = found.hierarchy.chain.transform.panel
+    files: dict[str, bytes] = {}
+    tables: dict[str, pa.Table] = {}
+    levels: dict[str, LevelMetadata] = {}
+    for name in SERIES_LEVELS:
+        level = found.hierarchy.chain if name == CHAIN else found.hierarchy.store
+        if level is None:
+            continue
+        models = {}
+        for system, model in level.models.items():
+            texts = model.to_files(model_prefix(name, system))
+            files |= texts
+            models[system] = ModelMetadata(model.names, {file: digest_of_bytes(text) for file, text in texts.items()})
+        levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)
+        tables[rows_table_name(name)] = rows_table(found.forecasts.base[name], len(level.transform.names))
+    for name in (CATEGORY, TOTAL):
+        levels[name] = _metadata(found, name, found.hierarchy.verdicts[name], (), {})
+    for name in levels:
+        tables[history_table_name(name)] = _history(found, name)
+    metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels)
+    return {METADATA_FILE: write_metadata(metadata), **files}, tables, dict(found.figures)
+
+
+def _metadata(
+    found: Fit, name: str, verdict: LevelVerdict, names: tuple[str, ...], models: Mapping[str, ModelMetadata]
 ) -> LevelMetadata:
+    intervals, thin = found.calibrations[name]
     return LevelMetadata(
-        system=verdict.system,
-        baseline=verdict.baseline,
-        intervals=verdict.intervals,
-        feature_names=transform.names,
-        neutral=tuple(neutral.tolist()),
-        model_digest=None if model is None else digest_of_bytes(model),
-        thin_baseline=thin.baseline,
-        thin_intervals=thin.intervals,
-        figures=verdict.figures,
+        systems=verdict.systems,
+        baselines=verdict.baselines,
+        intervals=intervals,
+        thin_intervals=thin,
+        feature_names=names,
+        neutral=tuple(found.neutral[name].tolist()) if name in found.neutral else (),
+        models=models,
+        figures={key: value for key, value in verdict.figures.items() if math.isfinite(value)},
     )
 
 
-def _outputs(
-    metadata: ForecastMetadata, levels: Mapping[str, _FittedLevel]
-) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
-    artefact = {METADATA_FILE: write_metadata(metadata)}
-    artefact |= {model_file(name): level.model for name, level in levels.items() if level.model is not None}
-    tables = {key: table for level in levels.values() for key, table in level.tables.items()}
-    figures = {key: value for level in levels.values() for key, value in level.figures.items()}
-    return artefact, tables, figures
+def _history(found: Fit, name: str) -> pa.Table:
+    chain = found.hierarchy.chain.transform.panel
+    base, final = found.forecasts.base[name], found.forecasts.final[name]
+    if name == TOTAL:
+        return history_table({}, chain.units.sum(axis=0, keepdims=True), base, final)
+    if name == CATEGORY:
+        units = Sums(chain.category.astype(np.int64), len(chain.category_ids)).of_series(chain.units.T).T
+        return history_table({"category_id": pa.array(chain.category_ids, pa.string())}, units, base, final)
+    level = found.hierarchy.chain if name == CHAIN else found.hierarchy.store
+    if level is None:
+        raise ValueError(f"level {name} was not fitted")
+    panel = level.transform.panel
+    names = {"product_id": pa.array(panel.product_ids, pa.string()).take(pa.array(base.rows))}
+    if panel.store_ids is not None:
+        names["store_id"] = pa.array(panel.store_ids, pa.string()).take(pa.array(base.rows))
+    return history_table(names, panel.units[base.rows], base, final)

@@ -1,14 +1,14 @@
-"""The global demand model: one gradient-boosted Tweedie regression over all series and horizons.
+"""The global demand model: gradient-boosted Tweedie regressions over all series and horizons, the mean of a few seeds.
 
 It learns how far demand departs from an offset, the logarithm of a level that is taken from the features themselves
 (half the decayed mean, half the mean of alike weeks), so that the trees spend their splits on what changes.
 Log link: `units = exp(offset + sum of trees)`. Deterministic for equal rows and seed.
 
-A damaged text model aborts the whole process inside the library: `DemandModel.from_bytes` takes the digest that the
-artefact's metadata states and parses nothing that does not match it.
+A damaged text model aborts the whole process inside the library: `DemandModel.from_files` takes the digests that the
+artefact's metadata states and parses nothing that does not match them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,9 @@ MAXIMUM_ROWS = 240_000
 SMALL_ROWS = 20_000
 """Rows below which one thread trains and predicts (`kit.threads`)."""
 ROUNDS = 120
+MEMBERS = 3
+MEMBERS_APART = 1000
+"""Trees of one seed are off by chance of the draw; the mean of three is off by less, at three times the price."""
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.3,
@@ -108,20 +111,22 @@ def level_of(names: Sequence[str], features: np.ndarray) -> np.ndarray:
 
 
 class DemandModel:
-    """A fitted model over named features.
+    """A fitted ensemble over named features: its forecast is the mean of its members'.
 
     Args:
-        booster: the trees.
+        boosters: the trees of each member.
         names: feature names in column order.
     """
 
-    def __init__(self, booster: lightgbm.Booster, names: tuple[str, ...]) -> None:
-        self._booster = booster
+    def __init__(self, boosters: Sequence[lightgbm.Booster], names: tuple[str, ...]) -> None:
+        self._boosters = tuple(boosters)
         self.names = names
 
     @staticmethod
-    def train(rows: TrainingRows, names: tuple[str, ...], *, seed: int, rounds: int = ROUNDS) -> "DemandModel":
-        """Return the model of `rows`."""
+    def train(
+        rows: TrainingRows, names: tuple[str, ...], *, seed: int, rounds: int = ROUNDS, members: int = MEMBERS
+    ) -> "DemandModel":
+        """Return the model of `rows`; its members differ in what their trees draw."""
         categorical = [names.index(name) for name in CATEGORICAL_FEATURES if name in names]
         data = lightgbm.Dataset(
             rows.features,
@@ -129,23 +134,31 @@ class DemandModel:
             init_score=np.log(level_of(names, rows.features)),
             feature_name=list(names),
             categorical_feature=categorical,
+            free_raw_data=False,
         )
-        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads_for(len(rows.targets), small=SMALL_ROWS)}
-        return DemandModel(lightgbm.train(parameters, data, rounds), names)
+        threads = threads_for(len(rows.targets), small=SMALL_ROWS)
+        drawn = [{**PARAMETERS, "seed": MEMBERS_APART * seed + member, "num_threads": threads} for member in range(members)]
+        return DemandModel([lightgbm.train(parameters, data, rounds) for parameters in drawn], names)
 
     @staticmethod
-    def from_bytes(content: bytes, digest: str, names: tuple[str, ...], file: str) -> "DemandModel":
-        """Return the model kept in `content`. Raises: ForecastArtefactError when its SHA-256 is not `digest`."""
-        if digest_of_bytes(content) != digest:
-            raise ForecastArtefactError(file, "its content does not match the digest in the metadata")
-        return DemandModel(lightgbm.Booster(model_str=content.decode()), names)
+    def from_files(files: Mapping[str, bytes], digests: Mapping[str, str], names: tuple[str, ...]) -> "DemandModel":
+        """Return the model whose members are kept in `files`, in the order of `digests` (SHA-256 by file).
 
-    def to_bytes(self) -> bytes:
-        """Return the text model."""
-        return self._booster.model_to_string().encode()
+        Raises: ForecastArtefactError when one is missing or is not what its digest says.
+        """
+        for file, digest in digests.items():
+            if file not in files:
+                raise ForecastArtefactError(file, "it is missing")
+            if digest_of_bytes(files[file]) != digest:
+                raise ForecastArtefactError(file, "its content does not match the digest in the metadata")
+        return DemandModel([lightgbm.Booster(model_str=files[file].decode()) for file in digests], names)
+
+    def to_files(self, prefix: str) -> dict[str, bytes]:
+        """Return the text model of each member by file name."""
+        return {f"{prefix}_{number}.txt": one.model_to_string().encode() for number, one in enumerate(self._boosters)}
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return expected units (n, float64) for feature rows (n x F)."""
         threads = threads_for(len(features), small=SMALL_ROWS)
-        raw = np.asarray(self._booster.predict(features, raw_score=True, num_threads=threads), dtype=np.float64)
-        return np.asarray(np.exp(raw) * level_of(self.names, features))
+        raw = [np.asarray(one.predict(features, raw_score=True, num_threads=threads)) for one in self._boosters]
+        return np.asarray(np.mean(np.exp(np.asarray(raw, dtype=np.float64)), axis=0) * level_of(self.names, features))

@@ -1,4 +1,4 @@
-"""Forecasts from what was published: graph version, feature snapshot and artefact. No lake, no training."""
+"""Answers forecasts from the published feature tables: no lake, no clock, no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,52 +6,44 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from decisions.forecast.artefact import LevelMetadata, model_file, read_metadata
-from decisions.forecast.backtest import MODEL_SYSTEM
-from decisions.forecast.baseline import SEASONAL, baseline_forecasts
-from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
-from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution
+from decisions.forecast.artefact import ForecastMetadata, LevelMetadata, read_metadata
+from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
+from decisions.forecast.baseline import SEASONAL
+from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
+from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, DriverAttribution
 from decisions.forecast.errors import (
     ForecastArtefactError,
+    ForecastSubjectUnclear,
     HorizonOutOfRange,
     NoHistory,
     OtherDay,
+    UnknownCategory,
     UnknownProduct,
     UnknownStore,
 )
-from decisions.forecast.explain import ForecastExplainer
-from decisions.forecast.intervals import IntervalCalibration
+from decisions.forecast.explain import ForecastExplainer, words_of
+from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.model import DemandModel
 from decisions.forecast.serving import Series, ServingTables
 from decisions.forecast.tables import HISTORY_WEEKS
 from features import FeatureSnapshot
-from features.demand import FEATURE_GROUPS
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 from kg.ports import ArrayGraph
 
 __all__ = ["ForecastService"]
 
 WEEK = timedelta(days=7)
+WON = "It had the lowest error in the back-test for series of this kind."
+THIN = "The series is too thin for a model; this had the lowest error for such series."
 
 
 @dataclass(frozen=True, slots=True)
 class _Level:
     metadata: LevelMetadata
     tables: ServingTables
-    attribution: DriverAttribution | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """Weeks x 1 each; `drivers` are units over the whole horizon."""
-
-    system: str
-    baseline: str
-    units: np.ndarray
-    reference: np.ndarray
-    intervals: IntervalCalibration
-    drivers: Mapping[str, float]
-    uses_neighbours: bool = True
+    attributions: Mapping[str, DriverAttribution]
+    columns: Mapping[str, np.ndarray]
+    """Positions of each system's features among those of the level."""
 
 
 class ForecastService:
@@ -68,7 +60,7 @@ class ForecastService:
 
     def __init__(self, graph: ArrayGraph, features: FeatureSnapshot, artefact: Mapping[str, bytes]) -> None:
         self._graph = graph
-        self._metadata = read_metadata(artefact)
+        self._metadata: ForecastMetadata = read_metadata(artefact)
         if self._metadata.as_of != features.as_of:
             problem = f"it was fitted as of {self._metadata.as_of}, the features are of {features.as_of}"
             raise ForecastArtefactError("forecast.json", problem)
@@ -76,61 +68,90 @@ class ForecastService:
         self._explainer = ForecastExplainer(graph)
 
     def forecast(self, request: ForecastRequest) -> ForecastAnswer:
-        """Return weekly units with 80 % intervals, the baseline beside them, and the drivers of the difference.
+        """Return weekly units with 80 and 95 % intervals, the baseline beside them, and the drivers of the difference.
 
-        The first week is the one after the last complete week at `as_of`.
+        The first week is the one after the last complete week at `as_of`. Forecasts of all levels add up: a category's is the sum
+        of its products'.
 
         Raises:
-            HorizonOutOfRange, OtherDay, UnknownProduct, UnknownStore: the request does not fit this release.
+            ForecastSubjectUnclear, HorizonOutOfRange, OtherDay, UnknownProduct, UnknownStore, UnknownCategory: the request does
+                not fit this release.
             NoHistory: the product was not sold (there) in the last 26 weeks, or in too few weeks of the year.
         """
         self._check(request)
-        level = self._levels["chain" if request.store_id is None else "store"]
-        series = level.tables.find(request.product_id, request.store_id)
-        if series is None:
-            raise NoHistory(request.product_id, request.store_id, HISTORY_WEEKS)
-        outcome = _outcome(level, series, request.horizon_weeks)
-        points = self._points(outcome, series)
+        level, series = self._find(request)
+        weeks = request.horizon_weeks
+        units = _units(level, series, weeks)
+        points = self._points(level, series, weeks)
         return ForecastAnswer(
             product_id=request.product_id,
             store_id=request.store_id,
+            category_id=request.category_id,
             as_of=self._metadata.as_of,
-            system=outcome.system,
-            baseline=outcome.baseline,
+            system=series.system,
+            baseline=series.baseline_system,
             points=points,
             history=self._history(series),
+            drivers=tuple(Driver(name, words_of(name), value) for name, value in units.items()),
+            why=THIN if series.features is None and request.product_id is not None else WON,
             explanation=self._explainer.explain(
                 request.product_id,
-                outcome.drivers,
+                request.category_id,
+                units,
                 weeks=(points[0].week_start, points[-1].week_start + WEEK),
                 as_of=self._metadata.as_of,
-                summary=self._summary(outcome, points, series),
+                summary=self._summary(series, points),
             ),
         )
+
+    def _find(self, request: ForecastRequest) -> tuple[_Level, Series]:
+        if request.product_id is not None:
+            level = self._levels[CHAIN if request.store_id is None else STORE]
+            series = level.tables.find(request.product_id, request.store_id)
+            if series is None:
+                raise NoHistory(request.product_id, request.store_id, HISTORY_WEEKS)
+            return level, series
+        level = self._levels[TOTAL if request.category_id is None else CATEGORY]
+        series = level.tables.find(request.category_id or "")
+        if series is None:
+            raise NoHistory(request.category_id or "", None, HISTORY_WEEKS)
+        return level, series
 
     def _check(self, request: ForecastRequest) -> None:
         if not 1 <= request.horizon_weeks <= MAXIMUM_HORIZON_WEEKS:
             raise HorizonOutOfRange(request.horizon_weeks, MAXIMUM_HORIZON_WEEKS)
         if request.as_of is not None and request.as_of != self._metadata.as_of:
             raise OtherDay(request.as_of, self._metadata.as_of)
-        if self._graph.position("Product", request.product_id) is None:
+        if request.product_id is None and request.store_id is not None:
+            raise ForecastSubjectUnclear("a store is named without a product")
+        if request.product_id is not None and request.category_id is not None:
+            raise ForecastSubjectUnclear("both a product and a category are named")
+        if request.product_id is not None and self._graph.position("Product", request.product_id) is None:
             raise UnknownProduct(request.product_id)
         if request.store_id is not None and self._graph.position("Store", request.store_id) is None:
             raise UnknownStore(request.store_id)
+        if request.category_id is not None and self._graph.position("ProductCategory", request.category_id) is None:
+            raise UnknownCategory(request.category_id)
 
-    def _points(self, outcome: _Outcome, series: Series) -> tuple[ForecastPoint, ...]:
-        low, high = outcome.intervals.interval(outcome.units)
-        promoted = np.zeros(len(outcome.units), dtype=bool) if series.promoted is None else series.promoted
+    def _points(self, level: _Level, series: Series, weeks: int) -> tuple[ForecastPoint, ...]:
+        metadata = level.metadata
+        supported = series.features is not None
+        # a level of sums has no features, and one kind of series
+        calibration = metadata.intervals if supported else metadata.thin_intervals
+        units, promoted = series.ahead[:weeks], series.promoted[:weeks]
+        band = calibration.band(units, promoted)
         return tuple(
             ForecastPoint(
                 week_start=self._metadata.history_end + (step + 1) * WEEK,
-                units=float(outcome.units[step]),
-                low=float(low[step]),
-                high=float(high[step]),
-                baseline_units=float(outcome.reference[step]),
+                units=float(units[step]),
+                low=float(band.low_80[step]),
+                high=float(band.high_80[step]),
+                baseline_units=float(series.baseline[step]),
                 promoted=bool(promoted[step]),
+                low_95=float(band.low_95[step]),
+                high_95=float(band.high_95[step]),
             )
-            for step in range(len(outcome.units))
+            for step in range(weeks)
         )
 
     def _history(self, series: Series) -> tuple[tuple[date, float], ...]:
@@ -138,13 +159,13 @@ class ForecastService:
         first = self._metadata.history_end - (count - 1) * WEEK
         return tuple((first + step * WEEK, float(units)) for step, units in enumerate(series.units))
 
-    def _summary(self, outcome: _Outcome, points: tuple[ForecastPoint, ...], series: Series) -> str:
+    def _summary(self, series: Series, points: tuple[ForecastPoint, ...]) -> str:
         total, reference = sum(point.units for point in points), sum(point.baseline_units for point in points)
-        text = f"{total:.1f} units in {len(points)} weeks by {outcome.system}; {outcome.baseline} says {reference:.1f}."
+        text = f"{total:.1f} units in {len(points)} weeks by {series.system}; {series.baseline_system} says {reference:.1f}."
         fallen_back = int(np.isnan(series.same_week_last_year[: len(points)]).sum())
-        if fallen_back and SEASONAL in {outcome.system, outcome.baseline}:
+        if fallen_back and SEASONAL in {series.system, series.baseline_system}:
             text += f" For {fallen_back} of these weeks {SEASONAL} is mean_8: the year before is not known."
-        if outcome.system == MODEL_SYSTEM and not outcome.uses_neighbours:
+        if series.system == TWIN_SYSTEM:
             text += " Neighbours did not lower its error in the back-test and are left out."
         if self._metadata.planned_weeks < len(points):
             text += f" A promotion plan is known for {self._metadata.planned_weeks} of these weeks."
@@ -152,33 +173,23 @@ class ForecastService:
 
 
 def _open_level(name: str, level: LevelMetadata, features: FeatureSnapshot, artefact: Mapping[str, bytes]) -> _Level:
-    attribution = None
-    if level.model_digest is not None:
-        file = model_file(name)
-        if file not in artefact:
-            raise ForecastArtefactError(file, "it is missing")
-        model = DemandModel.from_bytes(artefact[file], level.model_digest, level.feature_names, file)
-        attribution = DriverAttribution(model, np.asarray(level.neutral, dtype=np.float64))
-    return _Level(level, ServingTables(features, name, len(level.feature_names)), attribution)
+    attributions, columns = {}, {}
+    for system, kept in level.models.items():
+        model = DemandModel.from_files(artefact, kept.digests, kept.feature_names)
+        columns[system] = np.asarray([level.feature_names.index(one) for one in kept.feature_names])
+        attributions[system] = DriverAttribution(model, np.asarray(level.neutral, dtype=np.float64)[columns[system]])
+    return _Level(level, ServingTables(features, name, len(level.feature_names)), attributions, columns)
 
 
-def _outcome(level: _Level, series: Series, weeks: int) -> _Outcome:
-    metadata = level.metadata
-    baselines = baseline_forecasts(series.units[None, :], series.same_week_last_year[:weeks])
-    if series.features is None:
-        reference = baselines[metadata.thin_baseline][:, 0]
-        return _plain(metadata.thin_baseline, metadata.thin_baseline, reference, reference, metadata.thin_intervals)
-    reference = baselines[metadata.baseline][:, 0]
-    if metadata.system != MODEL_SYSTEM or level.attribution is None:
-        return _plain(metadata.system, metadata.baseline, reference, reference, metadata.intervals)
-    return _modelled(level.attribution, metadata, series.features[:weeks], reference)
-
-
-def _plain(system: str, baseline: str, units: np.ndarray, reference: np.ndarray, intervals: IntervalCalibration) -> _Outcome:
-    return _Outcome(system, baseline, units, reference, intervals, {OWN_HISTORY: float((units - reference).sum())})
-
-
-def _modelled(attribution: DriverAttribution, metadata: LevelMetadata, features: np.ndarray, reference: np.ndarray) -> _Outcome:
-    units, drivers = attribution.attribute(features, reference)
-    uses_neighbours = any(FEATURE_GROUPS.get(name) == "neighbours" for name in metadata.feature_names)
-    return _Outcome(metadata.system, metadata.baseline, units, reference, metadata.intervals, drivers, uses_neighbours)
+def _units(level: _Level, series: Series, weeks: int) -> dict[str, float]:
+    """Return the units of each driver over the weeks: they sum to the forecast minus the baseline."""
+    baseline, final = series.baseline[:weeks], series.ahead[:weeks]
+    if series.features is None or series.system not in {MODEL_SYSTEM, TWIN_SYSTEM}:
+        brought = {OWN_HISTORY: float((series.base[:weeks] - baseline).sum())}
+    else:
+        features = series.features[:weeks][:, level.columns[series.system]]
+        _, found = level.attributions[series.system].attribute(features, baseline)
+        brought = dict(found)
+    # the rest, so that the sum is exact
+    brought[COHERENCE] = float((final - baseline).sum()) - sum(brought.values())
+    return brought

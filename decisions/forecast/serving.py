@@ -1,4 +1,4 @@
-"""The feature tables as serving looks into them: by product, then by store."""
+"""The feature tables as serving looks into them: by product, then by store; by category; or the one series of everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,36 +14,44 @@ from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 __all__ = ["Series", "ServingTables"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One series as known: `units` (up to 26), `same_week_last_year` (8 x 1, NaN unknown).
-
-    `features` (8 x F) and `promoted` (8) are there where the series is supported, None otherwise.
+    """One series as known: `units` (up to 26), and for 8 horizons `same_week_last_year` (NaN unknown), the coherent forecast
+    `ahead`, the `base` before that, the `baseline` and whether the week is `promoted`; who gave them; `features` (8 x F) where
+    the series is supported, None otherwise.
     """
 
     units: np.ndarray
     same_week_last_year: np.ndarray
+    ahead: np.ndarray
+    base: np.ndarray
+    baseline: np.ndarray
+    promoted: np.ndarray
+    system: str
+    baseline_system: str
     features: np.ndarray | None
-    promoted: np.ndarray | None
 
 
 class ServingTables:
-    """History and feature rows of one level, memory-mapped; an index of product ids is kept in memory."""
+    """History, forecasts and feature rows of one level, memory-mapped; an index of ids is kept in memory."""
 
     def __init__(self, snapshot: FeatureSnapshot, level: str, feature_count: int) -> None:
         history = snapshot.table(history_table_name(level)).combine_chunks()
-        rows = snapshot.table(rows_table_name(level)).combine_chunks()
-        self._slices = _slices(history["product_id"].to_pylist())
+        names = [name for name in ("product_id", "category_id") if name in history.column_names]
+        self._slices = _slices(history[names[0]].to_pylist()) if names else {"": (0, history.num_rows)}
         self._stores = history["store_id"].combine_chunks() if "store_id" in history.column_names else None
-        self._units = _matrix(history["units"])
-        self._last_year = _matrix(history["same_week_last_year"])
+        columns = ("units", "same_week_last_year", "ahead", "base", "baseline", "promoted")
+        self._matrices = {name: _matrix(history[name]) for name in columns}
+        self._names = {name: history[name] for name in ("system", "baseline_system")}
         self._row = history["row"].to_numpy()
-        self._features = _matrix(rows["values"]).reshape(rows.num_rows, MAXIMUM_HORIZON_WEEKS, feature_count)
-        self._promoted = _matrix(rows["promoted"])
+        self._features: np.ndarray | None = None
+        if feature_count:
+            rows = snapshot.table(rows_table_name(level)).combine_chunks()
+            self._features = _matrix(rows["values"]).reshape(rows.num_rows, MAXIMUM_HORIZON_WEEKS, feature_count)
 
-    def find(self, product_id: str, store_id: str | None) -> Series | None:
-        """Return the series of a product (in a store), or None when it was not sold lately."""
-        first, end = self._slices.get(product_id, (0, 0))
+    def find(self, name: str, store_id: str | None = None) -> Series | None:
+        """Return the series of a product (in a store) or of a category ("" where there is but one); None: not sold lately."""
+        first, end = self._slices.get(name, (0, 0))
         if store_id is not None and self._stores is not None:
             shops = self._stores.slice(first, end - first).to_pylist()
             position = first + shops.index(store_id) if store_id in shops else end
@@ -53,14 +61,17 @@ class ServingTables:
 
     def _series(self, position: int) -> Series:
         row = int(self._row[position])
-        last_year = self._last_year[position].astype(np.float64)[:, None]
-        if row < 0:
-            return Series(self._units[position], last_year, None, None)
-        return Series(self._units[position], last_year, self._features[row], self._promoted[row])
+        found = {name: matrix[position] for name, matrix in self._matrices.items()}
+        return Series(
+            **found | {"same_week_last_year": found["same_week_last_year"].astype(np.float64)},
+            system=self._names["system"][position].as_py(),
+            baseline_system=self._names["baseline_system"][position].as_py(),
+            features=None if row < 0 or self._features is None else self._features[row],
+        )
 
 
-def _slices(product_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    names = np.asarray(product_ids, dtype=object)
+def _slices(names_in_order: Sequence[str]) -> dict[str, tuple[int, int]]:
+    names = np.asarray(names_in_order, dtype=object)
     starts = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)] if len(names) else []
     return {str(names[start]): (start, end) for start, end in pairwise(starts)}
 

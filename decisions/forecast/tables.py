@@ -1,19 +1,19 @@
-"""The tables that serving reads: 26 weeks of history per series, and feature rows of the supported ones.
+"""The tables that serving reads: history and forecasts of every series, and feature rows of the supported ones.
 
-`forecast_history_LEVEL`: product_id (and store_id), `units` (26 floats, the oldest first; fewer when less is known),
-`same_week_last_year` (8 floats, NaN where unknown), `row` (position in the rows table, -1 without).
-`forecast_rows_LEVEL`: `values` (8 x F floats, horizon by horizon), `promoted` (8 booleans).
-Sorted by product, then store: a product's series are neighbours.
+`forecast_history_LEVEL`: what names the series (`product_id`, with `store_id` in stores; `category_id`; nothing for the total),
+`units` (26 floats, the oldest first; fewer when less is known), `same_week_last_year` (8 floats, NaN where unknown), the
+forecasts for horizons 1 to 8 `ahead` (coherent), `base` (before that) and `baseline` (8 floats each), `promoted` (8 booleans),
+`system` and `baseline_system` (names), `row` (position in the rows table, -1 without).
+`forecast_rows_LEVEL`: `values` (8 x F floats, horizon by horizon).
+Sorted by what names them, products first: a product's series are neighbours.
 """
 
 import numpy as np
 import pyarrow as pa
 
-from decisions.forecast.backtest import recently_sold
 from decisions.forecast.baseline import year_before
-from features.demand import DemandTransform
-from features.demand_history import PROMOTED_COVERAGE
-from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel
+from decisions.forecast.levels import SYSTEMS, Base
+from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 
 __all__ = ["HISTORY_WEEKS", "history_table", "history_table_name", "rows_table", "rows_table_name"]
 
@@ -30,42 +30,44 @@ def rows_table_name(level: str) -> str:
     return f"forecast_rows_{level}"
 
 
-def history_table(panel: DemandPanel, supported: np.ndarray) -> pa.Table:
-    """Return the history of every series with a sale in the last 26 weeks. `supported`: rows that have features."""
-    shown = recently_sold(panel, panel.week_count)
-    position = np.full(len(panel.product_ids), -1, dtype=np.int32)
-    position[supported] = np.arange(len(supported), dtype=np.int32)
-    columns = {
-        "product_id": _taken(panel.product_ids, shown),
-        "units": _lists(panel.units[shown, -HISTORY_WEEKS:]),
-        "same_week_last_year": _lists(year_before(panel.units[shown], panel.week_count, MAXIMUM_HORIZON_WEEKS).T),
-        "row": pa.array(position[shown]),
-    }
-    if panel.store_ids is not None:
-        columns["store_id"] = _taken(panel.store_ids, shown)
-    return pa.table(columns)
+def history_table(names: dict[str, pa.Array], units: np.ndarray, base: Base, final: np.ndarray) -> pa.Table:
+    """Return history and forecasts of a level's series.
+
+    Args:
+        names: the columns that name the series.
+        units: series x all known weeks.
+        base: base forecasts after the last known week, horizons x series.
+        final: the same made coherent.
+    """
+    row = np.full(len(base.rows), -1, dtype=np.int32)
+    row[base.supported] = np.arange(np.count_nonzero(base.supported), dtype=np.int32)
+    return pa.table(
+        {
+            **names,
+            "units": _lists(units[:, -HISTORY_WEEKS:]),
+            "same_week_last_year": _lists(year_before(units, units.shape[1], MAXIMUM_HORIZON_WEEKS).T),
+            "ahead": _lists(final.T, np.float64),
+            "base": _lists(base.units.T, np.float64),
+            "baseline": _lists(base.baseline.T, np.float64),
+            "promoted": pa.FixedSizeListArray.from_arrays(pa.array(base.promoted.T.reshape(-1)), len(base.promoted)),
+            "system": _named(base.system),
+            "baseline_system": _named(base.baseline_system),
+            "row": pa.array(row),
+        }
+    )
 
 
-def rows_table(transform: DemandTransform, supported: np.ndarray) -> pa.Table:
-    """Return the feature rows of the series `supported` for horizons 1 to 8 after the last known week."""
-    panel = transform.panel
-    horizons = range(1, MAXIMUM_HORIZON_WEEKS + 1)
-    features = transform.features(panel.week_count, supported, horizons)
-    flat = features.transpose(1, 0, 2).reshape(len(supported), len(horizons) * features.shape[2])
-    future = slice(panel.week_count, panel.week_count + MAXIMUM_HORIZON_WEEKS)
-    covered = np.fmax(panel.display[supported, future], panel.mailer[supported, future])
-    promoted = np.nan_to_num(covered) >= PROMOTED_COVERAGE
-    return pa.table({"values": _lists(flat), "promoted": _booleans(promoted)})
+def rows_table(base: Base, features: int) -> pa.Table:
+    """Return the feature rows of the supported series for horizons 1 to 8 after the last known week."""
+    found = base.features if base.features is not None else np.zeros((MAXIMUM_HORIZON_WEEKS, 0, features), dtype=np.float32)
+    flat = found.transpose(1, 0, 2).reshape(found.shape[1], MAXIMUM_HORIZON_WEEKS * found.shape[2])
+    return pa.table({"values": _lists(flat)})
 
 
-def _taken(ids: tuple[str, ...], rows: np.ndarray) -> pa.Array:
-    return pa.array(ids, pa.string()).take(pa.array(rows))
+def _named(codes: np.ndarray) -> pa.Array:
+    return pa.array(SYSTEMS, pa.string()).take(pa.array(codes))
 
 
-def _lists(matrix: np.ndarray) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(matrix, dtype=np.float32).reshape(-1))
+def _lists(matrix: np.ndarray, kind: type = np.float32) -> pa.FixedSizeListArray:
+    flat = pa.array(np.ascontiguousarray(matrix, dtype=kind).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
-
-
-def _booleans(matrix: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])

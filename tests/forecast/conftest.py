@@ -118,6 +118,7 @@ def known_products() -> pa.Table:
     return pa.table(
         {
             "product_id": PRODUCTS,
+            "department": ["D"] * count,
             "category": [f"C{n % 4}" for n in range(count - 1)] + [None],
             "product_type": [f"T{n % 8}" for n in range(count)],
             "merchandise": [True] * count,

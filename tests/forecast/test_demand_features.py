@@ -42,7 +42,8 @@ def _oracle_alike(sold, product, store, origin, target):
         weight = math.exp(-distance / (2 * 0.2**2)) * 0.5 ** ((origin - 1 - week) / 13)
         total += weight
         weighted += weight * sold(product, store, week)
-    usual = sum(sold(product, store, week) for week in range(origin - 26, origin)) / 26
+    lately = range(max(0, origin - 26), origin)
+    usual = sum(sold(product, store, week) for week in lately) / len(lately)
     return (weighted + usual) / (total + 1)
 
 
@@ -95,21 +96,44 @@ def test_neighbour_features_equal_an_oracle_over_edges(transforms, sold):
     origin, names = 33, transform.names
     features = transform.features(origin, np.arange(len(PRODUCTS)), [1])[0]
 
-    def trend(ids):
-        recent = sum(sold(one, None, week) for one in ids for week in range(origin - 4, origin)) / 4
-        usual = sum(sold(one, None, week) for one in ids for week in range(origin - 13, origin)) / 13
-        return (recent + 1) / (usual + 1)
+    def recent(product, of):
+        return sum(of(product, week) for week in range(origin - 4, origin)) / 4
+
+    def units(product, week):
+        return sold(product, None, week)
+
+    def expected(product, week):
+        return _oracle_alike(sold, product, None, week, week)
+
+    def trend(weighted):
+        of_units, of_expected = (sum(w * recent(one, of) for one, w in weighted) for of in (units, expected))
+        return (of_units + 1) / (of_expected + 1)
+
+    def pressure(weighted, week):
+        return sum(weight * promoted(PRODUCTS.index(one), week) for one, weight in weighted)
+
+    def response(product, weighted):
+        fading = [0.5 ** ((origin - 1 - week) / 26) for week in range(origin)]
+        alike = [
+            fade * math.exp(-((pressure(weighted, week) - pressure(weighted, origin)) ** 2) / (2 * 0.15**2))
+            for week, fade in enumerate(fading)
+        ]
+        mine, usual = [units(product, week) for week in range(origin)], [0.0, *(expected(product, w) for w in range(1, origin))]
+        base = (_dot(fading, mine) + 1) / (_dot(fading, usual) + 1)
+        return math.log((_dot(alike, mine) + 5 * base) / (_dot(alike, usual) + 5) / base)
 
     for relation, edges in RELATIONS.items():
         for number, product in enumerate(PRODUCTS):
             mine = [(source, strength) for source, target, strength in edges if target == product]
-            value = features[number, names.index(f"{relation}_trend")]
+            told = [features[number, names.index(f"{relation}_{signal}")] for signal in ("trend", "mailer", "response")]
             if not mine:
-                assert np.isnan(value)
+                assert np.isnan(told).all()
                 continue
             total = sum(strength for _, strength in mine)
-            assert value == pytest.approx(sum(trend([source]) * strength / total for source, strength in mine), rel=1e-4)
-    siblings = [one for n, one in enumerate(PRODUCTS) if n % 4 == 1 and n != 1]
+            weighted = [(source, strength / total) for source, strength in mine]
+            by_oracle = [trend(weighted), pressure(weighted, origin), response(product, weighted)]
+            assert told == pytest.approx(by_oracle, rel=1e-3, abs=1e-5), (relation, product)
+    siblings = [(one, 1.0) for n, one in enumerate(PRODUCTS) if n % 4 == 1 and n != 1]
     assert features[1, names.index("category_trend")] == pytest.approx(trend(siblings), rel=1e-4)
     assert len(FEATURE_GROUPS) == len(set(names)) == features.shape[1]
 
@@ -181,6 +205,10 @@ def test_a_first_week_that_is_not_whole_is_left_out(forecast_lake, tmp_path):
     assert chain_panel(lake, as_of=PLAN_DAY).weeks[0] == FIRST_MONDAY + timedelta(days=7)
     with pytest.raises(NoCompleteWeek):
         chain_panel(lake, as_of=date(2023, 1, 1))
+
+
+def _dot(weights, values):
+    return sum(weight * value for weight, value in zip(weights, values, strict=True))
 
 
 def _mean(values):

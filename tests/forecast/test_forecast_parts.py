@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from bench.demand_scores import bootstrap, pinball, ratio_bootstrap, rmsse, series_errors, value_of, wape, wrmsse
-from decisions.forecast.backtest import Trial, held_out_origin, judge
+from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, Trial, held_out_origin, judge, trial_origins
 from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution, driver_of, neutral_values
-from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.intervals import IntervalCalibration, calibrate, coverage, whole_units
+from decisions.forecast.segments import SEGMENTS
 from features.demand import FEATURE_GROUPS
 from kit.threads import threads_for
 
@@ -39,25 +40,77 @@ def test_conformal_intervals_cover_what_they_promise():
     random = np.random.default_rng(1)
     rate = random.uniform(0.5, 40, 40_000)
     actual = random.poisson(rate).astype(float)
-    calibration = calibrate(rate[:20_000], actual[:20_000])
-    low, high = calibration.interval(rate[20_000:])
-    assert 0.79 <= coverage(low, high, actual[20_000:]) <= 0.89
-    large = rate[20_000:] > 20
-    assert coverage(low[large], high[large], actual[20_000:][large]) == pytest.approx(0.8, abs=0.03)
+    promoted = random.random(40_000) < 0.3
+    actual[promoted] = random.poisson(rate[promoted] * random.gamma(4, 0.25, promoted.sum()))
+    first, later = slice(0, 20_000), slice(20_000, None)
+    calibration = calibrate(rate[first], actual[first], promoted[first])
+    band = calibration.band(rate[later], promoted[later])
+    for percent, least, most in ((80, 0.79, 0.89), (95, 0.94, 0.985)):
+        assert least <= coverage(band.ends(percent), actual[later]) <= most
+        for inside in (promoted[later], ~promoted[later]):
+            large = inside & (rate[later] > 20)
+            ends = tuple(end[large] for end in band.ends(percent))
+            assert coverage(ends, actual[later][large]) == pytest.approx(percent / 100, abs=0.03)
+            held = coverage(ends, actual[later][large])
+            assert coverage(whole_units(ends), actual[later][large]) == pytest.approx(held, abs=1e-9)
+    assert (band.low_95 <= band.low_80).all()
+    assert (band.high_80 <= band.high_95).all()
+    wide = band.high_80 - band.low_80
+    assert wide[promoted[later]].mean() > 1.3 * wide[~promoted[later]].mean()
     assert IntervalCalibration.from_json(calibration.to_json()) == calibration
+
+
+def test_ends_in_whole_units_hold_the_whole_numbers_that_the_interval_held():
+    low, high = whole_units((np.asarray([0.3, 2.0, 0.3]), np.asarray([3.7, 4.0, 0.8])))
+    assert low.tolist() == [1.0, 2.0, 0.0]
+    assert high.tolist() == [3.0, 4.0, 1.0]
 
 
 def test_without_trials_the_declared_fallback_serves():
     verdict = judge([])
-    assert (verdict.system, verdict.baseline, verdict.intervals) == ("mean_8", "mean_8", UNTRIED)
+    assert verdict.systems == verdict.baselines == ("mean_8",) * len(SEGMENTS)
     assert [held_out_origin(weeks) for weeks in (2, 6, 52)] == [1, 4, 44]
+    assert [trial_origins(weeks) for weeks in (2, 6, 52)] == [[1], [4], [44, 46, 48, 50]]
+
+
+def _trial(errors, segment, *, origin=5, horizons=4, share=0.0):
+    """A trial of series that sell 10 a week, with the error of each system by series."""
+    segment = np.asarray(segment)
+    actual = np.full((horizons, len(segment)), 10.0)
+    forecasts = {name: actual + np.asarray(of) for name, of in errors.items()}
+    everyone = np.ones(len(segment))
+    return Trial(origin, np.arange(len(segment)), actual, forecasts, actual > 99, segment, everyone, everyone, share)
 
 
 def test_the_seasonal_share_of_a_back_test_counts_forecasts_and_not_origins():
-    def trial(origin, shape, share):
-        return Trial(origin, np.ones(shape), {name: np.ones(shape) for name in BASELINES}, share)
+    flat = dict.fromkeys(BASELINES, 1.0)
+    tried = [_trial(flat, [0, 0, 0], horizons=8, share=0.5), _trial(flat, [0, 0], share=1.0)]
+    assert judge(tried).figures["seasonal_share"] == pytest.approx((24 * 0.5 + 8) / 32)
 
-    assert judge([trial(5, (8, 3), 0.5), trial(9, (4, 2), 1.0)]).figures["seasonal_share"] == pytest.approx((24 * 0.5 + 8) / 32)
+
+def test_each_segment_is_served_by_what_wins_there():
+    flat = dict.fromkeys(BASELINES, 5.0) | {"mean_4": 4.0}
+    segment = [0] * 40 + [1] * 40 + [4] * 40
+    of = np.asarray(segment)
+    croston = np.where(of == 0, 1.0, 9.0)
+    told = judge([_trial(flat | {"croston": croston, TWIN_SYSTEM: np.where(of == 0, 2.0, 3.0)}, segment)])
+    assert [told.systems[code] for code in (0, 1, 4)] == ["croston", TWIN_SYSTEM, TWIN_SYSTEM]
+    # a segment without any series is served by what wins over all
+    assert told.systems[5] == TWIN_SYSTEM
+    assert set(told.baselines) == {"mean_4"}
+
+
+def test_neighbours_serve_where_they_are_better_by_more_than_chance():
+    flat, random = dict.fromkeys(BASELINES, 5.0), np.random.default_rng(0)
+    segment = [1] * 400 + [4] * 400
+    noise = random.normal(0, 0.5, 800)
+    gain = np.where(np.asarray(segment) == 4, 0.2, 0.0)
+    told = judge([_trial(flat | {TWIN_SYSTEM: 2.0, MODEL_SYSTEM: 2.0 + noise - noise.mean() - gain}, segment)])
+    assert told.systems[4] == MODEL_SYSTEM
+    worse = judge([_trial(flat | {TWIN_SYSTEM: 2.0, MODEL_SYSTEM: 2.0 + np.abs(noise)}, segment)])
+    assert MODEL_SYSTEM not in worse.systems
+    hardly = judge([_trial(flat | {TWIN_SYSTEM: 2.0, MODEL_SYSTEM: np.asarray([1.0] + [2.0] * 799)}, segment)])
+    assert hardly.systems[4] == TWIN_SYSTEM
 
 
 class _Formula:

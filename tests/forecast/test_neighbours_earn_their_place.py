@@ -7,8 +7,9 @@ import pytest
 
 from decisions.forecast import ForecastRequest, ForecastService, fit
 from decisions.forecast.artefact import read_metadata
+from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
+from decisions.forecast.segments import SEGMENTS
 from features import publish_features
-from features.demand import FEATURE_GROUPS
 from kit.progress import SilentProgress
 
 from .conftest import (
@@ -56,23 +57,22 @@ def fitted(lake, edges):
     return fit(lake, as_of=PLAN_DAY, edges_as_of=lambda day: edges, seed=7, progress=SilentProgress())
 
 
-def uses_neighbours(artefact, level):
-    return "neighbours" in {FEATURE_GROUPS.get(name) for name in read_metadata(artefact).levels[level].feature_names}
-
-
 def test_neighbours_that_tell_something_are_used(pairs_lake):
     artefact, _, figures = fitted(pairs_lake, pair_edges())
-    assert figures["chain_with_neighbours_wape"] < 0.95 * figures["chain_without_neighbours_wape"]
-    assert uses_neighbours(artefact, "chain")
-    assert figures["chain_wape_shelfgraph"] == figures["chain_with_neighbours_wape"]
+    assert figures["chain_wape_shelfgraph"] < 0.95 * figures["chain_wape_shelfgraph-without-neighbours"]
+    served = read_metadata(artefact).levels["chain"]
+    news = [system for segment, system in zip(SEGMENTS, served.systems, strict=True) if "news" in segment]
+    assert MODEL_SYSTEM in news
+    assert MODEL_SYSTEM in served.models
 
 
-def test_each_level_is_served_by_the_better_variant(forecast_lake, forecast_edges):
-    artefact, _, figures = fitted(forecast_lake, forecast_edges)
+def test_neighbours_that_tell_nothing_are_left_out(forecast_lake):
+    artefact, _, figures = fitted(forecast_lake, {})
+    assert figures["chain_wape_shelfgraph"] > 0.98 * figures["chain_wape_shelfgraph-without-neighbours"]
     for level in ("chain", "store"):
-        both = figures[f"{level}_with_neighbours_wape"], figures[f"{level}_without_neighbours_wape"]
-        assert figures[f"{level}_wape_shelfgraph"] == min(both)
-        assert uses_neighbours(artefact, level) == (both[0] < both[1])
+        served = read_metadata(artefact).levels[level]
+        assert MODEL_SYSTEM not in served.systems
+        assert set(served.models) == {TWIN_SYSTEM} & set(served.systems)
 
 
 def test_an_answer_says_that_neighbours_were_left_out(forecast_lake, forecast_graph, forecaster, tmp_path):

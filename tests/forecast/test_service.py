@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from decisions.envelope import ExplanationPath
@@ -24,6 +25,7 @@ from decisions.forecast import (
 from decisions.forecast.backtest import held_out_origin
 from decisions.forecast.contributions import OWN_HISTORY
 from decisions.forecast.explain import ForecastExplainer
+from features import publish_features
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
 from kit.progress import SilentProgress
@@ -46,17 +48,18 @@ from .conftest import (
 )
 
 LATER_DAY = PLAN_DAY + timedelta(days=7)
-VERDICT = ("system", "baseline", "intervals", "figures")
+VERDICT = ("systems", "baselines", "intervals", "figures")
 EVERY_REQUEST = [ForecastRequest(p, store, weeks) for p in PRODUCTS for store in (None, *SHOPS) for weeks in (1, 4, 8)]
 
 
 def test_what_serves_is_what_won_the_back_test(fitted):
     levels = json.loads(fitted.artefact["forecast.json"])["levels"]
-    assert {name: level["system"] for name, level in levels.items()} == {"chain": "shelfgraph", "store": "shelfgraph"}
-    for name, level in levels.items():
-        best = min((value, key) for key, value in level["figures"].items() if key.startswith("wape_"))
-        assert best[1] == f"wape_{level['system']}"
-        assert f"forecast_{name}.txt" in fitted.artefact
+    assert list(levels) == ["category", "chain", "store", "total"]
+    for name in ("chain", "store"):
+        assert set(levels[name]["systems"]) == {"shelfgraph"}
+        best = min((value, key) for key, value in levels[name]["figures"].items() if key.startswith("wape_"))
+        assert best[0] == levels[name]["figures"]["wape_served"]
+        assert {f"forecast_{name}_shelfgraph_{member}.txt" for member in range(3)} <= set(fitted.artefact)
 
 
 def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecast_edges, fitted):
@@ -74,7 +77,9 @@ def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecas
     for name in served:
         assert [judged[name][key] for key in VERDICT] == [served[name][key] for key in VERDICT]
         # the model that serves reads the edges of its own day
-        assert artefact[f"forecast_{name}.txt"] != fitted.artefact[f"forecast_{name}.txt"]
+        if served[name]["models"]:
+            file = f"forecast_{name}_shelfgraph_0.txt"
+            assert artefact[file] != fitted.artefact[file]
     _, _, blind = fit(forecast_lake, edges_as_of=lambda day: forecast_edges if day == PLAN_DAY else {}, **arguments)
     assert blind["chain_wape_shelfgraph"] != figures["chain_wape_shelfgraph"]
     assert blind["chain_wape_mean_8"] == figures["chain_wape_mean_8"]
@@ -158,6 +163,7 @@ def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, we
     begin = FIRST_MONDAY + timedelta(days=7 * (WEEKS + weeks_later))
     told = ForecastExplainer(forecast_graph).explain(
         product,
+        None,
         {OWN_HISTORY: 1.25, "promotion": 3.5},
         weeks=(begin, begin + timedelta(days=7)),
         as_of=PLAN_DAY,
@@ -175,7 +181,7 @@ def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, we
 
 def test_what_the_graph_places_nowhere_is_explained_without_a_hop(forecast_graph):
     told = ForecastExplainer(forecast_graph).explain(
-        "unsold", {OWN_HISTORY: 2.0}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
+        "unsold", None, {OWN_HISTORY: 2.0}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
     )
     assert told.paths == (ExplanationPath((), 2.0),)
 
@@ -269,22 +275,25 @@ def test_a_shop_without_rhythm_is_served_by_the_baseline_that_wins(forecast_grap
     lake = build_tiny_lake(tmp_path / "lake")
     tiny = fitted_on(lake, None, tmp_path / "features", AS_OF - timedelta(days=14))
     levels = json.loads(tiny.artefact["forecast.json"])["levels"]
-    baselines = {name for name, level in levels.items() if level["system"] != "shelfgraph"}
-    assert baselines
-    assert all(f"forecast_{name}.txt" not in tiny.artefact for name in baselines)
-    assert all(levels[name]["system"] == levels[name]["baseline"] for name in baselines)
+    simple = {name for name, level in levels.items() if "shelfgraph" not in level["systems"]}
+    assert {"category", "total"} <= simple
+    assert any(system != "shelfgraph" for name in ("chain", "store") for system in levels[name]["systems"])
+    assert all(not levels[name]["models"] for name in simple)
+    assert not [file for name in simple for file in tiny.artefact if file.startswith(f"forecast_{name}_")]
 
 
-def test_back_tests_and_answers_say_how_seasonal_the_seasonal_baseline_is(forecast_graph, fitted, forecaster):
+def test_back_tests_and_answers_say_how_seasonal_the_seasonal_baseline_is(forecast_graph, fitted, forecaster, tmp_path):
     levels = json.loads(fitted.artefact["forecast.json"])["levels"]
     for name, level in levels.items():
         # forty weeks hold no week one year before another
         assert level["figures"]["seasonal_share"] == fitted.figures[f"{name}_seasonal_share"] == 0.0
         assert fitted.figures[f"{name}_wape_seasonal_naive"] == fitted.figures[f"{name}_wape_mean_8"]
-        level["baseline"] = "seasonal_naive"
-    described = json.loads(fitted.artefact["forecast.json"]) | {"levels": levels}
-    seasonal = {**fitted.artefact, "forecast.json": canonical_bytes(described)}
-    answer = ForecastService(forecast_graph, fitted.features, seasonal).forecast(ForecastRequest("p08", None, 3))
+    history = fitted.tables["forecast_history_chain"]
+    named = pa.array(["seasonal_naive"] * history.num_rows)
+    at = history.schema.get_field_index("baseline_system")
+    tables = fitted.tables | {"forecast_history_chain": history.set_column(at, "baseline_system", named)}
+    seasonal = publish_features(tmp_path, PLAN_DAY, tables)
+    answer = ForecastService(forecast_graph, seasonal, fitted.artefact).forecast(ForecastRequest("p08", None, 3))
     assert "For 3 of these weeks seasonal_naive is mean_8: the year before is not known." in answer.explanation.text
     assert "seasonal_naive is" not in forecaster.forecast(ForecastRequest("p08", None, 3)).explanation.text
 
