@@ -30,7 +30,7 @@ def read_csv(path: Path, form: FileFormat, columns: tuple[str, ...], optional: t
     first = next(blocks, [])
     if not first:
         raise FileEmpty(path)
-    header = _header(path, form, first[0])
+    header = _header(form, first[0])
     columns = columns_to_read(path, columns, header, optional)
     start = 0
     for lines in _after_header(first, blocks):
@@ -84,7 +84,7 @@ def _decoded(path: Path, form: FileFormat, content: bytes, first_line: int) -> l
     return [line[:-1] if line.endswith("\r") else line for line in lines]
 
 
-def _header(path: Path, form: FileFormat, line: str) -> tuple[str, ...]:
+def _header(form: FileFormat, line: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in _fields(line.removeprefix("\ufeff"), form) or ())
 
 
