@@ -29,7 +29,9 @@ def run(
     """Load a source: rows in = accepted + quarantined + duplicates, for every feed. Running it twice changes nothing.
 
     Example: `shelfgraph ingest run completejourney`, or `shelfgraph ingest run online_retail --path FILE_OR_FOLDER`.
-    One feed from one file: `--feed products --path FILE`.
+    One feed from one file: `--feed products --path FILE`. A feed that the source has no mapping for, such as a plan of prices
+    (`planned_prices`) or a calendar (`calendar_events`), is read from a CSV or .parquet file in the columns that
+    `shelfgraph ingest contract planned_prices` shows.
     Exit codes: 0 loaded; 1 a file could not be used: its feed is as it was, feeds written before it are named; 4 with
     --strict, rows were quarantined.
     """
