@@ -20,5 +20,5 @@ def columns_to_read(
     if missing:
         raise ColumnsMissing(path, missing, found)
     if twice := [name for name in wanted if found.count(name) > 1]:
-        raise FileDamaged(path, f"its header names the column {twice[0]} more than once")
+        raise FileDamaged(path, f"it holds the column {twice[0]} more than once")
     return tuple(name for name in wanted if name in found)
