@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.holiday_calendar import CountryUnknown, check_country
 from kit.errors import ShelfgraphError
 
 __all__ = ["Settings", "SettingsInvalid", "read_settings", "unknown_variables"]
@@ -47,6 +48,15 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64, description="Threads of the lake's and the embedded store's queries.")
     query_memory_gb: int = Field(default=3, ge=1, le=1024, description="Memory of a query of the lake; beyond it writes to disk.")
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
+    country: str = Field(default="US", description="ISO 3166 code of the country, or a part of it, whose public holidays count.")
+
+    @field_validator("country")
+    @classmethod
+    def _country_with_holidays(cls, country: str) -> str:
+        try:
+            return check_country(country)
+        except CountryUnknown as error:
+            raise ValueError(f"{error.problem[:-1]}: name a country by its two letters (US), or a part of one (DE-BY)") from error
 
     @model_validator(mode="after")
     def _loopback_only(self) -> "Settings":

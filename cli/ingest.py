@@ -7,12 +7,13 @@ import typer
 
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
-from ingest import FeedReport, Freshness, IngestReport, contract_of, freshness, shipped_sources
+from ingest import FeedReport, Freshness, IngestReport, Rule, Severity, contract_of, freshness, shipped_sources
 from pipeline.build import last_full_day
 
 __all__ = ["app", "show_report"]
 
 QUARANTINED = 4
+FATES = {Severity.REJECT: "waits in quarantine", Severity.DUPLICATE: "kept in duplicates", Severity.FLAG: "accepted, counted"}
 app = typer.Typer(help="Load feeds by contract and mapping; look at and replay what was quarantined.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 Source = Annotated[str, typer.Argument(help=f"A shipped source ({', '.join(shipped_sources())}) or the folder of your mapping.")]
@@ -29,7 +30,9 @@ def run(
     """Load a source: rows in = accepted + quarantined + duplicates, for every feed. Running it twice changes nothing.
 
     Example: `shelfgraph ingest run completejourney`, or `shelfgraph ingest run online_retail --path FILE_OR_FOLDER`.
-    One feed from one file: `--feed products --path FILE`.
+    One feed from one file: `--feed products --path FILE`. A feed that the source has no mapping for, such as a plan of prices
+    (`planned_prices`) or a calendar (`calendar_events`), is read from a CSV or .parquet file in the columns that
+    `shelfgraph ingest contract planned_prices` shows.
     Exit codes: 0 loaded; 1 a file could not be used: its feed is as it was, feeds written before it are named; 4 with
     --strict, rows were quarantined.
     """
@@ -119,8 +122,13 @@ def contract(feed: Annotated[str, typer.Argument(help="A feed, such as sales_lin
     """Show what a feed must look like: columns, types, key and rules. Example: `shelfgraph ingest contract sales_lines`."""
     with failing_clearly():
         found = contract_of(feed)
-    fields = [(field.name, str(field.type.name), "yes" if field.required else "") for field in found.fields]
-    show_table(f"{feed}, contract {found.version}, key {', '.join(found.key)}", ("column", "type", "required"), fields)
+    fields = [(field.name, field.type.value, "yes" if field.required else "", field.description) for field in found.fields]
+    show_table(f"{feed}, contract {found.version}, key {', '.join(found.key)}", ("column", "type", "required", "meaning"), fields)
+    show_table(
+        "Rules, the first that a row breaks names it",
+        ("rule", "what becomes of the row", "why"),
+        [_rule(one) for one in found.rules],
+    )
 
 
 def show_report(report: IngestReport) -> None:
@@ -135,6 +143,10 @@ def show_report(report: IngestReport) -> None:
         show_table("Rows that broke a rule", ("feed", "rule", "rows", "what became of them"), rules)
     if report.quarantined:
         console.print(f"{report.quarantined:,} rows in quarantine: `shelfgraph ingest quarantine` shows why.")
+
+
+def _rule(rule: Rule) -> tuple[str, str, str]:
+    return rule.id, FATES[rule.severity], rule.text
 
 
 def _by_rule(feed: FeedReport) -> list[tuple[str, str, int]]:

@@ -1,5 +1,6 @@
 """From a retailer's files to facts in the lake: contracts, mappings, quarantine."""
 
+from ingest.conditions import Rule, Severity
 from ingest.contract import Contract, contract_of, shipped_contracts
 from ingest.errors import FileFault, IngestError
 from ingest.feeds import ingest_feed, ingest_feeds
@@ -20,6 +21,8 @@ __all__ = [
     "IngestReport",
     "ReplayReport",
     "Retailer",
+    "Rule",
+    "Severity",
     "SourceConfiguration",
     "accept_tables",
     "contract_of",

@@ -183,6 +183,7 @@ VALUE_TESTS: dict[str, ValueTest] = {
 NULL_TESTS: dict[str, Callable[[pa.Array], pa.Array]] = {"missing": pc.is_null, "present": pc.is_valid}
 TWO_COLUMN_TESTS: dict[str, Callable[[pa.Array, pa.Array], pa.Array]] = {
     "not_after": pc.less_equal,
+    "before": pc.less,
     "not_week_of": _not_week_of,
     "not_day_near": _not_day_near,
 }

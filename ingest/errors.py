@@ -4,6 +4,7 @@
 ├── SourceFolderMissing    the folder that holds the source's files is not there
 ├── OtherSourceHeld        the home holds the facts of another retailer
 ├── FeedUnknown            the source has no such feed
+│   └── FeedUnmapped       there is a contract, and the source has no mapping for it
 ├── ReferenceMissing       a table that the feed is looked up in has not been ingested
 ├── SourceStopped          a run over all feeds met a fault after it had written some of them
 ├── CountsDisagree         rows in are not accepted + quarantined + duplicates: nothing was written
@@ -34,6 +35,7 @@ __all__ = [
     "CorrectionUnknown",
     "CountsDisagree",
     "FeedUnknown",
+    "FeedUnmapped",
     "FileCutOff",
     "FileDamaged",
     "FileEmpty",
@@ -109,9 +111,20 @@ class OtherSourceHeld(IngestError):
 class FeedUnknown(IngestError):
     """The source has no mapping for this feed."""
 
-    def __init__(self, feed: str, known: tuple[str, ...]) -> None:
+    def __init__(self, feed: str, known: tuple[str, ...], otherwise: str = "") -> None:
         self.feed = feed
-        super().__init__(f"The source has no feed '{feed}'.", f"Name one of {', '.join(known)}.")
+        super().__init__(f"The source has no feed '{feed}'.", f"Name one of {', '.join(known)}.{otherwise}")
+
+
+class FeedUnmapped(FeedUnknown):
+    """The feed has a contract, but the source does not say how its own files would fill it."""
+
+    def __init__(self, feed: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            feed,
+            known,
+            f" Or give a CSV or Parquet file with the columns that `shelfgraph ingest contract {feed}` shows: --path FILE.",
+        )
 
 
 class ReferenceMissing(IngestError):

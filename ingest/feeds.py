@@ -90,7 +90,7 @@ def ingest_feed(
     def read() -> Iterator[RawBatch]:
         if mapping.sightings:
             return entity_batches(source, mapping, file)
-        return read_batches(files[0], mapping.format, mapping.source_columns)
+        return read_batches(files[0], mapping.format, mapping.source_columns, mapping.optional)
 
     with (progress or SilentProgress()).stage(f"ingest {feed}") as stage:
         report = writer.take(read, files[0].name, files_digest(files), stage)

@@ -71,6 +71,8 @@ class FeedMapping:
     aggregation: Aggregation | None
     text: str
     """The YAML itself, for digests."""
+    optional: tuple[str, ...] = ()
+    """Source columns that a file may lack: their cells are empty then."""
 
     @property
     def contract(self) -> Contract:

@@ -140,7 +140,7 @@ def _corrected(
 ) -> dict[int, dict[str, str | None]]:
     corrected: dict[int, dict[str, str | None]] = {}
     plain = replace(mapping, personal=())
-    for batch in read_batches(file, mapping.format, (*mapping.source_columns, CORRECTION_OFFSET)):
+    for batch in read_batches(file, mapping.format, (*mapping.source_columns, CORRECTION_OFFSET), mapping.optional):
         offsets = _row_numbers(file, batch, set(corrected))
         cells = batch.table.drop_columns([CORRECTION_OFFSET])
         for offset, text in zip(offsets, raw_rows_json(plain, cells, np.arange(len(offsets)), KeptPseudonyms()), strict=True):

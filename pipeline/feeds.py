@@ -99,6 +99,7 @@ def replay_feed(
     progress: Progress,
 ) -> ReplayReport:
     """Give the quarantined rows of a feed another try against today's contract, references and corrections."""
+    source = source.reading(feed, corrections)
     mapping = source.feed(feed)
     inputs = {
         "quarantine": lake.version("quarantine").digest,

@@ -1,4 +1,4 @@
-"""What a shop will only know later, planted into its lake: sales, people, goods, shops, campaigns, coupons, sessions, mailers."""
+"""What a shop will only know later, planted into its lake: sales, people, goods, shops, campaigns, coupons, mailers, plans."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -43,9 +43,14 @@ def plant_future(lake: DeltaLake, as_of: date) -> dict[str, int]:
         "campaign_households": [{"campaign_id": NEW, **person}, {"campaign_id": NEW, "household_id": NEW}],
         "coupon_products": [{**coupon, "product_id": NEW}, {**coupon, "product_id": sold["product_id"]}],
         "coupon_redemptions": [{**coupon, **person, "redeemed_on": day}, {"redeemed_on": day}],
+        # of weeks to come and of one that is over: what counts is the day of the announcement
+        "planned_prices": [{"announced_on": day, "planned_price": 900.0}, {"announced_on": day, "product_id": NEW}],
+        "calendar_events": [{"announced_on": day, "kind": "closure"}, {"announced_on": day, "event_id": NEW}],
     }
     rows = {
-        name: [{**_first(lake, name), **changed} for changed in found] for name, found in changes.items() if name in lake.names()
+        name: [{**_first(lake, name), **changed} for changed in found]
+        for name, found in changes.items()
+        if name in lake.names() and lake.version(name).rows
     }
     rows["sales_lines"] = lines
     for name, planted in rows.items():

@@ -8,10 +8,12 @@ from typing import Any
 
 import yaml
 
-from ingest.errors import ConfigurationInvalid, FeedUnknown, SourceFolderMissing, SourceUnknown
+from ingest.contract import shipped_contracts
+from ingest.errors import ConfigurationInvalid, FeedUnknown, FeedUnmapped, SourceFolderMissing, SourceUnknown
 from ingest.mapping import FeedMapping
 from ingest.mapping_checks import check_zone
 from ingest.mapping_files import known_keys, read_mapping
+from ingest.plain_mapping import plain_mapping
 from ingest.simulate.assumptions import Assumptions
 
 __all__ = ["MAPPING_FOLDER", "SIMULATED", "SourceConfiguration", "load_source", "shipped_sources"]
@@ -39,11 +41,23 @@ class SourceConfiguration:
     """The file that all feeds are read from, where it was given itself."""
 
     def feed(self, name: str) -> FeedMapping:
-        """Return one feed's mapping. Raises: FeedUnknown."""
+        """Return one feed's mapping. Raises: FeedUnknown; FeedUnmapped, when the feed has a contract and no mapping here."""
         for mapping in self.feeds:
             if mapping.feed == name:
                 return mapping
-        raise FeedUnknown(name, tuple(mapping.feed for mapping in self.feeds))
+        known = tuple(mapping.feed for mapping in self.feeds)
+        if name in {contract.feed for contract in shipped_contracts()}:
+            raise FeedUnmapped(name, known)
+        raise FeedUnknown(name, known)
+
+    def reading(self, feed: str, path: Path | None = None) -> "SourceConfiguration":
+        """Return the source with a mapping of `feed`: its own, or that of a file in the contract's own columns at `path`.
+
+        Raises: FeedUnknown.
+        """
+        if any(mapping.feed == feed for mapping in self.feeds):
+            return self
+        return replace(self, feeds=(*self.feeds, plain_mapping(feed, path)))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -64,15 +78,16 @@ class SourceConfiguration:
     def feed_at(self, feed: str, path: Path) -> tuple["SourceConfiguration", Path | None]:
         """Return the source with the files of one feed at `path`, and the file that stands in for the feed's own, if it is one.
 
-        A file stands in for the feed's own; where the source has no folder, for the one file that the feed is read from.
+        A file stands in for the feed's own; where the source has no folder, for the one file that the feed is read from. A feed
+        that the source has no mapping for is read in its contract's own columns.
         Raises: FeedUnknown, SourceFolderMissing.
         """
+        source = self.reading(feed, path)
         if path.is_dir():
-            return self.at(path), None
-        if self.folder is not None:
-            return self, path
-        mapping = self.feed(feed)
-        return replace(self, feeds=(mapping,)).at(path), None
+            return source.at(path), None
+        if source.folder is not None:
+            return source, path
+        return replace(source, feeds=(source.feed(feed),)).at(path), None
 
     def path(self, file: str) -> Path:
         """Return the path of one of the source's files. Raises: SourceFolderMissing."""

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.errors import ColumnsMissing, FileCutOff, FileDamaged, FileEmpty, NotDeclaredFormat, WrongEncoding
+from ingest.errors import FileCutOff, FileEmpty, NotDeclaredFormat, WrongEncoding
 from ingest.mapping import FileFormat
 from ingest.sources.batches import MalformedLine, Offsets, RawBatch
+from ingest.sources.headers import columns_to_read
 
 __all__ = ["read_csv"]
 
@@ -22,14 +23,15 @@ BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 OTHER_FORMATS = (b"PAR1", b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\x28\xb5\x2f\xfd")
 
 
-def read_csv(path: Path, form: FileFormat, columns: tuple[str, ...]) -> Iterator[RawBatch]:
-    """Stream the named columns as text; `form.empty` texts are null. Raises: FileFault."""
+def read_csv(path: Path, form: FileFormat, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[RawBatch]:
+    """Stream the named columns as text; `form.empty` texts are null, `optional` columns may be missing. Raises: FileFault."""
     _check_start(path, form)
     blocks = _line_blocks(path, form)
     first = next(blocks, [])
     if not first:
         raise FileEmpty(path)
-    header = _header(path, form, first[0], columns)
+    header = _header(form, first[0])
+    columns = columns_to_read(path, columns, header, optional)
     start = 0
     for lines in _after_header(first, blocks):
         yield _batch(lines, start, header, form, columns)
@@ -82,14 +84,8 @@ def _decoded(path: Path, form: FileFormat, content: bytes, first_line: int) -> l
     return [line[:-1] if line.endswith("\r") else line for line in lines]
 
 
-def _header(path: Path, form: FileFormat, line: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in _fields(line.removeprefix("\ufeff"), form) or ())
-    missing = tuple(name for name in columns if name not in names)
-    if missing:
-        raise ColumnsMissing(path, missing, names)
-    if twice := [name for name in columns if names.count(name) > 1]:
-        raise FileDamaged(path, f"its header names the column {twice[0]} more than once")
-    return names
+def _header(form: FileFormat, line: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in _fields(line.removeprefix("\ufeff"), form) or ())
 
 
 def _batch(lines: list[str], start: int, header: tuple[str, ...], form: FileFormat, columns: tuple[str, ...]) -> RawBatch:

@@ -7,27 +7,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.errors import ColumnsMissing, ColumnTypeUnusable, FileCutOff, FileDamaged, FileEmpty, NotDeclaredFormat
+from ingest.errors import ColumnTypeUnusable, FileCutOff, FileDamaged, FileEmpty, NotDeclaredFormat
 from ingest.sources.batches import BATCH_ROWS, RawBatch
+from ingest.sources.headers import columns_to_read
 
 __all__ = ["read_parquet"]
 
 MAGIC = b"PAR1"
 
 
-def read_parquet(path: Path, columns: tuple[str, ...]) -> Iterator[RawBatch]:
-    """Stream the named columns; text comes dictionary-encoded. Raises: FileFault."""
+def read_parquet(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[RawBatch]:
+    """Stream the named columns; text comes dictionary-encoded, `optional` columns may be missing. Raises: FileFault."""
     _check_ends(path)
     try:
-        yield from _batches(path, columns)
+        yield from _batches(path, columns, optional)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise FileDamaged(path, str(error)) from error
 
 
-def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[RawBatch]:
+def _batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...]) -> Iterator[RawBatch]:
     with pq.ParquetFile(path) as plain:
         schema, rows = plain.schema_arrow, plain.metadata.num_rows
-    _check_columns(path, schema, columns)
+    columns = columns_to_read(path, columns, tuple(schema.names), optional)
+    _check_types(path, schema, columns)
     if rows == 0:
         raise FileEmpty(path)
     text = [name for name in columns if _is_text(schema.field(name).type)]
@@ -53,12 +55,7 @@ def _check_ends(path: Path) -> None:
             raise FileCutOff(path, "the closing mark of a Parquet file is missing")
 
 
-def _check_columns(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
-    missing = tuple(name for name in columns if name not in schema.names)
-    if missing:
-        raise ColumnsMissing(path, missing, tuple(schema.names))
-    if twice := [name for name in columns if schema.names.count(name) > 1]:
-        raise FileDamaged(path, f"it holds the column {twice[0]} more than once")
+def _check_types(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
     for name in columns:
         kind = schema.field(name).type
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):

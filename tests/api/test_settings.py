@@ -14,6 +14,7 @@ BAD = {
     "STORE": ("postgres", "SHELFGRAPH_STORE: input should be 'embedded' or 'neo4j'"),
     "QUERY_MEMORY_GB": ("0", "SHELFGRAPH_QUERY_MEMORY_GB: input should be greater than or equal to 1"),
     "THREADS": ("0", "SHELFGRAPH_THREADS: input should be greater than or equal to 1"),
+    "COUNTRY": ("Germany", "SHELFGRAPH_COUNTRY: no public holidays are known of 'Germany'"),
     "NEO4J_URI": ("bolt://elsewhere:7687", "SHELFGRAPH_NEO4J_PASSWORD is not set"),
 }
 OPENS_NO_HOME = {("ontology", "show"), ("ingest", "contract"), ("neo4j", "install")}

@@ -90,6 +90,8 @@ SPECIAL = {
     "sales_lines": lambda n: {"business_date": _monday(n), "week_start": _monday(n), "sold_at": _monday(n) + " 13:00:00"},
     "promotion_weeks": lambda n: {"week_start": _monday(n), "display_location": "A", "mailer_location": "B"},
     "stock_levels": lambda n: {"week_start": _monday(n)},
+    "planned_prices": lambda n: {"week_start": _monday(n), "announced_on": "2008-04-01"},
+    "calendar_events": lambda n: {"kind": ("local_event", "closure")[n % 2], "announced_on": "2009-04-01"},
     **dict.fromkeys(
         ("campaigns", "safety_requirements", "safety_statements"),
         lambda _: {"valid_from": "2010-01-05", "valid_to": "2010-02-05"},

@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from ingest import ingest_feed, ingest_feeds, load_source
 from ingest.conditions import TESTS, Severity
 from ingest.mapping import FileFormat
 from ingest.mapping_files import read_mapping
 from ingest.mapping_words import KEYS, TRANSFORM_WORDS
+from tests.ingest.conftest import KEY
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +68,15 @@ def test_the_example_is_taken(page: str, tmp_path: Path) -> None:
     mapping = read_mapping(tmp_path / "sales_lines.yaml")
     assert mapping.format.delimiter == ";"
     assert mapping.personal == ("card",)
+
+
+def test_the_example_of_a_plan_fills_its_table(page: str, shop, lake, tmp_path: Path) -> None:
+    ingest_feeds(shop, lake, pseudonym_key=KEY, run_id="run_1")
+    (tmp_path / "mapping" / "planned_prices.yaml").write_text(page.split("```yaml\n", 2)[2].split("```", 1)[0])
+    plan = ["article;shop;week;price;decided", "a1;ALL;15;1.20;2024-03-31 23:30:00", "a1;s1;15;999;2024-03-20 09:00:00"]
+    (shop.folder / "price_plan.csv").write_text("\n".join([*plan, ""]))
+    source = load_source(tmp_path / "mapping", shop.folder)
+    report = ingest_feed(source, "planned_prices", lake, pseudonym_key=KEY, run_id="run_2")
+    assert (report.accepted, report.by_rule) == (1, {"price.draft": 1})
+    (row,) = lake.arrow("planned_prices").to_pylist()
+    assert (row["store_id"], row["week_start"], row["announced_on"]) == (None, date(2024, 4, 8), date(2024, 3, 31))

@@ -35,6 +35,14 @@ CUSTOM = {
     ("promotion_weeks", "week_start.monday"): {"week_start": "2008-05-06"},
     ("promotion_weeks", "location.none"): {"display_location": "", "mailer_location": ""},
     ("stock_levels", "week_start.monday"): {"week_start": "2008-05-06"},
+    ("planned_prices", "week_start.monday"): {"week_start": "2008-05-06"},
+    ("planned_prices", "planned_price.zero"): {"planned_price": "0.00"},
+    ("planned_prices", "announced_on.late"): {"announced_on": "2008-05-12"},
+    ("calendar_events", "kind.allowed"): {"kind": "party"},
+    ("calendar_events", "last_day.before_first_day"): {"last_day": "2010-02-04"},
+    ("calendar_events", "announced_on.late"): {"announced_on": "2010-02-05"},
+    ("calendar_events", "first_day.maximum"): {"first_day": "2200-01-06", "last_day": ""},
+    ("calendar_events", "last_day.minimum"): {"last_day": "1989-12-25", "first_day": ""},
     ("session_events", "search.query"): {"event_type": "search", "query": ""},
     ("session_events", "product_id.of_event"): {"event_type": "view", "product_id": ""},
     ("session_events", "business_date.of_happened_at"): {"business_date": "2012-01-01"},
@@ -50,6 +58,7 @@ CUSTOM = {
 }
 NEEDS_BLANK = {
     *((feed, rule) for feed in HALF_OPEN for rule in ("valid_from.maximum", "valid_to.minimum")),
+    *(("calendar_events", rule) for rule in ("first_day.maximum", "last_day.minimum")),
     ("sales_lines", "business_date.minimum"),
 }
 """These rows leave another required cell empty, so that no rule over both columns is broken as well."""
@@ -100,8 +109,8 @@ def _rows(contract, rule, make_row):
 
 
 def test_there_is_a_case_for_every_rule():
-    assert len(shipped_contracts()) == 16
-    assert len(RULES) == 278
+    assert len(shipped_contracts()) == 18
+    assert len(RULES) == 324
     assert set(CUSTOM) <= {(contract.feed, rule.id) for contract, rule in RULES}
 
 

@@ -150,8 +150,8 @@ def test_every_promise_of_freshness_can_be_broken(world):
     for mapping in ordered_feeds(world.source.feeds):
         ingest_feed(world.source, mapping.feed, world.lake, pseudonym_key=KEY, run_id="run_1")
     promises = {contract.feed: contract for contract in shipped_contracts() if contract.latency_days is not None}
-    assert sorted(promises) == ["coupon_redemptions", "promotion_weeks", "purchase_costs", "sales_lines", "session_events",
-                                "stock_levels"]  # fmt: skip
+    assert sorted(promises) == ["coupon_redemptions", "planned_prices", "promotion_weeks", "purchase_costs", "sales_lines",
+                                "session_events", "stock_levels"]  # fmt: skip
     for feed, contract in promises.items():
         column = contract.freshness_column
         newest = max(world.lake.arrow(feed).column(column).to_pylist())
@@ -160,7 +160,7 @@ def test_every_promise_of_freshness_can_be_broken(world):
             found = {item.table: item for item in freshness(world.lake, day)}[feed]
             assert (found.newest, found.late, found.latency_days) == (newest, late, contract.latency_days), feed
     standing = [item for item in freshness(world.lake, date(2199, 1, 1)) if item.table not in promises]
-    assert len(standing) == 10
+    assert len(standing) == 11
     assert not any(item.late or item.latency_days or item.newest for item in standing)
 
 

@@ -5,10 +5,12 @@ import re
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from features.household_segments import household_segments
+from features.known_future import event_columns, planned_price_matrix, store_event_columns
 from features.relation_events import EVENT_KINDS, detect_events
 from features.relation_evidence import EVIDENCE_KINDS, EvidenceNeed, EvidenceScopes
 from features.relation_evidence_agreement import evidence_agreement, largest_difference
@@ -22,6 +24,8 @@ from lake.errors import JavaMissing, SparkNotStarted, TableMissing
 from lake.spark_engine import SparkEngine
 from lake.spark_lake import SparkLake
 from tests.features_relations.event_world import AS_OF, CLUSTERS, SEGMENTS, write_chain
+from tests.known_future_worlds import AS_OF as PLAN_DAY
+from tests.known_future_worlds import PRODUCTS, STORES, WEEKS, known_future_lake
 
 pytestmark = [
     pytest.mark.command_line,
@@ -91,6 +95,24 @@ def test_clusters_and_segments_are_the_same(lakes):
     for read in (store_clusters, household_segments):
         duck, spark = (read(lake, AS_OF) for lake in lakes)
         assert duck.equals(spark)
+
+
+def test_plans_and_events_are_the_same(engine, tmp_path):
+    duck = known_future_lake(tmp_path, 5)
+    shelves = pa.table({"product_id": [p for p in PRODUCTS for _ in STORES], "store_id": STORES * len(PRODUCTS)})
+    here, there = (
+        [
+            planned_price_matrix(lake, pa.table({"product_id": PRODUCTS}), WEEKS, PLAN_DAY),
+            planned_price_matrix(lake, shelves, WEEKS, PLAN_DAY),
+            *event_columns(lake, WEEKS, PLAN_DAY).values(),
+            *store_event_columns(lake, STORES, WEEKS, PLAN_DAY).values(),
+        ]
+        for lake in (duck, SparkLake(duck, engine))
+    )
+    assert len(here) == 12
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.nansum(one) > 0
 
 
 def test_it_listens_on_the_loopback_address_alone(engine):
