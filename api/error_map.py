@@ -71,6 +71,8 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     recommend.RecommendationArtefactError: _UNAVAILABLE,
     forecast.UnknownProduct: _UNKNOWN_PRODUCT,
     forecast.UnknownStore: _UNKNOWN_STORE,
+    forecast.UnknownCategory: _INVALID,
+    forecast.ForecastSubjectUnclear: _INVALID,
     forecast.HorizonOutOfRange: _INVALID,
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,

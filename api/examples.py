@@ -146,8 +146,10 @@ query Demand($id: ID!) {
     ... on Forecast {
       product { displayName }
       system
+      why
       baseline
-      points { weekStart units low high baselineUnits promoted }
+      points { weekStart units low high low95 high95 baselineUnits promoted }
+      drivers { words units productId }
       explanation { text paths { contribution hops { source { displayName } relation target { displayName } } } }
       decision { id asOf featureSnapshot modelVersion }
     }

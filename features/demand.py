@@ -2,7 +2,8 @@
 
 An origin is a number of known weeks: at origin `t` the transform reads sales of the columns `[0, t)` alone, and
 forecasts column `t + horizon - 1`. Promotion columns from `t` on are read for as many weeks as the panel's plan
-covers (`planned_weeks`), so that training sees exactly as much of the future plan as serving will.
+covers (`planned_weeks`), so that training sees as much of the future plan as serving will (`training_rows` of the model
+shows it half of the rows of other weeks with their plan, so that a supposed plan can be answered, too).
 """
 
 from collections.abc import Sequence
@@ -65,8 +66,14 @@ class DemandTransform:
         enough = (sold.sum(axis=1) >= MINIMUM_SUPPORT) & sold[:, -RECENT_WEEKS:].any(axis=1)
         return np.flatnonzero(enough)
 
-    def features(self, origin: int, rows: np.ndarray, horizons: Sequence[int]) -> np.ndarray:
+    def features(self, origin: int, rows: np.ndarray, horizons: Sequence[int], *, planned: bool | None = None) -> np.ndarray:
         """Return float32 features, len(horizons) x len(rows) x F.
+
+        Args:
+            origin: known weeks.
+            rows: series.
+            horizons: weeks ahead, 1 being the first.
+            planned: whether plans of these weeks are known; None: as the panel says.
 
         Raises:
             ValueError: the origin lies outside the panel.
@@ -80,11 +87,12 @@ class DemandTransform:
         asked, place = np.unique(parents, return_inverse=True)
         blocks = []
         for horizon in horizons:
-            parts = [history, plan_block(self.panel, origin, horizon, rows)]
+            known = self.panel.is_planned(horizon) if planned is None else planned
+            parts = [history, plan_block(self.panel, origin, horizon, rows, planned=known)]
             if parent_history is not None:
-                parts += [parent_history, plan_block(self.chain, origin, horizon, parents)]
+                parts += [parent_history, plan_block(self.chain, origin, horizon, parents, planned=known)]
             if self.relations is not None:
-                block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked)
+                block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked, planned=known)
                 parts.append(block[place])
             parts.append(self._calendar(origin, horizon, len(rows)))
             blocks.append(np.concatenate(parts, axis=1))

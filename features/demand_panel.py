@@ -71,6 +71,10 @@ class DemandPanel:
     parent: np.ndarray
     planned_weeks: int
     category_ids: tuple[str, ...] = ()
+    planned_also: frozenset[int] = frozenset()
+    """Horizons beyond `planned_weeks` for which a plan is supposed."""
+    gone: np.ndarray | None = None
+    """Which series are supposed not to be on sale in each of the 8 weeks ahead (N x 8 bool); None: nothing is supposed."""
 
     @property
     def week_count(self) -> int:
@@ -81,6 +85,10 @@ class DemandPanel:
     def expected(self) -> np.ndarray:
         """What each week was to sell by the weeks before it that were promoted alike (N x T, `demand_alike.expected_units`)."""
         return expected_units(self.units, self.display, self.mailer)
+
+    def is_planned(self, horizon: int) -> bool:
+        """Return whether a plan is known (or supposed) for the week so many weeks ahead."""
+        return horizon <= self.planned_weeks or horizon in self.planned_also
 
     def target_week(self, week: int) -> date:
         """Return the Monday of the column `week`, which may lie after the last known one."""

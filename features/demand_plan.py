@@ -21,10 +21,10 @@ PLAN_FEATURES: dict[str, str] = {
 }
 
 
-def plan_block(panel: DemandPanel, origin: int, horizon: int, rows: np.ndarray) -> np.ndarray:
-    """Return len(rows) x len(PLAN_FEATURES) as float32; NaN where no plan is known for the week."""
+def plan_block(panel: DemandPanel, origin: int, horizon: int, rows: np.ndarray, *, planned: bool) -> np.ndarray:
+    """Return len(rows) x len(PLAN_FEATURES) as float32; NaN where the plan of the week is not known (`planned`)."""
     target = origin + horizon - 1
-    if horizon > panel.planned_weeks:
+    if not planned:
         return _unplanned(len(rows))
     display, mailer = panel.display[rows, target], panel.mailer[rows, target]
     columns = [

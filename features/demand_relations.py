@@ -56,6 +56,8 @@ def relation_block(
     origin: int,
     horizon: int,
     rows: np.ndarray,
+    *,
+    planned: bool,
 ) -> np.ndarray:
     """Return len(rows) x len(RELATION_FEATURES) as float32; NaN where a product has no such neighbours.
 
@@ -66,27 +68,29 @@ def relation_block(
         origin: known weeks.
         horizon: 1 is the first week after them.
         rows: products.
+        planned: whether the plan of the week is known.
     """
     units, expected = panel.units[:, :origin], panel.expected[:, :origin]
     usual = units[:, -13:].mean(axis=1)
     stopped = (units[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (usual >= STEADY_UNITS)
-    display, mailer = _planned(panel, origin, horizon)
+    if panel.gone is not None:
+        stopped = stopped | panel.gone[:, horizon - 1]
+    display, mailer = _planned(panel, origin, horizon, planned=planned)
     recent = [part[:, -TREND_WEEKS:].mean(axis=1) for part in (units, expected)]
     amounts = np.stack([*recent, units[:, -1], expected[:, -1], stopped, mailer, display], axis=1).astype(np.float32)
     parts = [_over_edges(neighbours, relation, amounts)[rows] for relation in NEIGHBOUR_RELATIONS]
     weighted = amounts.astype(np.float64)
     weighted[:, 4:] *= usual[:, None]
     parts += [_over_siblings(neighbours, grouping, weighted, usual)[rows] for grouping in SIBLINGS]
-    known = horizon <= panel.planned_weeks
     names = (*NEIGHBOUR_RELATIONS, *SIBLINGS)
     for place, name in enumerate(names):
-        told = _told_by_pressure(panel, pressures.get(name), origin, horizon, rows) if known else None
+        told = _told_by_pressure(panel, pressures.get(name), origin, horizon, rows) if planned else None
         parts[place] = _with_plan(parts[place], told)
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _planned(panel: DemandPanel, origin: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    if horizon > panel.planned_weeks:
+def _planned(panel: DemandPanel, origin: int, horizon: int, *, planned: bool) -> tuple[np.ndarray, np.ndarray]:
+    if not planned:
         nothing = np.zeros(len(panel.product_ids), dtype=np.float32)
         return nothing, nothing
     target = origin + horizon - 1

@@ -5,11 +5,12 @@ from datetime import date
 import strawberry
 
 from api.graphql.envelope_types import Decision, Explanation, PageInfo
-from api.graphql.node_types import Household, Store
+from api.graphql.node_types import Household, ProductCategory, Store
 from api.graphql.product_types import Product
 
 __all__ = [
     "Forecast",
+    "ForecastDriver",
     "ForecastPoint",
     "Health",
     "ProductConnection",
@@ -45,7 +46,9 @@ class RecommendationConnection:
     decision: Decision
 
 
-@strawberry.type(description="Units in the week that begins on `weekStart`, with an 80 % interval and the baseline's value.")
+@strawberry.type(
+    description="Units in the week that begins on `weekStart`, with intervals of 80 and 95 % and the baseline's value."
+)
 class ForecastPoint:
     """One week of a forecast."""
 
@@ -55,6 +58,20 @@ class ForecastPoint:
     high: float = strawberry.field(description="The upper end of the 80 % interval, in units.")
     baseline_units: float
     promoted: bool
+    low_95: float = strawberry.field(description="The lower end of the 95 % interval, in units.")
+    high_95: float = strawberry.field(description="The upper end of the 95 % interval, in units.")
+
+
+@strawberry.type(
+    description="What one cause brought over the whole horizon, in units; all of them sum to forecast minus baseline."
+)
+class ForecastDriver:
+    """One cause."""
+
+    name: str
+    words: str
+    units: float
+    product_id: strawberry.ID | None = strawberry.field(description="The neighbour that it came from, where it came from one.")
 
 
 @strawberry.type(description="Units that were sold in a week.")
@@ -69,11 +86,14 @@ class SalesWeek:
 class Forecast:
     """A forecast and its drivers."""
 
-    product: Product
+    product: Product | None = strawberry.field(description="Null for a category, and for all merchandise.")
     store: Store | None
+    category: ProductCategory | None
     as_of: date
     system: str = strawberry.field(description="Which system answered.")
+    why: str = strawberry.field(description="Why this system answered.")
     baseline: str
+    drivers: list[ForecastDriver]
     points: list[ForecastPoint]
     history: list[SalesWeek]
     explanation: Explanation

@@ -41,6 +41,7 @@ LIST_BOUNDS: Mapping[str, int] = {
     "Product.promotions": 10,
     "Forecast.points": 8,
     "Forecast.history": 26,
+    "Forecast.drivers": 40,
     "WhyRelated.relations": 100,
     "WhyRelated.paths": 9,
     "WhyRelated.shared": 3,

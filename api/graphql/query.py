@@ -13,6 +13,7 @@ from api.errors import ArgumentInvalid
 from api.graphql import problems
 from api.graphql.answer_types import (
     Forecast,
+    ForecastDriver,
     ForecastPoint,
     Health,
     ProductConnection,
@@ -22,7 +23,7 @@ from api.graphql.answer_types import (
 )
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
 from api.graphql.lists import product_connection, search_connection
-from api.graphql.node_types import NODE_TYPES, Ask, Node, Store, node_of
+from api.graphql.node_types import NODE_TYPES, Ask, Node, ProductCategory, Store, node_of
 from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
 from api.graphql.relation_questions import RelationQuestions
@@ -107,13 +108,22 @@ class Query(RelationQuestions):
         )
         return recommendation_connection(info.context, request, first, after)
 
-    @question("Units of a product in the next weeks, in a store or in the whole chain.", Operation.FORECAST, *FORECAST_OUTCOMES)
+    @question(
+        "Units in the next weeks: of a product, in a store or in the whole chain; of a category; or, with neither, of all merchandise.",
+        Operation.FORECAST,
+        *FORECAST_OUTCOMES,
+    )
     def forecast(
-        self, info: Ask, product_id: strawberry.ID, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
-        as_of: date | None = None,
+        self, info: Ask, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
+        as_of: date | None = None, category_id: strawberry.ID | None = None,
     ) -> ForecastResult:  # fmt: skip
-        store = plain_id("Store", str(store_id)) if store_id else None
-        request = ForecastRequest(plain_id("Product", str(product_id)), store, horizon_weeks, as_of)
+        request = ForecastRequest(
+            plain_id("Product", str(product_id)) if product_id else None,
+            plain_id("Store", str(store_id)) if store_id else None,
+            horizon_weeks,
+            as_of,
+            plain_id("ProductCategory", str(category_id)) if category_id else None,
+        )
         return cast("ForecastResult", _forecast(info.context, request))
 
     @question(
@@ -167,12 +177,14 @@ def _forecast(asked: Asked, request: ForecastRequest) -> Any:
     if isinstance(made.answer, Refused):
         return _refused(made)
     answer: ForecastAnswer = made.answer
-    product = load_product(asked, answer.product_id)
-    if product is None:
+    product = load_product(asked, answer.product_id) if answer.product_id is not None else None
+    if product is None and answer.product_id is not None:
         return _unknown_product(answer.product_id)
     return Forecast(
-        product=product, store=cast("Store | None", _one(asked, "Store", answer.store_id)), as_of=answer.as_of,
-        system=answer.system, baseline=answer.baseline, points=cast("list[ForecastPoint]", answer.points),
+        product=product, store=cast("Store | None", _one(asked, "Store", answer.store_id)),
+        category=cast("ProductCategory | None", _one(asked, "ProductCategory", answer.category_id)), as_of=answer.as_of,
+        system=answer.system, why=answer.why, baseline=answer.baseline, drivers=cast("list[ForecastDriver]", answer.drivers),
+        points=cast("list[ForecastPoint]", answer.points),
         history=[SalesWeek(week_start=week, units=units) for week, units in answer.history],
         explanation=explanation_of(answer.explanation), decision=decision_of(made),
     )  # fmt: skip

@@ -111,7 +111,7 @@ def promoted_ahead(panel: DemandPanel, origin: int, rows: np.ndarray, horizons: 
     """Return whether each week ahead is planned to be promoted (horizons x rows); False where no plan is known."""
     ahead = slice(origin, origin + horizons)
     covered = np.fmax(np.nan_to_num(panel.display[rows, ahead]), np.nan_to_num(panel.mailer[rows, ahead]))
-    known = np.arange(1, horizons + 1) <= panel.planned_weeks
+    known = np.asarray([panel.is_planned(horizon) for horizon in range(1, horizons + 1)])
     return np.asarray((covered >= PROMOTED_COVERAGE) & known).T
 
 

@@ -29,6 +29,8 @@ MAXIMUM_ROWS = 240_000
 SMALL_ROWS = 20_000
 """Rows below which one thread trains and predicts (`kit.threads`)."""
 ROUNDS = 120
+SEEING = 0.5
+"""Share of the training rows of weeks without a known plan that are shown what was planned: a plan may be supposed later."""
 MEMBERS = 3
 MEMBERS_APART = 1000
 """Trees of one seed are off by chance of the draw; the mean of three is off by less, at three times the price."""
@@ -98,9 +100,19 @@ def _block(
     transform: DemandTransform, origin: int, rows: np.ndarray, horizons: list[int], share: float, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     drawn = rows[random.random(len(rows)) < share]
-    features = transform.features(origin, drawn, horizons)
+    features = np.concatenate([_shown(transform, origin, drawn, horizon, random) for horizon in horizons])
     weeks = np.repeat(origin + np.asarray(horizons) - 1, len(drawn))
-    return features.reshape(-1, features.shape[2]), transform.targets(origin, drawn, horizons).reshape(-1), weeks
+    return features, transform.targets(origin, drawn, horizons).reshape(-1), weeks
+
+
+def _shown(transform: DemandTransform, origin: int, rows: np.ndarray, horizon: int, random: np.random.Generator) -> np.ndarray:
+    """Return the features of one week ahead (n x F). Where serving will know no plan, half of the rows have it all the same."""
+    blind: np.ndarray = transform.features(origin, rows, [horizon])[0]
+    if transform.panel.is_planned(horizon):
+        return blind
+    seeing = np.flatnonzero(random.random(len(rows)) < SEEING)
+    blind[seeing] = transform.features(origin, rows[seeing], [horizon], planned=True)[0]
+    return blind
 
 
 def level_of(names: Sequence[str], features: np.ndarray) -> np.ndarray:

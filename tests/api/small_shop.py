@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from api.services import Services
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
-from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
-from decisions.forecast.errors import NoHistory, UnknownProduct
+from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
+from decisions.forecast.errors import ForecastSubjectUnclear, NoHistory, UnknownProduct
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest, RecommendedProduct
 from decisions.relations import RelationService
 from decisions.relations.quality import QualityFigure, RelationQuality
@@ -151,14 +151,21 @@ class FixedForecaster:
     def forecast(self, request: ForecastRequest) -> ForecastAnswer:
         if request.product_id == NO_HISTORY:
             raise NoHistory(request.product_id, request.store_id, 26)
-        if not request.product_id.startswith("P"):
+        if request.category_id is not None and request.product_id is not None:
+            raise ForecastSubjectUnclear("both a product and a category are named")
+        if request.product_id is not None and not request.product_id.startswith("P"):
             raise UnknownProduct(request.product_id)
         points = tuple(
-            ForecastPoint(date(2018, 1, 1), 10.0, 8.0, 12.0, 9.5, promoted=False) for _ in range(request.horizon_weeks)
+            ForecastPoint(date(2018, 1, 1), 10.0, 8.0, 12.0, 9.5, promoted=False, low_95=7.0, high_95=13.0)
+            for _ in range(request.horizon_weeks)
         )
         history = ((date(2017, 12, 18), 9.0), (date(2017, 12, 25), 11.0))
-        explanation = _explanation("-", request.product_id)
-        return ForecastAnswer(request.product_id, request.store_id, AS_OF, "shelfgraph", "mean_8", points, history, explanation)
+        explanation = _explanation("-", request.product_id or "-")
+        drivers = (Driver("own_history", "own sales history", 0.5 * request.horizon_weeks),)
+        return ForecastAnswer(
+            request.product_id, request.store_id, AS_OF, "shelfgraph", "mean_8", points, history, explanation,
+            request.category_id, drivers, "It won.",
+        )  # fmt: skip
 
 
 class TwoVersions:

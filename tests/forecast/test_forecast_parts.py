@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.demand_scores import bootstrap, pinball, ratio_bootstrap, rmsse, series_errors, value_of, wape, wrmsse
+from bench.forecast_scores import bias, bootstrap, pinball, ratio_bootstrap, rmsse, series_errors, value_of, wape, wrmsse
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, Trial, held_out_origin, judge, trial_origins
 from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution, driver_of, neutral_values
@@ -174,8 +174,9 @@ def test_threads_follow_from_the_size_of_the_work_alone():
 def test_scores_have_their_known_values():
     history = np.asarray([[0.0, 2.0, 4.0, 2.0], [1.0, 1.0, 1.0, 1.0]])
     actual, forecast = np.asarray([[3.0, 1.0], [5.0, 1.0]]), np.asarray([[1.0, 1.0], [5.0, 4.0]])
-    errors = series_errors(np.asarray([0, 1]), history, actual, forecast)
+    errors = series_errors(np.asarray([0, 1]), 7, history, actual, forecast)
     assert value_of(wape, errors) == pytest.approx(5 / 10)
+    assert value_of(bias, errors) == pytest.approx(1 / 10)
     # the first product changed by 2 each week since its first sale; the second never changed and has no scale
     assert value_of(rmsse, errors) == pytest.approx(math.sqrt(2 / 4))
     assert value_of(wrmsse, errors) == pytest.approx(math.sqrt(2 / 4))
@@ -185,12 +186,12 @@ def test_scores_have_their_known_values():
 def test_paired_ratios_know_when_two_systems_are_the_same_and_which_is_better():
     random = np.random.default_rng(0)
     history, actual = random.poisson(5, (300, 20)).astype(float), random.poisson(5, (4, 300)).astype(float)
-    product = np.arange(300) // 2
-    good = series_errors(product, history, actual, np.full((4, 300), 5.0))
-    bad = series_errors(product, history, actual, np.full((4, 300), 8.0))
-    same = ratio_bootstrap(wape, good, good, seed=1)
+    kind = np.arange(300) // 2
+    good = series_errors(kind, 0, history, actual, np.full((4, 300), 5.0))
+    bad = series_errors(kind, 0, history, actual, np.full((4, 300), 8.0))
+    same = ratio_bootstrap(wape, [good], [good], seed=1)
     assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
-    better = ratio_bootstrap(wape, good, bad, seed=1)
+    better = ratio_bootstrap(wape, [good, good], [bad], seed=1)
     assert better.low < better.value < better.high < 1
     around = bootstrap(wape, good, seed=1)
     assert around.low < around.value < around.high
