@@ -98,7 +98,8 @@ class ForecastOverlay:
     - `prices`: the week's price, in place of what is planned or last known.
 
     Promises of a forecaster that takes an overlay (`forecast(request, overlay=...)`): an empty overlay gives the bytes of no
-    overlay; the same request and overlay on the same release give the same bytes; parts that concern neither the product nor a neighbour of it change nothing. What it
+    overlay; the same request and overlay on the same release give the same bytes; parts that
+    concern neither the product nor a neighbour of it change nothing. What it
     cannot honour (a price where the model knows none) it refuses with an error of its room, and never leaves out silently.
 
     Each tuple is sorted and free of repetitions, so equal suppositions are equal values. Use `ForecastOverlay.of` to build one.
@@ -139,9 +140,14 @@ class ForecastOverlay:
         return self == NO_OVERLAY
 
     def __post_init__(self) -> None:
-        for part in (self.promotions_on, self.promotions_off, self.neighbours_ignored, self.products_gone, self.prices):
-            if _ordered(part) != part:
-                raise ValueError("the parts of an overlay are sorted and free of repetitions")
+        if not (
+            _ordered(self.promotions_on) == self.promotions_on
+            and _ordered(self.promotions_off) == self.promotions_off
+            and _ordered(self.neighbours_ignored) == self.neighbours_ignored
+            and _ordered(self.products_gone) == self.products_gone
+            and _ordered(self.prices) == self.prices
+        ):
+            raise ValueError("the parts of an overlay are sorted and free of repetitions")
         weekly: tuple[PlannedPromotion | SwitchedOffPromotion | GoneProduct | PlannedPrice, ...] = (
             *self.promotions_on,
             *self.promotions_off,
