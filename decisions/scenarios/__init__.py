@@ -1,0 +1,73 @@
+"""Scenarios: named changes laid over a release, held against it, and asked of the forecast side by side."""
+
+from decisions.scenarios.checking import PlanningWorld, check_changes, check_name, horizon_of
+from decisions.scenarios.comparing import compare
+from decisions.scenarios.contract import (
+    Change,
+    ChangeKind,
+    Column,
+    ComparisonAnswer,
+    ComparisonRequest,
+    DelistOutcome,
+    DelistOutcomes,
+    DelistQuestion,
+    Horizon,
+    Outlook,
+    PinnedScenario,
+    Question,
+    ScenarioEvaluator,
+    Taker,
+    WeekOutlook,
+)
+from decisions.scenarios.errors import (
+    EmptyStoreSet,
+    EvaluationUnavailable,
+    OverlappingChanges,
+    ScenarioError,
+    ScenarioInvalid,
+    StoreByStoreOnly,
+    UnknownNeighbour,
+    UnknownProduct,
+    UnknownPromotion,
+    UnknownStore,
+    WeeksOutsideHorizon,
+)
+from decisions.scenarios.overlaps import Overlap, overlaps_between
+from decisions.scenarios.overlaying import overlay_of
+
+__all__ = [
+    "Change",
+    "ChangeKind",
+    "Column",
+    "ComparisonAnswer",
+    "ComparisonRequest",
+    "DelistOutcome",
+    "DelistOutcomes",
+    "DelistQuestion",
+    "EmptyStoreSet",
+    "EvaluationUnavailable",
+    "Horizon",
+    "Outlook",
+    "Overlap",
+    "OverlappingChanges",
+    "PinnedScenario",
+    "PlanningWorld",
+    "Question",
+    "ScenarioError",
+    "ScenarioEvaluator",
+    "ScenarioInvalid",
+    "StoreByStoreOnly",
+    "Taker",
+    "UnknownNeighbour",
+    "UnknownProduct",
+    "UnknownPromotion",
+    "UnknownStore",
+    "WeekOutlook",
+    "WeeksOutsideHorizon",
+    "check_changes",
+    "check_name",
+    "compare",
+    "horizon_of",
+    "overlaps_between",
+    "overlay_of",
+]

@@ -1,0 +1,122 @@
+"""The base and several scenarios side by side, for one product."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+
+from decisions.overlay import NO_OVERLAY
+from decisions.scenarios.checking import PlanningWorld, check_changes
+from decisions.scenarios.contract import (
+    Change,
+    ChangeKind,
+    Column,
+    ComparisonAnswer,
+    ComparisonRequest,
+    DelistOutcome,
+    DelistOutcomes,
+    DelistQuestion,
+    Outlook,
+    PinnedScenario,
+    Question,
+    ScenarioEvaluator,
+)
+from decisions.scenarios.errors import OverlappingChanges, ScenarioInvalid
+from decisions.scenarios.overlaps import overlaps_between, placed
+from decisions.scenarios.overlaying import overlay_of
+
+__all__ = ["MAXIMUM_SCENARIOS", "compare"]
+
+MAXIMUM_SCENARIOS = 5
+BASE = "base"
+COMBINED = "combined"
+NO_DELIST_SERVICE = "This release has no service that says what a delisting does to other products."
+
+
+def compare(
+    request: ComparisonRequest, world: PlanningWorld, evaluator: ScenarioEvaluator, delistings: DelistOutcomes | None
+) -> ComparisonAnswer:
+    """Return the base and each scenario, every one asked of the same forecast in the same way.
+
+    Changes are held against the release that answers again: a scenario made on an earlier one may name weeks that are over.
+
+    Raises:
+        ScenarioInvalid: too many scenarios, or one of them twice.
+        OverlappingChanges: `combined` was asked, and scenarios contradict each other.
+        EvaluationUnavailable: the forecast takes no suppositions. StoreByStoreOnly, and the errors of `check_changes` and of the
+            forecast.
+    """
+    _check(request)
+    question = Question(request.product_id, request.store_id, request.horizon_weeks, request.as_of)
+    base = evaluator.outlook(question, NO_OVERLAY)
+    comparison = _Comparison(request, question, base, world, evaluator, delistings)
+    columns = [Column(BASE, None, None, base, _units(base), 0.0)]
+    scenarios = [replace(scenario, changes=check_changes(scenario.changes, world)) for scenario in request.scenarios]
+    columns.extend(comparison.column(one.name, one.id, one.revision, one.changes) for one in scenarios)
+    if request.combined:
+        columns.append(comparison.column(COMBINED, None, None, _combined(scenarios, world)))
+    return ComparisonAnswer(request.product_id, request.store_id, base.as_of, tuple(columns))
+
+
+def _check(request: ComparisonRequest) -> None:
+    if len(request.scenarios) > MAXIMUM_SCENARIOS:
+        raise ScenarioInvalid("The number of scenarios", f"at most {MAXIMUM_SCENARIOS}")
+    if len({scenario.id for scenario in request.scenarios}) < len(request.scenarios):
+        raise ScenarioInvalid("The list of scenarios", "free of repetitions")
+
+
+def _combined(scenarios: Sequence[PinnedScenario], world: PlanningWorld) -> tuple[Change, ...]:
+    together = list(chain.from_iterable(placed(scenario, scenario.changes) for scenario in scenarios))
+    overlaps = overlaps_between(together, world.horizon)
+    if overlaps:
+        raise OverlappingChanges(overlaps)
+    return tuple(one.change for one in together)
+
+
+class _Comparison:
+    def __init__(
+        self,
+        request: ComparisonRequest,
+        question: Question,
+        base: Outlook,
+        world: PlanningWorld,
+        evaluator: ScenarioEvaluator,
+        delistings: DelistOutcomes | None,
+    ) -> None:
+        self._request = request
+        self._question = question
+        self._base = base
+        self._world = world
+        self._evaluator = evaluator
+        self._delistings = delistings
+
+    def column(self, name: str, scenario_id: str | None, revision: int | None, changes: Sequence[Change]) -> Column:
+        overlay = overlay_of(changes, store_id=self._request.store_id, horizon=self._world.horizon)
+        outlook = self._evaluator.outlook(self._question, overlay)
+        units = _units(outlook)
+        delist, note = self._delist(changes)
+        return Column(name, scenario_id, revision, outlook, units, units - _units(self._base), delist, note)
+
+    def _delist(self, changes: Sequence[Change]) -> tuple[DelistOutcome | None, str | None]:
+        """What the delisting of the asked product itself does, where a scenario has one for the asked store."""
+        store_id = self._request.store_id
+        gone = next(
+            (
+                change
+                for change in changes
+                if change.kind is ChangeKind.DELIST
+                and change.product_id == self._request.product_id
+                and (store_id is None or change.store_ids is None or store_id in change.store_ids)
+            ),
+            None,
+        )
+        if gone is None or gone.from_week is None:
+            return None, None
+        if self._delistings is None:
+            return None, NO_DELIST_SERVICE
+        stores = gone.store_ids if store_id is None else (store_id,)
+        asked = DelistQuestion(self._request.product_id, stores, gone.from_week, gone.until_week, self._request.as_of)
+        return self._delistings.outcome(asked), None
+
+
+def _units(outlook: Outlook) -> float:
+    return sum(week.units for week in outlook.weeks)
