@@ -1,7 +1,7 @@
 """Scenarios: named changes laid over a release, held against it, and asked of the forecast side by side."""
 
 from decisions.scenarios.checking import PlanningWorld, check_changes, check_name, horizon_of
-from decisions.scenarios.comparing import compare
+from decisions.scenarios.comparing import MAXIMUM_SCENARIOS, compare, suppositions
 from decisions.scenarios.contract import (
     Change,
     ChangeKind,
@@ -36,6 +36,7 @@ from decisions.scenarios.overlaps import Overlap, overlaps_between
 from decisions.scenarios.overlaying import overlay_of
 
 __all__ = [
+    "MAXIMUM_SCENARIOS",
     "Change",
     "ChangeKind",
     "Column",
@@ -70,4 +71,5 @@ __all__ = [
     "horizon_of",
     "overlaps_between",
     "overlay_of",
+    "suppositions",
 ]

@@ -1,10 +1,10 @@
 """The base and several scenarios side by side, for one product."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from decisions.overlay import NO_OVERLAY
+from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.scenarios.checking import PlanningWorld, check_changes
 from decisions.scenarios.contract import (
     Change,
@@ -24,7 +24,7 @@ from decisions.scenarios.errors import OverlappingChanges, ScenarioInvalid
 from decisions.scenarios.overlaps import overlaps_between, placed
 from decisions.scenarios.overlaying import overlay_of
 
-__all__ = ["MAXIMUM_SCENARIOS", "compare"]
+__all__ = ["MAXIMUM_SCENARIOS", "Supposition", "compare", "suppositions"]
 
 MAXIMUM_SCENARIOS = 5
 BASE = "base"
@@ -32,29 +32,50 @@ COMBINED = "combined"
 NO_DELIST_SERVICE = "This release has no service that says what a delisting does to other products."
 
 
+@dataclass(frozen=True, slots=True)
+class Supposition:
+    """One column to be asked for: whose it is, its changes, and what they ask the forecast to suppose."""
+
+    name: str
+    scenario_id: str | None
+    revision: int | None
+    changes: tuple[Change, ...]
+    overlay: ForecastOverlay
+
+
+def suppositions(request: ComparisonRequest, world: PlanningWorld) -> tuple[Supposition, ...]:
+    """Return what the columns behind the base suppose, held against the release that answers: a scenario made on an earlier one
+    may name weeks that are over.
+
+    Raises:
+        ScenarioInvalid: too many scenarios, or one of them twice.
+        OverlappingChanges: `combined` was asked, and scenarios contradict each other.
+        StoreByStoreOnly, and the errors of `check_changes`.
+    """
+    _check(request)
+    scenarios = [replace(scenario, changes=check_changes(scenario.changes, world)) for scenario in request.scenarios]
+    wanted: list[tuple[str, str | None, int | None, tuple[Change, ...]]] = [
+        (one.name, one.id, one.revision, one.changes) for one in scenarios
+    ]
+    if request.combined:
+        wanted.append((COMBINED, None, None, _combined(scenarios, world)))
+    return tuple(Supposition(*one, overlay_of(one[3], store_id=request.store_id, horizon=world.horizon)) for one in wanted)
+
+
 def compare(
     request: ComparisonRequest, world: PlanningWorld, evaluator: ScenarioEvaluator, delistings: DelistOutcomes | None
 ) -> ComparisonAnswer:
     """Return the base and each scenario, every one asked of the same forecast in the same way.
 
-    Changes are held against the release that answers again: a scenario made on an earlier one may name weeks that are over.
-
     Raises:
-        ScenarioInvalid: too many scenarios, or one of them twice.
-        OverlappingChanges: `combined` was asked, and scenarios contradict each other.
-        EvaluationUnavailable: the forecast takes no suppositions. StoreByStoreOnly, and the errors of `check_changes` and of the
-            forecast.
+        EvaluationUnavailable: the forecast takes no suppositions. The errors of `suppositions` and of the forecast.
     """
-    _check(request)
+    supposed = suppositions(request, world)
     question = Question(request.product_id, request.store_id, request.horizon_weeks, request.as_of)
     base = evaluator.outlook(question, NO_OVERLAY)
-    comparison = _Comparison(request, question, base, world, evaluator, delistings)
-    columns = [Column(BASE, None, None, base, _units(base), 0.0)]
-    scenarios = [replace(scenario, changes=check_changes(scenario.changes, world)) for scenario in request.scenarios]
-    columns.extend(comparison.column(one.name, one.id, one.revision, one.changes) for one in scenarios)
-    if request.combined:
-        columns.append(comparison.column(COMBINED, None, None, _combined(scenarios, world)))
-    return ComparisonAnswer(request.product_id, request.store_id, base.as_of, tuple(columns))
+    comparison = _Comparison(request, question, base, evaluator, delistings)
+    columns = (Column(BASE, None, None, base, _units(base), 0.0), *(comparison.column(one) for one in supposed))
+    return ComparisonAnswer(request.product_id, request.store_id, base.as_of, columns)
 
 
 def _check(request: ComparisonRequest) -> None:
@@ -78,23 +99,21 @@ class _Comparison:
         request: ComparisonRequest,
         question: Question,
         base: Outlook,
-        world: PlanningWorld,
         evaluator: ScenarioEvaluator,
         delistings: DelistOutcomes | None,
     ) -> None:
         self._request = request
         self._question = question
         self._base = base
-        self._world = world
         self._evaluator = evaluator
         self._delistings = delistings
 
-    def column(self, name: str, scenario_id: str | None, revision: int | None, changes: Sequence[Change]) -> Column:
-        overlay = overlay_of(changes, store_id=self._request.store_id, horizon=self._world.horizon)
-        outlook = self._evaluator.outlook(self._question, overlay)
+    def column(self, supposed: Supposition) -> Column:
+        outlook = self._evaluator.outlook(self._question, supposed.overlay)
         units = _units(outlook)
-        delist, note = self._delist(changes)
-        return Column(name, scenario_id, revision, outlook, units, units - _units(self._base), delist, note)
+        delist, note = self._delist(supposed.changes)
+        difference = units - _units(self._base)
+        return Column(supposed.name, supposed.scenario_id, supposed.revision, outlook, units, difference, delist, note)
 
     def _delist(self, changes: Sequence[Change]) -> tuple[DelistOutcome | None, str | None]:
         """What the delisting of the asked product itself does, where a scenario has one for the asked store."""

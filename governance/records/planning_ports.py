@@ -63,6 +63,10 @@ class ScenarioRevision:
 class ScenarioBook(Protocol):
     """Scenarios are only ever added to. A name is free again once the scenario that had it is archived."""
 
+    def done(self, act: Act) -> Recorded[ScenarioRevision] | None:
+        """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
+        ...
+
     def create(self, draft: ScenarioDraft, act: Act) -> Recorded[ScenarioRevision]:
         """Add a scenario with its first revision. Raises: ScenarioNameTaken, IdempotencyKeyReused."""
         ...
@@ -100,7 +104,9 @@ class OverrideWeek:
 
 @dataclass(frozen=True, slots=True)
 class OverrideDraft:
-    """A forecast set by hand. `as_of` is the business day of the release that answered; `decision_id` its logged answer."""
+    """A forecast set by hand. `as_of` is the business day of the release that answered; `decision_id` its logged answer, None
+    on the command line, which logs none.
+    """
 
     product_id: str
     store_id: str | None
@@ -111,7 +117,7 @@ class OverrideDraft:
     as_of: date
     release_id: str
     system: str
-    decision_id: str
+    decision_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,10 @@ class Override:
 
 class OverrideBook(Protocol):
     """Overrides are only ever added, and so are their withdrawals."""
+
+    def done(self, act: Act) -> Recorded[Override] | None:
+        """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
+        ...
 
     def set(self, draft: OverrideDraft, act: Act, *, expected: int | None = None) -> Recorded[Override]:
         """Add an override; `expected` is how many records its product and store have so far, None: any.
@@ -232,6 +242,10 @@ class Lease:
 
 class JobBook(Protocol):
     """Jobs, their steps and results. What a worker writes needs its lease; a lapsed lease is anyone's."""
+
+    def done(self, act: Act) -> Recorded[Job] | None:
+        """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
+        ...
 
     def submit(self, draft: JobDraft, act: Act, *, limit: int) -> Recorded[Job]:
         """Queue a job. Raises: JobQueueFull when `limit` jobs are queued or running; IdempotencyKeyReused."""

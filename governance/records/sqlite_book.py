@@ -74,6 +74,15 @@ class SqliteBook:
                 raise IdempotencyKeyReused(act.key)
             return str(known[1]), True
 
+    def _subject(self, act: Act) -> str | None:
+        """Return the subject of an act that happened under this key, None where none did. Raises: IdempotencyKeyReused."""
+        known = self._all(KNOWN_ACT, act.principal, act.key)
+        if not known:
+            return None
+        if known[0][0] != act.fingerprint:
+            raise IdempotencyKeyReused(act.key)
+        return str(known[0][1])
+
     def _run(self, statement: str, *parameters: object) -> int:
         try:
             with self._lock:

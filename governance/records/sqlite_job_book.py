@@ -37,6 +37,10 @@ class SqliteJobBook(SqliteBook):
         super().__init__(path, rows.CREATE)
         self._clock = clock or SystemClock()
 
+    def done(self, act: Act) -> Recorded[Job] | None:
+        subject = self._subject(act)
+        return None if subject is None else self._recorded((subject, True))
+
     def submit(self, draft: JobDraft, act: Act, *, limit: int) -> Recorded[Job]:
         now = self._clock.now()
 

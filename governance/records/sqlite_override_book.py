@@ -65,6 +65,10 @@ class SqliteOverrideBook(SqliteBook):
         super().__init__(path, CREATE)
         self._clock = clock or SystemClock()
 
+    def done(self, act: Act) -> Recorded[Override] | None:
+        subject = self._subject(act)
+        return None if subject is None else self._recorded((subject, True))
+
     def set(self, draft: OverrideDraft, act: Act, *, expected: int | None = None) -> Recorded[Override]:
         now = self._clock.now()
 

@@ -51,6 +51,10 @@ class SqliteScenarioBook(SqliteBook):
         super().__init__(path, CREATE)
         self._clock = clock or SystemClock()
 
+    def done(self, act: Act) -> Recorded[ScenarioRevision] | None:
+        subject = self._subject(act)
+        return None if subject is None else self._recorded((subject, True))
+
     def create(self, draft: ScenarioDraft, act: Act) -> Recorded[ScenarioRevision]:
         now = self._clock.now()
 
