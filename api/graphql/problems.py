@@ -1,6 +1,5 @@
 """Business outcomes that are no success: types of the schema, so that a client must think of them."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 
@@ -12,7 +11,6 @@ from api.graphql.relation_types import SellingPeriod
 from kit.errors import ShelfgraphError
 
 __all__ = [
-    "PROBLEMS",
     "BeforeFirstSale",
     "InsufficientEvidence",
     "InvalidRequest",
@@ -112,22 +110,14 @@ class InsufficientEvidence(Problem):
     decision: Decision = strawberry.field(description="Which versions came to this outcome.")
 
 
-PROBLEMS: Mapping[str, type[Problem]] = {
-    problem.__name__: problem
-    for problem in (
-        UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest, BeforeFirstSale,
-        ScopeWithoutData, UnknownVersion, QualityNotMeasured,
-    )
-}  # fmt: skip
-"""Outcomes of errors. Those that come with their decision are not among them."""
 TEXTS = ("message", "remedy")
 
 
 def problem_for(error: ShelfgraphError, allowed: tuple[type[Problem], ...]) -> Problem:
     """Return the outcome that an error stands for. Raises the error again where the field does not have that outcome."""
     outcome = answer_for(error).outcome
-    problem = PROBLEMS.get(outcome or "")
-    if problem is None or problem not in allowed:
+    problem = next((one for one in allowed if one.__name__ == outcome), None)
+    if problem is None:
         raise error
     # what else an outcome tells has the same name as in the error
     told = {field.name: getattr(error, field.name) for field in fields(problem) if field.name not in TEXTS}

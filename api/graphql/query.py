@@ -23,6 +23,7 @@ from api.graphql.answer_types import (
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
 from api.graphql.lists import product_connection, search_connection
 from api.graphql.node_types import NODE_TYPES, Ask, Node, Store, node_of
+from api.graphql.planning_questions import PlanningQuestions
 from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
 from api.graphql.relation_questions import RelationQuestions
@@ -64,7 +65,7 @@ def _refused(made: Any) -> problems.InsufficientEvidence:
 
 
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
-class Query(RelationQuestions):
+class Query(RelationQuestions, PlanningQuestions):
     """The root of the schema."""
 
     @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)
@@ -174,7 +175,7 @@ def _forecast(asked: Asked, request: ForecastRequest) -> Any:
         product=product, store=cast("Store | None", _one(asked, "Store", answer.store_id)), as_of=answer.as_of,
         system=answer.system, baseline=answer.baseline, points=cast("list[ForecastPoint]", answer.points),
         history=[SalesWeek(week_start=week, units=units) for week, units in answer.history],
-        explanation=explanation_of(answer.explanation), decision=decision_of(made),
+        explanation=explanation_of(answer.explanation), decision=decision_of(made), request=request,
     )  # fmt: skip
 
 
