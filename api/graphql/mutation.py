@@ -11,13 +11,12 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from api.decisions_made import Refused
 from api.errors import ArgumentInvalid
 from api.graphql import planning_problems as plan
 from api.graphql.job_types import JobInput, JobPayload, job_asked, job_payload
 from api.graphql.node_types import Ask
 from api.graphql.override_types import OverridePayload, OverrideWeekInput, override_payload
-from api.graphql.problems import InvalidRequest, Problem, problem_for
+from api.graphql.problems import Problem, problem_for, refused_answer
 from api.graphql.questions import OPERATION
 from api.graphql.scenario_types import ScenarioChangeInput, ScenarioPayload, change_asked, scenario_payload
 from api.identifiers import plain_id
@@ -130,9 +129,8 @@ class Mutation:
             info.context.planner(), plain_id("Product", str(product_id)), plain_id("Store", str(store_id)) if store_id else None,
             by_week, reason=reason, expires_at=expires_at, key=idempotency_key, expected=expected_version, dry_run=dry_run,
         )  # fmt: skip
-        if kept.refused is not None:
-            answer: Refused = kept.refused.answer
-            return _no_override([InvalidRequest(message=answer.problem, remedy=answer.remedy)], dry_run)
+        if kept.refused is not None and kept.refused.made is not None:
+            return _no_override([refused_answer(kept.refused.made)], dry_run)
         return override_payload(kept, info.context.services.clock.now(), dry_run=dry_run)
 
     @act("Take an override back, with a reason.", Operation.OVERRIDE_FORECAST, _no_override, *plan.OVERRIDE_OUTCOMES)

@@ -10,7 +10,7 @@ from api.asked import Asked
 from api.decisions_made import Refused
 from api.graphql import planning_problems as plan
 from api.graphql import problems
-from api.graphql.envelope_types import PageInfo, decision_of
+from api.graphql.envelope_types import PageInfo
 from api.graphql.job_types import Job, JobConnection, JobEdge, JobResult, job_of
 from api.graphql.node_types import Ask, node_of
 from api.graphql.override_types import (
@@ -150,7 +150,7 @@ def _comparison(asked: Asked, request: ComparisonRequest) -> Any:
     made = asked.desk.decide("scenario_comparison", request)
     answer: ComparisonAnswer | Refused = made.answer
     if isinstance(answer, Refused):
-        return problems.InsufficientEvidence(message=answer.problem, remedy=answer.remedy, decision=decision_of(made))
+        return problems.refused_answer(made)
     product = load_product(asked, answer.product_id)
     store = None
     if answer.store_id is not None:

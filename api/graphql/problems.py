@@ -5,8 +5,9 @@ from datetime import date
 
 import strawberry
 
+from api.decisions_made import Made, Refused
 from api.error_map import answer_for
-from api.graphql.envelope_types import Decision
+from api.graphql.envelope_types import Decision, decision_of
 from api.graphql.relation_types import SellingPeriod
 from kit.errors import ShelfgraphError
 
@@ -25,6 +26,7 @@ __all__ = [
     "UnknownStore",
     "UnknownVersion",
     "problem_for",
+    "refused_answer",
 ]
 
 
@@ -108,6 +110,12 @@ class InsufficientEvidence(Problem):
     """Too little to decide from."""
 
     decision: Decision = strawberry.field(description="Which versions came to this outcome.")
+
+
+def refused_answer(made: Made) -> InsufficientEvidence:
+    """Return the outcome of a refusal that is an answer of its own, with its decision."""
+    answer: Refused = made.answer
+    return InsufficientEvidence(message=answer.problem, remedy=answer.remedy, decision=decision_of(made))
 
 
 TEXTS = ("message", "remedy")

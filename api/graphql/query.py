@@ -59,11 +59,6 @@ RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, *FORECAST_OUTCOMES)
 """What an error may become in these fields. Too little evidence is none of them: it comes with its decision."""
 
 
-def _refused(made: Any) -> problems.InsufficientEvidence:
-    answer: Refused = made.answer
-    return problems.InsufficientEvidence(message=answer.problem, remedy=answer.remedy, decision=decision_of(made))
-
-
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
 class Query(RelationQuestions, PlanningQuestions):
     """The root of the schema."""
@@ -166,7 +161,7 @@ def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:
 def _forecast(asked: Asked, request: ForecastRequest) -> Any:
     made = asked.desk.decide("forecast", request)
     if isinstance(made.answer, Refused):
-        return _refused(made)
+        return problems.refused_answer(made)
     answer: ForecastAnswer = made.answer
     product = load_product(asked, answer.product_id)
     if product is None:

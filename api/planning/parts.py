@@ -42,10 +42,15 @@ class Planning:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An answer, and the id under which it is logged, None on the command line, which logs none."""
+    """An answer, and the decision under which it is logged, None on the command line, which logs none."""
 
     answer: Any
-    decision_id: str | None
+    made: Made | None
+
+    @property
+    def decision_id(self) -> str | None:
+        """The id in the log."""
+        return None if self.made is None else self.made.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Planner:
         """Return the decision on a request; a refusal that counts as an answer is one. Raises: the errors of its room."""
         if self.decide is not None:
             made = self.decide(kind, request)
-            return Decided(made.answer, made.id)
+            return Decided(made.answer, made)
         return Decided(compute(self.services, kind, request, LOGGED_REFUSALS), None)
 
     @property
