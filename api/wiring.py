@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
-from api.planning.parts import Planning
+from api.planning.parts import Planner, Planning
 from api.services import Services
 from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
@@ -17,6 +17,7 @@ from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
 from features import open_features
+from governance.policy import development_principal
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
@@ -84,6 +85,13 @@ class Installation:
         measure = partial(measure_overrides, self.lake)
         told = {} if wake is None else {"wake": wake}
         return Planning(self.planning_books, measure, self.settings.job_queue, **told)
+
+    def planner(self) -> Planner:
+        """Open whoever sits before this machine as a planner at work on the current release. What is answered is not logged.
+
+        Raises: BookUnavailable.
+        """
+        return Planner(cache(self.services_of), self.planning(), development_principal(self.settings.host))
 
     def decision_log(self, *, read_only: bool = False) -> SqliteDecisionLog:
         """Open the decision log; only the server opens it for writing."""

@@ -34,7 +34,7 @@ from pipeline.job_runner import JobWork
 
 __all__ = ["JOB_KINDS", "MAXIMUM_PRODUCTS", "ComparisonSheet", "DelistSheet", "JobKind", "kind_of", "open_work"]
 
-MAXIMUM_PRODUCTS = 5000
+MAXIMUM_PRODUCTS = 20_000
 PRODUCTS_PER_STEP = 20
 """A step of the demo data takes about a second, so progress is seen and a killed worker loses little."""
 

@@ -55,12 +55,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """One principal at work on one release.
+    """One principal at work on one release, which is opened when something first asks for it.
 
     `decide` makes a decision and logs it; without it the answer is computed and not logged, as the command line does.
     """
 
-    services: Services
+    open_services: Callable[[], Services]
     planning: Planning
     principal: Principal
     decide: Callable[[str, Any], Made] | None = None
@@ -71,6 +71,11 @@ class Planner:
             made = self.decide(kind, request)
             return Decided(made.answer, made)
         return Decided(compute(self.services, kind, request, LOGGED_REFUSALS), None)
+
+    @property
+    def services(self) -> Services:
+        """The release that answers."""
+        return self.open_services()
 
     @property
     def name(self) -> str:
