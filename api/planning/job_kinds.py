@@ -17,6 +17,8 @@ from api.planning.evaluating import takes_overlay
 from api.restored import restored
 from api.services import Services
 from decisions.scenarios import (
+    Change,
+    ChangeKind,
     ComparisonAnswer,
     ComparisonRequest,
     DelistQuestion,
@@ -25,6 +27,7 @@ from decisions.scenarios import (
     PlanningWorld,
     UnknownProduct,
     UnknownStore,
+    check_changes,
     suppositions,
 )
 from governance.records import JobDraft
@@ -145,7 +148,9 @@ def _check_delisting(services: Services, sheet: DelistSheet) -> None:
     if services.delistings is None:
         raise EvaluationUnavailable("what a delisting does to other products")
     _check_products(services, sheet.products)
-    _check_stores(services, sheet.store_ids or ())
+    # every product is delisted alike, so one change stands for all of them
+    change = Change(ChangeKind.DELIST, sheet.products[0], sheet.store_ids, sheet.from_week, sheet.until_week)
+    check_changes((change,), PlanningWorld.of(services.graph))
 
 
 def _check_products(services: Services, products: Sequence[str]) -> None:
