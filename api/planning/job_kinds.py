@@ -39,7 +39,7 @@ __all__ = ["JOB_KINDS", "MAXIMUM_PRODUCTS", "ComparisonSheet", "DelistSheet", "J
 
 MAXIMUM_PRODUCTS = 20_000
 PRODUCTS_PER_STEP = 20
-"""A step of the demo data takes about a second, so progress is seen and a killed worker loses little."""
+"""A killed worker loses at most so many answers; each step costs one commit to disk."""
 
 
 @dataclass(frozen=True, slots=True)
