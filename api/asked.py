@@ -54,7 +54,7 @@ class Asked:
         """Return the principal at work on plans, whose decisions are logged. Raises: PlanningUnavailable."""
         if self.front.planning is None:
             raise PlanningUnavailable
-        return Planner(lambda: self.services, self.front.planning, self.principal, self.desk.decide)
+        return Planner(lambda: self.services, self.front.planning, self.principal, self.desk.decide, self.desk.write_now)
 
     def require(self, operation: Operation) -> None:
         """Check the policy for a read that is no decision. Raises: NotAuthorised."""

@@ -131,6 +131,7 @@ class DecisionDesk:
     logged_refusals: tuple[type[ShelfgraphError], ...]
     _made: dict[tuple[str, Any], Made] = field(default_factory=dict)
     _unwritten: list[DecisionEntry] = field(default_factory=list)
+    _written: list[str] = field(default_factory=list)
 
     def decide(self, kind: str, request: Any) -> Made:
         """Return the decision on a request. Raises: NotAuthorised, and the errors of the room that computes it."""
@@ -156,7 +157,15 @@ class DecisionDesk:
         written = [asyncio.wrap_future(self.log.submit(entry)) for entry in entries]
         if written:
             await asyncio.gather(*written)
-        return [entry.kind for entry in entries]
+        kinds, self._written = [*self._written, *(entry.kind for entry in entries)], []
+        return kinds
+
+    def write_now(self) -> None:
+        """Wait until what was decided so far is on disk, before a record names it. Raises: DecisionLogUnavailable."""
+        entries, self._unwritten = self._unwritten, []
+        for written in [self.log.submit(entry) for entry in entries]:
+            written.result()
+        self._written += [entry.kind for entry in entries]
 
     def _make(self, kind: str, request: Any, answer: Any) -> Made:
         header = self._header(kind, answer)

@@ -102,12 +102,14 @@ class JobPayload:
     user_errors: list[Problem]
 
 
-@strawberry.type(description="What a job found, whole.")
+@strawberry.type(description="What a job found: totals, and its rows page by page.")
 class JobResult:
-    """What a job found."""
+    """What a job found, page by page."""
 
     job: Job
-    content: JSON
+    summary: JSON = strawberry.field(description="All but the rows: counts and totals.")
+    rows: list[JSON] = strawberry.field(description="At most `first` rows, in the order of the products that were asked about.")
+    page_info: PageInfo
 
 
 @strawberry.input(description="Compare scenarios over the products named, or over all of a category.")

@@ -116,10 +116,15 @@ class PlanningQuestions:
     def job(self, info: Ask, id: strawberry.ID) -> JobAnswer:
         return job_of(find_job(info.context.planner(), str(id)))
 
-    @question("What a job found.", Operation.RUN_JOBS, plan.JobUnfinished, plan.UnknownJob, _P.NotAuthorised)
-    def job_result(self, info: Ask, id: strawberry.ID) -> JobResultAnswer:
-        planner = info.context.planner()
-        return JobResult(job=job_of(find_job(planner, str(id))), content=job_result(planner, str(id)))
+    @question(
+        "What a job found: totals, and its rows page by page.",
+        Operation.RUN_JOBS,
+        plan.JobUnfinished,
+        plan.UnknownJob,
+        _P.NotAuthorised,
+    )
+    def job_result(self, info: Ask, id: strawberry.ID, first: int, after: str | None = None) -> JobResultAnswer:
+        return cast("JobResultAnswer", _result(info.context, str(id), first, after))
 
     @question("Forecasts set by hand, the newest first.", Operation.READ_PLANS)
     def overrides(self, info: Ask, first: int, after: str | None = None) -> OverrideConnection:
@@ -144,6 +149,20 @@ def _page(
     cursors = asked.front.cursors
     last = None if after is None else str(cursors.read(scope, after))
     return read(first + 1, last), lambda item: cursors.give(scope, item)
+
+
+def _result(asked: Asked, job_id: str, first: int, after: str | None) -> JobResult:
+    check_first(first)
+    planner, scope, cursors = asked.planner(), f"job-rows:{job_id}", asked.front.cursors
+    seen = 0 if after is None else int(cursors.read(scope, after))
+    found = job_result(planner, job_id)
+    rows = found.pop("rows")
+    shown = rows[seen : seen + first]
+    ends = (cursors.give(scope, seen + 1), cursors.give(scope, seen + len(shown))) if shown else (None, None)
+    page = PageInfo(
+        has_next_page=seen + len(shown) < len(rows), has_previous_page=seen > 0, start_cursor=ends[0], end_cursor=ends[1]
+    )
+    return JobResult(job=job_of(find_job(planner, job_id)), summary=found, rows=shown, page_info=page)
 
 
 def _comparison(asked: Asked, request: ComparisonRequest) -> Any:

@@ -68,6 +68,7 @@ def set_override(
     draft = _draft(planner, decided, units_by_week, reason, expires_at, author)
     if dry_run:
         return KeptOverride(draft.weeks, None)
+    planner.write_now()
     return KeptOverride(draft.weeks, book.set(draft, act, expected=expected))
 
 

@@ -20,7 +20,7 @@ MAXIMUM_KEY = 200
 
 
 def _nobody() -> None:
-    """Nobody has to be told: whoever works looks by himself."""
+    """Nobody has to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,15 @@ class Decided:
 class Planner:
     """One principal at work on one release, which is opened when something first asks for it.
 
-    `decide` makes a decision and logs it; without it the answer is computed and not logged, as the command line does.
+    `decide` makes a decision, and `write_now` waits until it is on disk; without them the answer is computed and not logged, as
+    the command line does.
     """
 
     open_services: Callable[[], Services]
     planning: Planning
     principal: Principal
     decide: Callable[[str, Any], Made] | None = None
+    write_now: Callable[[], None] = _nobody
 
     def decided(self, kind: str, request: Any) -> Decided:
         """Return the decision on a request; a refusal that counts as an answer is one. Raises: the errors of its room."""

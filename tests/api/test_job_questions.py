@@ -21,7 +21,8 @@ START = """mutation($input: JobInput!, $key: String!, $dry: Boolean = false) {
     userErrors { __typename message ... on JobQueueFull { limit } } } }"""
 JOB = """query($id: ID!) { job(id: $id) { __typename ... on Job { status stepsDone stepsTotal resultDigest problem
   events { status note } } } }"""
-RESULT = "query($id: ID!) { jobResult(id: $id) { __typename ... on JobResult { content job { resultDigest } } } }"
+RESULT = """query($id: ID!, $first: Int = 100, $after: String) { jobResult(id: $id, first: $first, after: $after) {
+  __typename ... on JobResult { summary rows job { resultDigest } pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
 CANCEL = """mutation($id: ID!, $key: String!, $version: Int) {
   jobCancel(id: $id, idempotencyKey: $key, expectedVersion: $version) {
   job { status cancelRequested version } userErrors { __typename } } }"""
@@ -72,7 +73,7 @@ def test_a_comparison_over_many_products_runs_in_steps_and_says_what_it_found(sh
     assert (told["status"], told["stepsDone"], told["stepsTotal"]) == ("succeeded", steps, steps)
     assert [event["status"] for event in told["events"]] == ["queued", "running", "succeeded"]
     found = shop.ask(RESULT, id=job_id)["data"]["jobResult"]
-    content = found["content"]
+    content = found["summary"]
     assert found["job"]["resultDigest"] == told["resultDigest"]
     # 59 products have a history: 40 units each, P008 none of them under the scenario, each other one 2 more a week
     assert content["totals"] == [
@@ -80,15 +81,23 @@ def test_a_comparison_over_many_products_runs_in_steps_and_says_what_it_found(sh
         {"name": "gone", "units": 58 * 48.0, "difference": 58 * 8.0 - 40.0},
     ]  # fmt: skip
     assert (content["products"], content["refused"]) == (60, 1)
-    assert [row["product_id"] for row in content["rows"]] == ALL
-    assert content["rows"][59]["refused"]["outcome"] == "NoHistory"
+    assert [row["product_id"] for row in found["rows"]] == ALL
+    assert found["rows"][59]["refused"]["outcome"] == "NoHistory"
+    pages, after = [], None
+    while True:
+        page = shop.ask(RESULT, id=job_id, first=25, after=after)["data"]["jobResult"]
+        pages.append(len(page["rows"]))
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert pages == [25, 25, 10]
 
 
 def test_a_job_answers_what_single_questions_answer(shop, parts):
     gone = create(shop, "gone", [delist("P008", 0)])["scenario"]["id"]
     job_id = start(shop, scenarioComparison={"productIds": ["P007"], "scenarios": [{"id": gone}]})["job"]["id"]
     work(shop, parts)
-    row = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["content"]["rows"][0]
+    row = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["rows"][0]
     single = shop.ask(
         """query($id: ID!) { scenarioComparison(productId: "P007", scenarios: [{id: $id}]) {
         ... on ScenarioComparison { columns { name units difference } } } }""",
@@ -104,7 +113,7 @@ def test_the_parameters_are_pinned_when_it_is_queued(shop, parts):
       idempotencyKey: "r", changes: $changes) { scenario { revision } } }"""
     shop.ask(revise, id=made, changes=[price(3.0)])
     work(shop, parts)
-    columns = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["content"]["rows"][0]["columns"]
+    columns = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["rows"][0]["columns"]
     assert (columns[1]["revision"], columns[1]["units"]) == (1, 0.0)
 
 
@@ -127,7 +136,7 @@ def test_delistings_of_many_products_are_asked_one_by_one(shop, parts):
     made = start(shop, delistWhatIf={"productIds": ["P001", "P002", small_shop.NO_HISTORY], "fromWeek": week(0).isoformat()})
     assert made["userErrors"] == []
     work(shop, parts)
-    content = shop.ask(RESULT, id=made["job"]["id"])["data"]["jobResult"]["content"]
+    content = shop.ask(RESULT, id=made["job"]["id"])["data"]["jobResult"]["summary"]
     assert content["totals"] == {"lost_units": 20.0, "kept_units": 18.0}
     assert (content["products"], content["refused"]) == (3, 1)
 

@@ -2,12 +2,14 @@
 
 import json
 import threading
+from concurrent.futures import Future
 from datetime import date, timedelta
 
 import pytest
 
 from api.replay import replay
 from governance.policy import Principal, Role
+from governance.records.errors import DecisionLogUnavailable
 from tests.api import small_shop
 from tests.api.planning_shop import KnownSales, MovedClock, planning, week
 
@@ -195,6 +197,30 @@ def test_two_who_look_at_the_same_state_do_not_both_set(shop):
     late = put(shop, 2.0, version=0)["userErrors"]
     assert [(one["__typename"], one["expected"], one["found"]) for one in late] == [("VersionConflict", 0, 1)]
     assert put(shop, 2.0, version=1, key="again")["userErrors"] == []
+
+
+class BrokenLog:
+    """Refuses every entry, and does not know it yet."""
+
+    writable = True
+
+    def submit(self, entry):
+        done: Future[str] = Future()
+        done.set_exception(DecisionLogUnavailable("its disk is full"))
+        return done
+
+    def close(self):
+        return
+
+
+@pytest.mark.requirement("R-AUD-02")
+def test_nothing_is_set_by_hand_whose_decision_is_not_on_disk(open_shop, parts, clock):
+    shop = open_shop(planning=parts, log=BrokenLog(), replaced={"clock": clock, "forecaster": WeeklyForecaster()})
+    wanted = [{"weekStart": "2018-01-01", "units": 1.0}]
+    asked = {"product": "P007", "weeks": wanted, "reason": "r", "expires": "2018-02-01T00:00:00+00:00", "key": "k"}
+    answer = shop.ask(SET, **asked)
+    assert answer["errors"][0]["extensions"]["code"] == "DECISION_LOG_UNAVAILABLE"
+    assert parts.books.overrides.latest(limit=9) == ()
 
 
 @pytest.mark.requirement("R-API-14")

@@ -196,7 +196,8 @@ def test_our_own_page_connects(shop):
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        ("no json", 4400), ("[]", 4400), ('{"type": 7}', 4400), ('{"type": "dance"}', 4400), ('{"type": "connection_init"}', 4429),
+        ("no json", 4400), ("[]", 4400), ('{"type": 7}', 4400), ('{"type": "dance"}', 4400),
+        ('{"type": "connection_init"}', 4429),
         ('{"type": "subscribe"}', 4400), ('{"type": "subscribe", "id": "1"}', 4400), ('{"type": "complete", "id": 7}', 4400),
         ('"' + "x" * 300_000 + '"', 4400),
     ],
