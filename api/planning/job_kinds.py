@@ -28,6 +28,7 @@ from decisions.scenarios import (
     UnknownProduct,
     UnknownStore,
     check_changes,
+    horizon_of,
     suppositions,
 )
 from governance.records import JobDraft
@@ -125,7 +126,8 @@ class _Delisting:
         sheet, delistings = self._sheet, self._services.delistings
         if delistings is None:
             raise EvaluationUnavailable("what a delisting does to other products")
-        asked = DelistQuestion(product_id, sheet.store_ids, sheet.from_week, sheet.until_week)
+        until = sheet.until_week or horizon_of(self._services.graph.version.as_of).end
+        asked = DelistQuestion(product_id, sheet.store_ids, sheet.from_week, until)
         try:
             return {"product_id": product_id, "refused": None, "outcome": delistings.outcome(asked)}
         except LOGGED_REFUSALS as error:

@@ -65,7 +65,9 @@ def set_override(
     decided = planner.decided("forecast", ForecastRequest(product_id, store_id, MAXIMUM_HORIZON_WEEKS))
     if is_refused(decided.answer):
         return KeptOverride((), None, decided)
-    draft = _draft(planner, decided, units_by_week, reason, expires_at, author)
+    draft = _draft(
+        planner, (product_id, store_id), decided, units_by_week, reason=reason, expires_at=expires_at, author=author
+    )  # fmt: skip
     if dry_run:
         return KeptOverride(draft.weeks, None)
     planner.write_now()
@@ -113,8 +115,16 @@ def value_report(planner: Planner, *, author: str | None = None) -> ValueReport:
 
 
 def _draft(
-    planner: Planner, decided: Decided, by_week: Mapping[date, float], reason: str, expires_at: datetime, author: str | None
+    planner: Planner,
+    series: tuple[str, str | None],
+    decided: Decided,
+    by_week: Mapping[date, float],
+    *,
+    reason: str,
+    expires_at: datetime,
+    author: str | None,
 ) -> OverrideDraft:
+    product_id, store_id = series
     answer: ForecastAnswer = decided.answer
     system = system_forecast(answer)
     plain = check_override(by_week, system, reason=reason, expires_at=expires_at, now=planner.services.clock.now())
@@ -124,7 +134,7 @@ def _draft(
         if week.week_start in by_week
     )
     return OverrideDraft(
-        answer.product_id, answer.store_id, weeks, plain, author or planner.name, expires_at, answer.as_of,
+        product_id, store_id, weeks, plain, author or planner.name, expires_at, answer.as_of,
         planner.services.release.id, answer.system, decided.decision_id,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
 
 from decisions.overlay import NO_OVERLAY, ForecastOverlay
@@ -15,6 +16,7 @@ from decisions.scenarios.contract import (
     DelistOutcome,
     DelistOutcomes,
     DelistQuestion,
+    Horizon,
     Outlook,
     PinnedScenario,
     Question,
@@ -29,6 +31,7 @@ __all__ = ["MAXIMUM_SCENARIOS", "Supposition", "compare", "suppositions"]
 MAXIMUM_SCENARIOS = 5
 BASE = "base"
 COMBINED = "combined"
+WEEK = timedelta(days=7)
 NO_DELIST_SERVICE = "This release has no service that says what a delisting does to other products."
 
 
@@ -73,7 +76,7 @@ def compare(
     supposed = suppositions(request, world)
     question = Question(request.product_id, request.store_id, request.horizon_weeks, request.as_of)
     base = evaluator.outlook(question, NO_OVERLAY)
-    comparison = _Comparison(request, question, base, evaluator, delistings)
+    comparison = _Comparison(request, question, base, world.horizon, evaluator, delistings)
     columns = (Column(BASE, None, None, base, _units(base), 0.0), *(comparison.column(one) for one in supposed))
     return ComparisonAnswer(request.product_id, request.store_id, base.as_of, columns)
 
@@ -99,12 +102,14 @@ class _Comparison:
         request: ComparisonRequest,
         question: Question,
         base: Outlook,
+        horizon: Horizon,
         evaluator: ScenarioEvaluator,
         delistings: DelistOutcomes | None,
     ) -> None:
         self._request = request
         self._question = question
         self._base = base
+        self._horizon = horizon
         self._evaluator = evaluator
         self._delistings = delistings
 
@@ -116,7 +121,7 @@ class _Comparison:
         return Column(supposed.name, supposed.scenario_id, supposed.revision, outlook, units, difference, delist, note)
 
     def _delist(self, changes: Sequence[Change]) -> tuple[DelistOutcome | None, str | None]:
-        """What the delisting of the asked product itself does, where a scenario has one for the asked store."""
+        """What the delisting of the asked product itself does, where a scenario has one for the asked store and weeks."""
         store_id = self._request.store_id
         gone = next(
             (
@@ -128,12 +133,14 @@ class _Comparison:
             ),
             None,
         )
-        if gone is None or gone.from_week is None:
+        asked_weeks = Horizon(self._horizon.first_week, self._request.horizon_weeks)
+        weeks = () if gone is None else asked_weeks.mondays(gone.from_week, gone.until_week)
+        if gone is None or not weeks:
             return None, None
         if self._delistings is None:
             return None, NO_DELIST_SERVICE
         stores = gone.store_ids if store_id is None else (store_id,)
-        asked = DelistQuestion(self._request.product_id, stores, gone.from_week, gone.until_week, self._request.as_of)
+        asked = DelistQuestion(self._request.product_id, stores, weeks[0], weeks[-1] + WEEK, self._request.as_of)
         return self._delistings.outcome(asked), None
 
 

@@ -135,12 +135,12 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class DelistQuestion:
-    """What happens when a product goes: in these stores (None: all), in `[from_week, until_week)`."""
+    """What happens when a product goes: in these stores (None: all), in `[from_week, until_week)`, all of it forecast weeks."""
 
     product_id: str
     store_ids: tuple[str, ...] | None
     from_week: date
-    until_week: date | None
+    until_week: date
     as_of: date | None = None
 
 

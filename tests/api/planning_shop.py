@@ -5,9 +5,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from api.planning.parts import Planning
-from decisions.envelope import Explanation
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
-from decisions.forecast.errors import NoHistory, UnknownProduct
+from decisions.forecast.errors import NoHistory
 from decisions.overlay import NO_OVERLAY, ForecastOverlay, Mechanic
 from decisions.overrides import Actuals, Judged, ValueReport, value_added
 from decisions.scenarios import DelistOutcome, DelistQuestion, Taker
@@ -47,24 +46,18 @@ class SupposingForecaster:
 
     def forecast(self, request: ForecastRequest, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         self.asked.append((request, overlay))
-        if request.product_id == small_shop.NO_HISTORY:
-            raise NoHistory(request.product_id, request.store_id, 26)
-        if not request.product_id.startswith("P"):
-            raise UnknownProduct(request.product_id)
-        points = tuple(self._point(request.product_id, week(step), overlay) for step in range(request.horizon_weeks))
-        return ForecastAnswer(
-            request.product_id, request.store_id, small_shop.AS_OF, "shelfgraph", "mean_8", points, ((date(2017, 12, 25), 11.0),),
-            Explanation("Because.", ()),
-        )  # fmt: skip
+        answer = small_shop.FixedForecaster().forecast(request)
+        points = enumerate(answer.points)
+        return replace(answer, points=tuple(self._point(request.product_id, week(step), overlay, one) for step, one in points))
 
-    def _point(self, product_id: str, monday: date, overlay: ForecastOverlay) -> ForecastPoint:
+    def _point(self, product_id: str, monday: date, overlay: ForecastOverlay, plain: ForecastPoint) -> ForecastPoint:
         gone = {one.product_id for one in overlay.products_gone if one.week_start == monday}
         on = {one.mechanic for one in overlay.promotions_on if (one.product_id, one.week_start) == (product_id, monday)}
         price = next((one.price for one in overlay.prices if (one.product_id, one.week_start) == (product_id, monday)), 2.0)
         units = BASE_UNITS * (2 if Mechanic.DISPLAY in on else 1) * (0.5 if price > 2 else 1)
         units += 2 * len(gone - {product_id}) + sum(one.source_id == product_id for one in overlay.neighbours_ignored)
         units = 0.0 if product_id in gone else units
-        return ForecastPoint(monday, units, units * 0.8, units * 1.2, 9.5, promoted=bool(on))
+        return replace(plain, week_start=monday, units=units, low=units * 0.8, high=units * 1.2, promoted=bool(on))
 
 
 class KnownDelistings:

@@ -114,6 +114,18 @@ def test_base_and_scenarios_stand_side_by_side(shop):
     assert answer["decision"]["kind"] == "scenario_comparison"
 
 
+def test_a_delisting_is_asked_for_the_weeks_that_are_shown(shop, monkeypatch):
+    asked = []
+    before = KnownDelistings.outcome
+    monkeypatch.setattr(KnownDelistings, "outcome", lambda self, question: (asked.append(question), before(self, question))[1])
+    some = create(shop, "some", [delist(first=1, stores=["st1"])])["scenario"]["id"]
+    late = create(shop, "late", [delist(first=5)])["scenario"]["id"]
+    columns = compare(shop, some, late, store="st1", weeks=3)["columns"]
+    assert [column["delist"] is not None for column in columns] == [False, True, False]
+    assert [column["note"] for column in columns] == [None, None, None]
+    assert [(one.store_ids, one.from_week, one.until_week) for one in asked] == [(("st1",), week(1), week(3))]
+
+
 def test_all_combined_is_a_column_of_its_own(shop):
     other = create(shop, "other goes", [delist("P008")])["scenario"]["id"]
     loud = create(shop, "loud", [promote("P007", 0, 2, display=0.5)])["scenario"]["id"]
