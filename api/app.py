@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from api.asked import Front
 from api.border import Border
@@ -19,7 +20,9 @@ from api.examples import build_examples
 from api.graphql.documents import DocumentStore, Limits
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build_schema
+from api.graphql.transport_ws import TransportWs
 from api.metrics import Metrics
+from api.planning.parts import Planning
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
 from api.rest.pictures import PICTURES_PATH, PicturesRoute
 from api.rest.playground import NotBuiltRoute, playground_files
@@ -46,7 +49,8 @@ def create_app(
     limits: Limits | None = None,
     cursor_key: bytes | None = None,
     ready: Callable[[], bool] | None = None,
-    principal_of: Callable[[Request], Principal] | None = None,
+    principal_of: Callable[[HTTPConnection], Principal] | None = None,
+    planning: Planning | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
 
@@ -61,6 +65,7 @@ def create_app(
         cursor_key: of this installation, shared by its replicas and releases; without it cursors are good for this application
             alone.
         ready: whether what the service depends on is there; without it, whether the log can take entries.
+        planning: scenarios, overrides and jobs; without it what is asked of them is refused.
         principal_of: tells who sends a request; without it everybody is the development identity.
 
     Raises:
@@ -70,12 +75,13 @@ def create_app(
     metrics = Metrics()
     version = services.graph.version
     cursors = CursorMint(cursor_key or secrets.token_bytes(32), version.id)
-    front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable))
+    front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable), planning)
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
     app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log))
     app.router.routes.extend(
         [
+            WebSocketRoute("/graphql", _following(TransportWs(front, schema, documents, who, names))),
             _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
             _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
             _route(PICTURES_PATH, PicturesRoute(front, who, metrics), "GET"),
@@ -91,7 +97,7 @@ def create_app(
     return app
 
 
-def _always(principal: Principal) -> Callable[[Request], Principal]:
+def _always(principal: Principal) -> Callable[[HTTPConnection], Principal]:
     return lambda _: principal
 
 
@@ -105,6 +111,13 @@ def _closing(log: DecisionBook) -> Callable[[FastAPI], AbstractAsyncContextManag
         log.close()
 
     return lifespan
+
+
+def _following(transport: TransportWs) -> Callable[[WebSocket], Awaitable[None]]:
+    async def follow(socket: WebSocket) -> None:
+        await transport(socket)
+
+    return follow
 
 
 def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Route:

@@ -8,7 +8,9 @@ from api.catalogue import Catalogue
 from api.cursors import CursorMint
 from api.decisions_made import DecisionDesk
 from api.error_map import LOGGED_REFUSALS
+from api.errors import PlanningUnavailable
 from api.loaders import Loaders
+from api.planning.parts import Planner, Planning
 from api.services import DecisionBook, Services
 from governance.policy import Operation, Principal, require
 
@@ -24,6 +26,7 @@ class Front:
     cursors: CursorMint
     log: DecisionBook
     ready: Callable[[], bool]
+    planning: Planning | None = None
 
     def ask(self, principal: Principal) -> "Asked":
         """Open the context of one request."""
@@ -46,6 +49,12 @@ class Asked:
     def services(self) -> Services:
         """The release that answers."""
         return self.front.services
+
+    def planner(self) -> Planner:
+        """Return the principal at work on plans, whose decisions are logged. Raises: PlanningUnavailable."""
+        if self.front.planning is None:
+            raise PlanningUnavailable
+        return Planner(lambda: self.services, self.front.planning, self.principal, self.desk.decide, self.desk.write_now)
 
     def require(self, operation: Operation) -> None:
         """Check the policy for a read that is no decision. Raises: NotAuthorised."""

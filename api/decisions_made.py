@@ -12,15 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from api.fast_bytes import fast_canonical_bytes
+from api.planning.evaluating import compared, overridden
 from api.restored import restored
 from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
 from decisions.forecast.contract import ForecastRequest
+from decisions.overrides.contract import OverriddenRequest
 from decisions.recommend.contract import RecommendationRequest
 from decisions.relations.compare import DiffRequest
 from decisions.relations.contract import RelatedRequest
 from decisions.relations.measured import QualityRequest
 from decisions.relations.why import WhyRequest
+from decisions.scenarios.contract import ComparisonRequest
 from governance.policy import Operation, Principal, policy_digest, require
 from governance.records.ports import DecisionEntry
 from kit.errors import ShelfgraphError
@@ -62,6 +65,8 @@ KINDS: Mapping[str, DecisionKind] = {
     "graph_diff": DecisionKind(DiffRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.compare(r)),
     "relation_quality": DecisionKind(QualityRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.quality(r)),
     "forecast": DecisionKind(ForecastRequest, Operation.FORECAST, "forecast", lambda s, r: s.forecaster.forecast(r)),
+    "scenario_comparison": DecisionKind(ComparisonRequest, Operation.FORECAST, "forecast", compared),
+    "overridden_forecast": DecisionKind(OverriddenRequest, Operation.FORECAST, "forecast", overridden),
 }
 RELATIONS = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}
 
@@ -126,6 +131,7 @@ class DecisionDesk:
     logged_refusals: tuple[type[ShelfgraphError], ...]
     _made: dict[tuple[str, Any], Made] = field(default_factory=dict)
     _unwritten: list[DecisionEntry] = field(default_factory=list)
+    _written: list[str] = field(default_factory=list)
 
     def decide(self, kind: str, request: Any) -> Made:
         """Return the decision on a request. Raises: NotAuthorised, and the errors of the room that computes it."""
@@ -151,7 +157,15 @@ class DecisionDesk:
         written = [asyncio.wrap_future(self.log.submit(entry)) for entry in entries]
         if written:
             await asyncio.gather(*written)
-        return [entry.kind for entry in entries]
+        kinds, self._written = [*self._written, *(entry.kind for entry in entries)], []
+        return kinds
+
+    def write_now(self) -> None:
+        """Wait until what was decided so far is on disk, before a record names it. Raises: DecisionLogUnavailable."""
+        entries, self._unwritten = self._unwritten, []
+        for written in [self.log.submit(entry) for entry in entries]:
+            written.result()
+        self._written += [entry.kind for entry in entries]
 
     def _make(self, kind: str, request: Any, answer: Any) -> Made:
         header = self._header(kind, answer)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from api import errors as api
 from decisions.forecast import errors as forecast
+from decisions.overrides import errors as overrides
 from decisions.recommend import errors as recommend
 from decisions.relations import errors as relations
+from decisions.scenarios import errors as scenarios
 from decisions.search import errors as search
 from governance import policy
 from governance.records import errors as records
@@ -77,6 +79,35 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,
+    # planning
+    api.PlanningUnavailable: _UNAVAILABLE,
+    api.JobKindUnknown: _INVALID,
+    scenarios.UnknownProduct: _UNKNOWN_PRODUCT,
+    scenarios.UnknownStore: _UNKNOWN_STORE,
+    scenarios.UnknownPromotion: ErrorAnswer("UNKNOWN_PROMOTION", 404, "UnknownPromotion"),
+    scenarios.UnknownNeighbour: ErrorAnswer("UNKNOWN_NEIGHBOUR", 404, "UnknownNeighbour"),
+    scenarios.EmptyStoreSet: ErrorAnswer("EMPTY_STORE_SET", 400, "EmptyStoreSet"),
+    scenarios.WeeksOutsideHorizon: ErrorAnswer("WEEKS_OUTSIDE_HORIZON", 400, "WeeksOutsideHorizon"),
+    scenarios.ScenarioInvalid: _INVALID,
+    scenarios.OverlappingChanges: ErrorAnswer("OVERLAPPING_CHANGES", 409, "OverlappingChanges"),
+    scenarios.StoreByStoreOnly: ErrorAnswer("STORE_BY_STORE_ONLY", 422, "StoreByStoreOnly"),
+    scenarios.EvaluationUnavailable: ErrorAnswer("EVALUATION_UNAVAILABLE", 422, "EvaluationUnavailable"),
+    overrides.OverrideInvalid: _INVALID,
+    overrides.WeeksNotForecast: ErrorAnswer("WEEKS_OUTSIDE_HORIZON", 400, "WeeksOutsideHorizon"),
+    records.IdempotencyKeyReused: ErrorAnswer("IDEMPOTENCY_KEY_REUSED", 409, "IdempotencyKeyReused"),
+    records.VersionConflict: ErrorAnswer("VERSION_CONFLICT", 409, "VersionConflict"),
+    records.ScenarioUnknown: ErrorAnswer("UNKNOWN_SCENARIO", 404, "UnknownScenario"),
+    records.ScenarioNameTaken: ErrorAnswer("SCENARIO_NAME_TAKEN", 409, "ScenarioNameTaken"),
+    records.ScenarioArchived: ErrorAnswer("SCENARIO_ARCHIVED", 409, "ScenarioArchived"),
+    records.OverrideUnknown: ErrorAnswer("UNKNOWN_OVERRIDE", 404, "UnknownOverride"),
+    records.OverrideWithdrawn: ErrorAnswer("OVERRIDE_WITHDRAWN", 409, "OverrideWithdrawn"),
+    records.JobUnknown: ErrorAnswer("UNKNOWN_JOB", 404, "UnknownJob"),
+    records.JobQueueFull: ErrorAnswer("JOB_QUEUE_FULL", 429, "JobQueueFull"),
+    records.JobOver: ErrorAnswer("JOB_OVER", 409, "JobOver"),
+    records.JobNotResumable: ErrorAnswer("JOB_NOT_RESUMABLE", 409, "JobNotResumable"),
+    records.JobUnfinished: ErrorAnswer("JOB_UNFINISHED", 409, "JobUnfinished"),
+    records.JobResultDamaged: ErrorAnswer("JOB_RESULT_DAMAGED", 500),
+    records.BookUnavailable: _UNAVAILABLE,
     # books
     records.DecisionUnknown: ErrorAnswer("UNKNOWN_DECISION", 404, "UnknownDecision"),
     records.DecisionDamaged: ErrorAnswer("DECISION_DAMAGED", 500),

@@ -6,8 +6,12 @@
 ├── ArgumentInvalid          an argument is outside of what is allowed
 ├── CursorInvalid            the cursor was not given out by this service for this list
 ├── CursorOfAnotherVersion   the cursor belongs to another version of the graph
-└── ReplayImpossible         a logged decision cannot be computed again
+├── ReplayImpossible         a logged decision cannot be computed again
+├── PlanningUnavailable      this server was opened without the planners' books
+└── JobKindUnknown           there is no such kind of job
 """
+
+from collections.abc import Sequence
 
 from kit.errors import ShelfgraphError
 
@@ -18,7 +22,9 @@ __all__ = [
     "BodyUnreadable",
     "CursorInvalid",
     "CursorOfAnotherVersion",
+    "JobKindUnknown",
     "MediaTypeRefused",
+    "PlanningUnavailable",
     "QueryRefused",
     "ReplayImpossible",
 ]
@@ -91,3 +97,19 @@ class ReplayImpossible(ApiError):
     def __init__(self, decision_id: str, problem: str) -> None:
         self.decision_id = decision_id
         super().__init__(f"Decision '{decision_id[:80]}' cannot be replayed: {problem}.", "Restore the release it was made on.")
+
+
+class PlanningUnavailable(ApiError):
+    """This server was opened without the planners' books."""
+
+    def __init__(self) -> None:
+        super().__init__("This server keeps no scenarios, overrides or jobs.", "Start it with `shelfgraph serve`.")
+
+
+class JobKindUnknown(ApiError):
+    """There is no such kind of job."""
+
+    def __init__(self, kind: str, kinds: Sequence[str]) -> None:
+        self.kind = kind
+        self.kinds = tuple(kinds)
+        super().__init__(f"There is no kind of job '{kind[:80]}'.", f"Choose one of: {', '.join(kinds)}.")

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
+from api.body import MAXIMUM_BODY
+from api.planning.worker_keeper import WorkerKeeper
 from api.wiring import Installation
 from kit.errors import ShelfgraphError
 
@@ -53,12 +56,24 @@ def run_server(
     listener = _listen(host, port)
     address = f"http://{host}:{listener.getsockname()[1]}"
     services, key = installation.services_of(), installation.cursor_key()
-    app = create_app(services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, loop="uvloop", http="httptools"))
+    keeper = WorkerKeeper(installation.planning_books.jobs, installation.layout.home)
+    planning = installation.planning(keeper.wake)
+    app = create_app(services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning)
+    server = uvicorn.Server(_config(app))
     companion = _Companion(server, address, seconds, announce, when_ready)
     companion.start()
-    server.run(sockets=[listener])
+    keeper.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        keeper.close()
     companion.finish()
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws_max_size=MAXIMUM_BODY
+    )  # fmt: skip
 
 
 def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from decisions.relations.compare import DiffAnswer, DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedRequest
 from decisions.relations.measured import QualityAnswer, QualityRequest
 from decisions.relations.why import WhyAnswer, WhyRequest
+from decisions.scenarios.contract import DelistOutcomes
 from decisions.search.contract import SearchAnswer, SearchRequest
 from governance.records.ports import DecisionEntry, DecisionLog, Release
 from kg.ports import ArrayGraph
@@ -99,6 +100,7 @@ class Services:
         freshness: how old the inputs are, repeated in every answer.
         served_from: what the graph is read from, such as `snapshot`.
         clock: tells when an answer was recorded.
+        delistings: says what becomes of the demand for a product that goes; None where the release has no such service.
     """
 
     release: Release
@@ -110,3 +112,4 @@ class Services:
     freshness: tuple[Freshness, ...] = ()
     served_from: str = "snapshot"
     clock: Clock = field(default_factory=SystemClock)
+    delistings: DelistOutcomes | None = None

@@ -1,12 +1,13 @@
 """Where concrete parts meet their ports: one installation, opened from its settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
+from api.planning.parts import Planner, Planning
 from api.services import Services
 from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
@@ -16,6 +17,7 @@ from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
 from features import open_features
+from governance.policy import development_principal
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
@@ -29,11 +31,12 @@ from kit.clock import SystemClock
 from kit.progress import Progress
 from lake.delta_lake import DeltaLake
 from ontology.schema import load_schema
-from pipeline.books import Books, open_books, open_decision_log
+from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_planning_books
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
 from pipeline.layout import HomeLayout
+from pipeline.override_actuals import measure_overrides
 from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
 from pipeline.relation_scopes import ScopeList, list_scopes
@@ -72,6 +75,23 @@ class Installation:
     @cached_property
     def books(self) -> Books:
         return open_books(self.layout)
+
+    @cached_property
+    def planning_books(self) -> PlanningBooks:
+        return open_planning_books(self.layout)
+
+    def planning(self, wake: Callable[[], None] | None = None) -> Planning:
+        """Open what planners work with; `wake` is told when a job was queued."""
+        measure = partial(measure_overrides, self.lake)
+        told = {} if wake is None else {"wake": wake}
+        return Planning(self.planning_books, measure, self.settings.job_queue, **told)
+
+    def planner(self) -> Planner:
+        """Open whoever sits before this machine as a planner at work on the current release. What is answered is not logged.
+
+        Raises: BookUnavailable.
+        """
+        return Planner(cache(self.services_of), self.planning(), development_principal(self.settings.host))
 
     def decision_log(self, *, read_only: bool = False) -> SqliteDecisionLog:
         """Open the decision log; only the server opens it for writing."""

@@ -2,7 +2,23 @@
 
 import typer
 
-from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, relations, serve, train
+from cli import (
+    audit,
+    bench,
+    demo,
+    doctor,
+    graph,
+    ingest,
+    job,
+    neo4j,
+    ontology,
+    override,
+    registry,
+    relations,
+    scenario,
+    serve,
+    train,
+)
 
 __all__ = ["app"]
 
@@ -21,6 +37,9 @@ app.add_typer(relations.app, name="relations")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
+app.add_typer(scenario.app, name="scenario")
+app.add_typer(override.app, name="override")
+app.add_typer(job.app, name="job")
 app.add_typer(audit.app, name="audit")
 app.add_typer(registry.app, name="registry")
 app.add_typer(ontology.app, name="ontology")

@@ -10,15 +10,31 @@ from typing import Any
 from governance.records import (
     ArtefactStore,
     FolderArtefactStore,
+    JobBook,
+    OverrideBook,
     ReleaseBook,
     RunBook,
+    ScenarioBook,
     SqliteDecisionLog,
+    SqliteJobBook,
+    SqliteOverrideBook,
     SqliteReleaseBook,
     SqliteRunBook,
+    SqliteScenarioBook,
 )
+from kit.clock import Clock
 from pipeline.layout import HomeLayout
 
-__all__ = ["Books", "RunNotes", "code_version", "kept_run", "open_books", "open_decision_log"]
+__all__ = [
+    "Books",
+    "PlanningBooks",
+    "RunNotes",
+    "code_version",
+    "kept_run",
+    "open_books",
+    "open_decision_log",
+    "open_planning_books",
+]
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +46,15 @@ class Books:
     runs: RunBook
     releases: ReleaseBook
     artefacts: ArtefactStore
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningBooks:
+    """Scenarios, overrides and jobs of one installation. Any number of processes may write in them at once."""
+
+    scenarios: ScenarioBook
+    overrides: OverrideBook
+    jobs: JobBook
 
 
 @dataclass(slots=True)
@@ -48,6 +73,15 @@ def open_books(layout: HomeLayout) -> Books:
         runs=SqliteRunBook(layout.books / "runs.sqlite", code_version=code_version()),
         releases=SqliteReleaseBook(layout.books / "releases.sqlite"),
         artefacts=FolderArtefactStore(layout.artefacts),
+    )
+
+
+def open_planning_books(layout: HomeLayout, *, clock: Clock | None = None) -> PlanningBooks:
+    """Open the planners' books below `layout.books`; they are created when missing. Raises: BookUnavailable."""
+    return PlanningBooks(
+        scenarios=SqliteScenarioBook(layout.books / "scenarios.sqlite", clock=clock),
+        overrides=SqliteOverrideBook(layout.books / "overrides.sqlite", clock=clock),
+        jobs=SqliteJobBook(layout.books / "jobs.sqlite", clock=clock),
     )
 
 

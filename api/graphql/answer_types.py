@@ -4,9 +4,12 @@ from datetime import date
 
 import strawberry
 
+from api.graphql.described import described
 from api.graphql.envelope_types import Decision, Explanation, PageInfo
-from api.graphql.node_types import Household, ProductCategory, Store
+from api.graphql.node_types import Ask, Household, ProductCategory, Store
+from api.graphql.override_types import OverriddenForecast, overridden_of
 from api.graphql.product_types import Product
+from decisions.forecast.contract import ForecastRequest
 
 __all__ = [
     "Forecast",
@@ -98,6 +101,11 @@ class Forecast:
     history: list[SalesWeek]
     explanation: Explanation
     decision: Decision
+    request: strawberry.Private[ForecastRequest]
+
+    @described("Both figures where somebody has set the forecast by hand and that is in force; null where nobody has.")
+    def overridden(self, info: Ask) -> OverriddenForecast | None:
+        return overridden_of(info.context, self.request)
 
 
 @strawberry.type

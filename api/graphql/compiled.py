@@ -29,6 +29,7 @@ from graphql import (
     GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     is_leaf_type,
     located_error,
@@ -127,12 +128,13 @@ class CompiledOperation:
 def compile_operation(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
 ) -> CompiledOperation | None:
-    """Return the plan of a valid query, or None for one with directives or introspection."""
-    if schema.query_type is None:
+    """Return the plan of a valid query or mutation (acts in order), or None for one with directives or introspection."""
+    root = schema.get_root_type(operation.operation)
+    if root is None or operation.operation is OperationType.SUBSCRIPTION:
         return None
     compiler = _Compiler(schema, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
     try:
-        return CompiledOperation(compiler.selection([operation.selection_set], schema.query_type))
+        return CompiledOperation(compiler.selection([operation.selection_set], root))
     except _NotCompiled:
         return None
 

@@ -30,6 +30,8 @@ from graphql import (
     is_leaf_type,
 )
 
+from api.graphql.planning_bounds import PLANNING_BOUNDS, PLANNING_DECISIONS
+
 __all__ = ["LIST_BOUNDS", "POINTS_PER_DECISION", "Cost", "CostModel", "Shape", "shape_of"]
 
 LIST_BOUNDS: Mapping[str, int] = {
@@ -49,6 +51,7 @@ LIST_BOUNDS: Mapping[str, int] = {
     "NeverSoldTogether.periods": 2,
     "RelationQuality.figures": 200,
     "RelationQuality.pictures": 20,
+    **PLANNING_BOUNDS,
 }
 DECISIONS = frozenset({
     "Query.substitutes", "Query.complements", "Query.boughtWith", "Query.recommendations", "Query.forecast",
@@ -100,9 +103,9 @@ class CostModel:
 
     def cost(self, document: DocumentNode, operation: OperationDefinitionNode, values: Mapping[str, Any]) -> Cost:
         """Return the most that a valid operation can cost with these variable values (coerced, defaults filled in)."""
-        root = self._schema.query_type
+        root = self._schema.get_root_type(operation.operation)
         if root is None:
-            raise ValueError("a schema without queries")
+            raise ValueError("a schema without such a root")
         return _Pricing(self._schema, _fragments(document), values).selections(operation.selection_set, root, 1)
 
 
@@ -145,7 +148,7 @@ class _Pricing:
         if node.selection_set is not None:
             size = self._page_size(node) if "first" in definition.args else 1
             inner = self.selections(node.selection_set, get_named_type(definition.type), size)
-        return Cost(bound * (1 + inner.objects), (name in DECISIONS) + bound * inner.decisions)
+        return Cost(bound * (1 + inner.objects), _decisions(name) + bound * inner.decisions)
 
     def _page_size(self, node: FieldNode) -> int:
         given = next((a.value for a in node.arguments or () if a.name.value == "first"), None)
@@ -153,6 +156,10 @@ class _Pricing:
             value = self.values.get(given.name.value)
             return max(value, 1) if isinstance(value, int) else LARGEST_FIRST
         return max(int(given.value), 1) if isinstance(given, IntValueNode) else LARGEST_FIRST
+
+
+def _decisions(field_name: str) -> int:
+    return PLANNING_DECISIONS.get(field_name, int(field_name in DECISIONS))
 
 
 def shape_of(document: DocumentNode, operation: OperationDefinitionNode) -> Shape:

@@ -31,6 +31,8 @@ __all__ = ["DocumentStore", "Limits", "Prepared"]
 
 MAXIMUM_REPORTED = 5
 MAXIMUM_PRICES = 200
+POSTED = ("Only subscriptions are followed here.", "Send queries and mutations by POST.")
+FOLLOWED = ("A subscription is not answered by POST.", "Follow it over graphql-transport-ws on the same path.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,17 @@ class DocumentStore:
         """The limits that every document is held against."""
         return self._limits
 
-    def prepare(self, text: str, operation_name: str | None) -> Prepared:
-        """Return a document that may run. Raises: QueryRefused."""
+    def prepare(self, text: str, operation_name: str | None, *, followed: bool = False) -> Prepared:
+        """Return a document that may run: a query or a mutation, or with `followed` a subscription. Raises: QueryRefused."""
         key = (text, operation_name)
-        known = self._kept.get(key)
-        if known is not None:
+        prepared = self._kept.get(key)
+        if prepared is None:
+            prepared = self._prepare(text, operation_name)
+            self._keep(key, prepared)
+        else:
             self._kept.move_to_end(key)
-            return known
-        prepared = self._prepare(text, operation_name)
-        self._keep(key, prepared)
+        if (prepared.operation.operation is OperationType.SUBSCRIPTION) is not followed:
+            raise QueryRefused("OPERATION_UNKNOWN", *(POSTED if followed else FOLLOWED))
         return prepared
 
     def price(self, prepared: Prepared, values: Mapping[str, Any]) -> Cost:
@@ -154,8 +158,6 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     operation = get_operation_ast(document, name)
     if operation is None:
         raise QueryRefused("OPERATION_UNKNOWN", "It is not clear which operation to run.", "Name one in `operationName`.")
-    if operation.operation is not OperationType.QUERY:
-        raise QueryRefused("OPERATION_UNKNOWN", f"This service has no {operation.operation.value}s.", "Send a query.")
     return operation
 
 

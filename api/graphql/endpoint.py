@@ -24,7 +24,7 @@ from api.metrics import Metrics
 from governance.policy import Principal
 from kit.errors import ShelfgraphError
 
-__all__ = ["GraphQLEndpoint"]
+__all__ = ["GraphQLEndpoint", "checked", "coerced", "located"]
 
 KNOWN_KEYS = frozenset({"query", "variables", "operationName", "extensions"})
 MAXIMUM_ERRORS = 20
@@ -65,9 +65,9 @@ class GraphQLEndpoint:
         return json_response(body)
 
     def _answer(self, asked: Asked, given: dict[str, Any]) -> bytes:
-        text, variables, name = _checked(given)
+        text, variables, name = checked(given)
         prepared = self._documents.prepare(text, name)
-        values = self._coerced(prepared, variables)
+        values = coerced(self._schema, prepared, variables)
         cost = self._documents.price(prepared, values.coerced)
         if prepared.compiled is not None:
             result = prepared.compiled.run(asked, values)
@@ -75,17 +75,8 @@ class GraphQLEndpoint:
             result = self._schema.run(prepared.document, asked, variables, name)
         answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": self._shown(cost, prepared)}}
         if result.errors:
-            answer["errors"] = [_located(error) for error in result.errors[:MAXIMUM_ERRORS]]
+            answer["errors"] = [located(error) for error in result.errors[:MAXIMUM_ERRORS]]
         return orjson.dumps(answer)
-
-    def _coerced(self, prepared: Prepared, variables: dict[str, Any]) -> VariableValues:
-        definitions = prepared.operation.variable_definitions
-        if not definitions:
-            return NO_VARIABLES
-        found = get_variable_values(self._schema.compiled, definitions, variables, max_errors=3, hide_suggestions=True)
-        if isinstance(found, list):
-            raise QueryRefused("BAD_VARIABLES", " ".join(e.message[:300] for e in found), "Mend the variables.")
-        return found
 
     def _shown(self, cost: Cost, prepared: Prepared) -> dict[str, int]:
         limits = self._documents.limits
@@ -95,7 +86,19 @@ class GraphQLEndpoint:
         }  # fmt: skip
 
 
-def _checked(given: dict[str, Any]) -> tuple[str, dict[str, Any], str | None]:
+def coerced(schema: RetailSchema, prepared: Prepared, variables: dict[str, Any]) -> VariableValues:
+    """Return the variables as the document declares them. Raises: QueryRefused."""
+    definitions = prepared.operation.variable_definitions
+    if not definitions:
+        return NO_VARIABLES
+    found = get_variable_values(schema.compiled, definitions, variables, max_errors=3, hide_suggestions=True)
+    if isinstance(found, list):
+        raise QueryRefused("BAD_VARIABLES", " ".join(e.message[:300] for e in found), "Mend the variables.")
+    return found
+
+
+def checked(given: dict[str, Any]) -> tuple[str, dict[str, Any], str | None]:
+    """Return the document, its variables and the operation's name. Raises: BodyUnreadable."""
     unknown = given.keys() - KNOWN_KEYS
     if unknown:
         raise BodyUnreadable("it has a key that is not known")
@@ -109,7 +112,7 @@ def _checked(given: dict[str, Any]) -> tuple[str, dict[str, Any], str | None]:
     return query, variables or {}, name or None
 
 
-def _located(error: GraphQLError) -> dict[str, Any]:
+def located(error: GraphQLError) -> dict[str, Any]:
     """Return an error with its path. graphql-core's own words about a document or a value are shown; nothing else of it is."""
     original = error.original_error
     if original is not None:

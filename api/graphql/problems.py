@@ -1,18 +1,17 @@
 """Business outcomes that are no success: types of the schema, so that a client must think of them."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 
 import strawberry
 
+from api.decisions_made import Made, Refused
 from api.error_map import answer_for
-from api.graphql.envelope_types import Decision
+from api.graphql.envelope_types import Decision, decision_of
 from api.graphql.relation_types import SellingPeriod
 from kit.errors import ShelfgraphError
 
 __all__ = [
-    "PROBLEMS",
     "BeforeFirstSale",
     "InsufficientEvidence",
     "InvalidRequest",
@@ -27,6 +26,7 @@ __all__ = [
     "UnknownStore",
     "UnknownVersion",
     "problem_for",
+    "refused_answer",
 ]
 
 
@@ -112,22 +112,20 @@ class InsufficientEvidence(Problem):
     decision: Decision = strawberry.field(description="Which versions came to this outcome.")
 
 
-PROBLEMS: Mapping[str, type[Problem]] = {
-    problem.__name__: problem
-    for problem in (
-        UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest, BeforeFirstSale,
-        ScopeWithoutData, UnknownVersion, QualityNotMeasured,
-    )
-}  # fmt: skip
-"""Outcomes of errors. Those that come with their decision are not among them."""
+def refused_answer(made: Made) -> InsufficientEvidence:
+    """Return the outcome of a refusal that is an answer of its own, with its decision."""
+    answer: Refused = made.answer
+    return InsufficientEvidence(message=answer.problem, remedy=answer.remedy, decision=decision_of(made))
+
+
 TEXTS = ("message", "remedy")
 
 
 def problem_for(error: ShelfgraphError, allowed: tuple[type[Problem], ...]) -> Problem:
     """Return the outcome that an error stands for. Raises the error again where the field does not have that outcome."""
     outcome = answer_for(error).outcome
-    problem = PROBLEMS.get(outcome or "")
-    if problem is None or problem not in allowed:
+    problem = next((one for one in allowed if one.__name__ == outcome), None)
+    if problem is None:
         raise error
     # what else an outcome tells has the same name as in the error
     told = {field.name: getattr(error, field.name) for field in fields(problem) if field.name not in TEXTS}

@@ -24,6 +24,7 @@ from api.graphql.answer_types import (
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
 from api.graphql.lists import product_connection, search_connection
 from api.graphql.node_types import NODE_TYPES, Ask, Node, ProductCategory, Store, node_of
+from api.graphql.planning_questions import PlanningQuestions
 from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
 from api.graphql.relation_questions import RelationQuestions
@@ -59,13 +60,8 @@ RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, *FORECAST_OUTCOMES)
 """What an error may become in these fields. Too little evidence is none of them: it comes with its decision."""
 
 
-def _refused(made: Any) -> problems.InsufficientEvidence:
-    answer: Refused = made.answer
-    return problems.InsufficientEvidence(message=answer.problem, remedy=answer.remedy, decision=decision_of(made))
-
-
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
-class Query(RelationQuestions):
+class Query(RelationQuestions, PlanningQuestions):
     """The root of the schema."""
 
     @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)
@@ -175,7 +171,7 @@ def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:
 def _forecast(asked: Asked, request: ForecastRequest) -> Any:
     made = asked.desk.decide("forecast", request)
     if isinstance(made.answer, Refused):
-        return _refused(made)
+        return problems.refused_answer(made)
     answer: ForecastAnswer = made.answer
     product = load_product(asked, answer.product_id) if answer.product_id is not None else None
     if product is None and answer.product_id is not None:
@@ -186,7 +182,7 @@ def _forecast(asked: Asked, request: ForecastRequest) -> Any:
         system=answer.system, why=answer.why, baseline=answer.baseline, drivers=cast("list[ForecastDriver]", answer.drivers),
         points=cast("list[ForecastPoint]", answer.points),
         history=[SalesWeek(week_start=week, units=units) for week, units in answer.history],
-        explanation=explanation_of(answer.explanation), decision=decision_of(made),
+        explanation=explanation_of(answer.explanation), decision=decision_of(made), request=request,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from api.graphql.problems import Problem, problem_for
 from governance.policy import GRANTS, Operation
 from kit.errors import ShelfgraphError
 
-__all__ = ["check_questions", "question"]
+__all__ = ["OPERATION", "check_questions", "question"]
 
 OPERATION = "operation"
 BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF

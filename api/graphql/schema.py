@@ -20,10 +20,13 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.utils.str_converters import to_snake_case
 
 from api.asked import Asked
+from api.graphql.mutation import Mutation
 from api.graphql.node_types import Basket, Brand, Campaign, Coupon, Household, ProductCategory, Promotion, Store, Supplier
+from api.graphql.planning_problems import PLANNING_PROBLEMS
 from api.graphql.product_types import Product
 from api.graphql.query import Query
 from api.graphql.questions import check_questions
+from api.graphql.subscription import Subscription
 
 __all__ = ["MAXIMUM_LOGGED", "RetailSchema", "build_schema"]
 
@@ -74,7 +77,10 @@ def build_schema(glosses: Mapping[str, str]) -> RetailSchema:
 
 @lru_cache(maxsize=4)
 def _built(glosses: tuple[tuple[str, str], ...]) -> RetailSchema:
-    schema = RetailSchema(query=Query, types=NODES, config=StrawberryConfig(disable_field_suggestions=True))
+    schema = RetailSchema(
+        query=Query, mutation=Mutation, subscription=Subscription, types=(*NODES, *PLANNING_PROBLEMS),
+        config=StrawberryConfig(disable_field_suggestions=True),
+    )  # fmt: skip
     for kind in schema.compiled.type_map.values():
         if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and not kind.name.startswith("__"):
             _describe(kind, dict(glosses))

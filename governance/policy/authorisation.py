@@ -36,10 +36,16 @@ class Operation(StrEnum):
     READ_HOUSEHOLD = "read_household"
     READ_DECISION = "read_decision"
     READ_HEALTH = "read_health"
+    READ_PLANS = "read_plans"
+    PLAN = "plan"
+    OVERRIDE_FORECAST = "override_forecast"
+    RUN_JOBS = "run_jobs"
+    SEE_ALL_JOBS = "see_all_jobs"
 
 
 _EVERYONE = frozenset(Role)
 _CATALOGUE = _EVERYONE
+_PLANNERS = frozenset({Role.PLANNER, Role.MERCHANDISER, Role.OWNER})
 _HOUSEHOLDS = frozenset({Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER})
 
 GRANTS: Mapping[Operation, frozenset[Role]] = {
@@ -53,6 +59,11 @@ GRANTS: Mapping[Operation, frozenset[Role]] = {
     Operation.FORECAST: frozenset({Role.MERCHANDISER, Role.PLANNER, Role.DATA_STEWARD, Role.OWNER}),
     Operation.READ_HOUSEHOLD: frozenset({Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER}),
     Operation.READ_DECISION: frozenset({Role.DATA_STEWARD, Role.AUDITOR, Role.OWNER}),
+    Operation.READ_PLANS: _PLANNERS | {Role.DATA_STEWARD, Role.AUDITOR},
+    Operation.PLAN: _PLANNERS,
+    Operation.OVERRIDE_FORECAST: frozenset({Role.PLANNER, Role.OWNER}),
+    Operation.RUN_JOBS: _PLANNERS | {Role.DATA_STEWARD},
+    Operation.SEE_ALL_JOBS: frozenset({Role.DATA_STEWARD, Role.AUDITOR, Role.OWNER}),
 }
 """The whole policy: an operation is allowed to the roles that its row names."""
 

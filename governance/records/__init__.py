@@ -1,7 +1,25 @@
-"""The append-only books: decisions, runs, releases and artefacts."""
+"""The books: decisions, runs, releases and artefacts; scenarios, overrides and jobs of planners."""
 
 from governance.records.folder_artefact_store import FolderArtefactStore
+from governance.records.planning_ports import (
+    Job,
+    JobBook,
+    JobDraft,
+    JobEvent,
+    JobStatus,
+    Lease,
+    Override,
+    OverrideBook,
+    OverrideDraft,
+    OverrideWeek,
+    Recorded,
+    ScenarioBook,
+    ScenarioDraft,
+    ScenarioRevision,
+    Withdrawal,
+)
 from governance.records.ports import (
+    Act,
     ArtefactStore,
     ChainBreak,
     ChainReport,
@@ -14,19 +32,41 @@ from governance.records.ports import (
 )
 from governance.records.sqlite_books import SqliteReleaseBook, SqliteRunBook
 from governance.records.sqlite_decision_log import SqliteDecisionLog
+from governance.records.sqlite_job_book import SqliteJobBook
+from governance.records.sqlite_override_book import SqliteOverrideBook
+from governance.records.sqlite_scenario_book import SqliteScenarioBook
 
 __all__ = [
+    "Act",
     "ArtefactStore",
     "ChainBreak",
     "ChainReport",
     "DecisionEntry",
     "DecisionLog",
     "FolderArtefactStore",
+    "Job",
+    "JobBook",
+    "JobDraft",
+    "JobEvent",
+    "JobStatus",
+    "Lease",
+    "Override",
+    "OverrideBook",
+    "OverrideDraft",
+    "OverrideWeek",
+    "Recorded",
     "Release",
     "ReleaseBook",
     "Run",
     "RunBook",
+    "ScenarioBook",
+    "ScenarioDraft",
+    "ScenarioRevision",
     "SqliteDecisionLog",
+    "SqliteJobBook",
+    "SqliteOverrideBook",
     "SqliteReleaseBook",
     "SqliteRunBook",
+    "SqliteScenarioBook",
+    "Withdrawal",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 __all__ = [
+    "Act",
     "ArtefactStore",
     "ChainBreak",
     "ChainReport",
@@ -16,6 +17,15 @@ __all__ = [
     "Run",
     "RunBook",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that is to happen once: who does it, under which key of theirs, and a digest of what it is."""
+
+    principal: str
+    key: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

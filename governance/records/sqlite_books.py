@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 from governance.records.errors import NothingReleased, RecordsError, ReleaseConflict, ReleaseUnknown, RunFinished, RunUnknown
 from governance.records.ports import Release, Run
+from governance.records.sqlite_book import SqliteBook
 from kit.canonical import canonical_bytes, canonical_value
 from kit.clock import Clock, SystemClock
 from kit.ids import ordered_id
@@ -55,41 +55,7 @@ GROUP BY release.id ORDER BY max(publication.position) DESC LIMIT ?
 """
 
 
-class _Book:
-    """One connection in autocommit, shared between threads under a lock."""
-
-    def __init__(self, path: Path, create: str) -> None:
-        self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            self._connection.executescript(create)
-        except (sqlite3.Error, OSError) as error:
-            raise RecordsError(f"The book {path.name} cannot be opened: {error}", "Check its folder and free disk.") from error
-
-    def close(self) -> None:
-        """Release the file. Closing twice is allowed."""
-        self._connection.close()
-
-    def _run(self, statement: str, *parameters: object) -> int:
-        try:
-            with self._lock:
-                return self._connection.execute(statement, parameters).rowcount
-        except sqlite3.Error as error:
-            raise RecordsError(f"The book could not be written: {error}", "Check its folder and free disk.") from error
-
-    def _all(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._connection.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise RecordsError(f"The book could not be read: {error}", "Check its folder.") from error
-
-
-class SqliteRunBook(_Book):
+class SqliteRunBook(SqliteBook):
     """Implements `governance.records.ports.RunBook`. `code_version` is written into every run that is started."""
 
     def __init__(self, path: Path, *, code_version: str, clock: Clock | None = None) -> None:
@@ -122,7 +88,7 @@ class SqliteRunBook(_Book):
         return tuple(_run_of(row) for row in self._all(LATEST_RUNS, kind, limit))
 
 
-class SqliteReleaseBook(_Book):
+class SqliteReleaseBook(SqliteBook):
     """Implements `governance.records.ports.ReleaseBook`. Publishing an older release again makes it current again."""
 
     def __init__(self, path: Path) -> None:

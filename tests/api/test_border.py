@@ -79,7 +79,8 @@ def test_a_long_fault_is_logged_in_at_most_2_kib(caplog):
 def room_errors():
     found = set()
     for room in ("api.errors", "decisions.forecast.errors", "decisions.recommend.errors", "decisions.relations.errors",
-                 "decisions.search.errors", "governance.policy.errors", "governance.records.errors", "kg.errors"):  # fmt: skip
+                 "decisions.search.errors", "decisions.scenarios.errors", "decisions.overrides.errors",
+                 "governance.policy.errors", "governance.records.errors", "kg.errors"):  # fmt: skip
         module = importlib.import_module(room)
         found |= {c for n in module.__all__ if isinstance(c := getattr(module, n), type) and issubclass(c, ShelfgraphError)}
     return found
@@ -88,7 +89,7 @@ def room_errors():
 NOT_AT_REQUESTS = {
     "RunUnknown", "RunFinished", "NothingReleased", "ReleaseUnknown", "ReleaseConflict", "ArtefactUnknown", "ArtefactDamaged",
     "DecisionRepeated", "IdentityNotAvailable", "UnknownTerm", "InvalidBatch", "UnknownEndpoint", "ReplayImpossible",
-    "TooLittleHistory", "NothingSold", "ProjectionRefused",
+    "TooLittleHistory", "NothingSold", "ProjectionRefused", "LeaseLost",
 }  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def test_roles_are_asked_for_at_every_question(open_shop):
 
 ROOT_FIELDS = build_schema({}).compiled.query_type.fields
 NEEDED = {"productId": '"P007"', "id": f'"{global_id("Product", "P007")}"', "first": "1", "text": '"milk"',
-          "a": '"P007"', "b": '"P008"', "relation": '"isSubstituteFor"'}  # fmt: skip
+          "a": '"P007"', "b": '"P008"', "relation": '"isSubstituteFor"', "scenarios": "[]"}  # fmt: skip
 
 
 @pytest.mark.requirement("R-SEC-03")

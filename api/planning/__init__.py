@@ -1,0 +1,3 @@
+"""What planners do: scenarios, forecasts set by hand, and jobs. Opened by its files."""
+
+__all__: list[str] = []

@@ -1,0 +1,205 @@
+"""What jobs can do, in one table. Adding a kind: its parameters as a frozen value, a check at the door, and its work.
+
+A kind's parameters are complete when a job is queued: products are listed, scenarios hold their changes. So a step is a
+pure function of the release, the parameters and its number, and it does not matter who does it, when, or how often.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from api.decisions_made import Refused, compute
+from api.error_map import LOGGED_REFUSALS
+from api.errors import ArgumentInvalid, JobKindUnknown
+from api.planning.evaluating import takes_overlay
+from api.restored import restored
+from api.services import Services
+from decisions.scenarios import (
+    Change,
+    ChangeKind,
+    ComparisonAnswer,
+    ComparisonRequest,
+    DelistQuestion,
+    EvaluationUnavailable,
+    PinnedScenario,
+    PlanningWorld,
+    UnknownProduct,
+    UnknownStore,
+    check_changes,
+    horizon_of,
+    suppositions,
+)
+from governance.records import JobDraft
+from kit.canonical import canonical_bytes
+from kit.errors import ShelfgraphError
+from pipeline.job_runner import JobWork
+
+__all__ = ["JOB_KINDS", "MAXIMUM_PRODUCTS", "ComparisonSheet", "DelistSheet", "JobKind", "kind_of", "open_work"]
+
+MAXIMUM_PRODUCTS = 20_000
+PRODUCTS_PER_STEP = 20
+"""A killed worker loses at most so many answers; each step costs one commit to disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonSheet:
+    """Scenarios compared over many products: parameters of `scenario_comparison`."""
+
+    products: tuple[str, ...]
+    scenarios: tuple[PinnedScenario, ...]
+    store_id: str | None = None
+    horizon_weeks: int = 4
+    combined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DelistSheet:
+    """Products asked one by one what becomes of their demand when they go: parameters of `delist_what_if`."""
+
+    products: tuple[str, ...]
+    from_week: date
+    until_week: date | None = None
+    store_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """One kind of job: its parameters' type, what refuses them at the door, how many steps they are, and the work."""
+
+    parameters: type
+    check: Callable[[Services, Any], None]
+    steps: Callable[[Any], int]
+    open: Callable[[Services, Any], JobWork]
+
+
+class _Comparing:
+    def __init__(self, services: Services, sheet: ComparisonSheet) -> None:
+        self._services = services
+        self._sheet = sheet
+
+    def step(self, number: int) -> bytes:
+        return canonical_bytes([self._row(product_id) for product_id in _block(self._sheet.products, number)])
+
+    def whole(self, results: Sequence[bytes]) -> bytes:
+        rows = _rows(results)
+        named = [row["columns"] for row in rows if row["columns"]]
+        totals = [
+            {"name": column["name"], **{what: sum(one[at][what] for one in named) for what in ("units", "difference")}}
+            for at, column in enumerate(named[0] if named else ())
+        ]
+        refused = sum(row["refused"] is not None for row in rows)
+        return canonical_bytes({"products": len(rows), "refused": refused, "totals": totals, "rows": rows})
+
+    def _row(self, product_id: str) -> dict[str, Any]:
+        sheet = self._sheet
+        asked = ComparisonRequest(product_id, sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
+        answer: ComparisonAnswer | Refused = compute(self._services, "scenario_comparison", asked, LOGGED_REFUSALS)
+        if isinstance(answer, Refused):
+            return {"product_id": product_id, "refused": answer, "columns": []}
+        columns = [
+            {
+                "name": column.name, "scenario_id": column.scenario_id, "revision": column.revision,
+                "system": column.outlook.system, "units": column.units, "difference": column.difference,
+            }
+            for column in answer.columns
+        ]  # fmt: skip
+        return {"product_id": product_id, "refused": None, "columns": columns}
+
+
+class _Delisting:
+    def __init__(self, services: Services, sheet: DelistSheet) -> None:
+        self._services = services
+        self._sheet = sheet
+
+    def step(self, number: int) -> bytes:
+        return canonical_bytes([self._row(product_id) for product_id in _block(self._sheet.products, number)])
+
+    def whole(self, results: Sequence[bytes]) -> bytes:
+        rows = _rows(results)
+        told = [row["outcome"] for row in rows if row["outcome"] is not None]
+        totals = {what: sum(one[what] for one in told) for what in ("lost_units", "kept_units")}
+        return canonical_bytes({"products": len(rows), "refused": len(rows) - len(told), "totals": totals, "rows": rows})
+
+    def _row(self, product_id: str) -> dict[str, Any]:
+        sheet, delistings = self._sheet, self._services.delistings
+        if delistings is None:
+            raise EvaluationUnavailable("what a delisting does to other products")
+        until = sheet.until_week or horizon_of(self._services.graph.version.as_of).end
+        asked = DelistQuestion(product_id, sheet.store_ids, sheet.from_week, until)
+        try:
+            return {"product_id": product_id, "refused": None, "outcome": delistings.outcome(asked)}
+        except LOGGED_REFUSALS as error:
+            return {"product_id": product_id, "refused": _refused(error), "outcome": None}
+
+
+def _check_comparison(services: Services, sheet: ComparisonSheet) -> None:
+    _check_products(services, sheet.products)
+    _check_stores(services, () if sheet.store_id is None else (sheet.store_id,))
+    asked = ComparisonRequest(sheet.products[0], sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
+    world = PlanningWorld.of(services.graph)
+    if not 1 <= sheet.horizon_weeks <= world.horizon.weeks:
+        raise ArgumentInvalid("horizonWeeks", f"1 to {world.horizon.weeks}")
+    supposed = suppositions(asked, world)
+    if any(not one.overlay.is_empty for one in supposed) and not takes_overlay(services.forecaster):
+        raise EvaluationUnavailable("what a forecast would be under planned changes")
+
+
+def _check_delisting(services: Services, sheet: DelistSheet) -> None:
+    if services.delistings is None:
+        raise EvaluationUnavailable("what a delisting does to other products")
+    _check_products(services, sheet.products)
+    # every product is delisted alike, so one change stands for all of them
+    change = Change(ChangeKind.DELIST, sheet.products[0], sheet.store_ids, sheet.from_week, sheet.until_week)
+    check_changes((change,), PlanningWorld.of(services.graph))
+
+
+def _check_products(services: Services, products: Sequence[str]) -> None:
+    if not 1 <= len(products) <= MAXIMUM_PRODUCTS:
+        raise ArgumentInvalid("products", f"a list of 1 to {MAXIMUM_PRODUCTS:,} products")
+    for product_id in products:
+        if services.graph.position("Product", product_id) is None:
+            raise UnknownProduct(product_id)
+
+
+def _check_stores(services: Services, stores: Sequence[str]) -> None:
+    for store_id in stores:
+        if services.graph.position("Store", store_id) is None:
+            raise UnknownStore(store_id)
+
+
+JOB_KINDS: Mapping[str, JobKind] = {
+    "scenario_comparison": JobKind(ComparisonSheet, _check_comparison, lambda sheet: _steps(sheet.products), _Comparing),
+    "delist_what_if": JobKind(DelistSheet, _check_delisting, lambda sheet: _steps(sheet.products), _Delisting),
+}
+
+
+def kind_of(name: str) -> JobKind:
+    """Return a kind of job. Raises: JobKindUnknown."""
+    found = JOB_KINDS.get(name)
+    if found is None:
+        raise JobKindUnknown(name, sorted(JOB_KINDS))
+    return found
+
+
+def open_work(draft: JobDraft, services: Services) -> JobWork:
+    """Return the work of a queued job on its release. Raises: JobKindUnknown for a kind of another version of the program."""
+    kind = kind_of(draft.kind)
+    return kind.open(services, restored(kind.parameters, json.loads(draft.parameters)))
+
+
+def _steps(products: Sequence[str]) -> int:
+    return -(-len(products) // PRODUCTS_PER_STEP)
+
+
+def _block(products: Sequence[str], number: int) -> Sequence[str]:
+    return products[number * PRODUCTS_PER_STEP : (number + 1) * PRODUCTS_PER_STEP]
+
+
+def _rows(results: Sequence[bytes]) -> list[Any]:
+    return [row for result in results for row in json.loads(result)]
+
+
+def _refused(error: ShelfgraphError) -> Refused:
+    return Refused(type(error).__name__, error.problem, error.remedy)

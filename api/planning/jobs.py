@@ -1,0 +1,102 @@
+"""Jobs as their principals see them: queued, looked at, cancelled, resumed. What is somebody else's is not there."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from api.catalogue import Catalogue, CatalogueFilter
+from api.errors import ArgumentInvalid
+from api.planning.job_kinds import MAXIMUM_PRODUCTS, kind_of
+from api.planning.parts import Planner, act_of
+from governance.policy import Operation, authorise
+from governance.records import Job, JobDraft, JobEvent, Recorded
+from governance.records.errors import JobUnknown
+from kit.canonical import canonical_bytes, digest_of_bytes
+
+__all__ = ["KeptJob", "cancel_job", "find_job", "job_events", "job_result", "jobs_of", "products_of", "resume_job", "start_job"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """What an act came to: what is (or would be) done, and the record, None after a dry run."""
+
+    draft: JobDraft
+    recorded: Recorded[Job] | None
+
+
+def start_job(planner: Planner, kind: str, parameters: Any, *, key: str, dry_run: bool = False) -> KeptJob:
+    """Queue a job on the served release. `parameters` are of the kind's type, complete.
+
+    Raises: JobKindUnknown, JobQueueFull, IdempotencyKeyReused, EvaluationUnavailable, and what the kind's check says.
+    """
+    found = kind_of(kind)
+    content = canonical_bytes(parameters)
+    act = act_of(planner, "job_start", key, kind=kind, parameters=digest_of_bytes(content))
+    done = None if dry_run else planner.planning.books.jobs.done(act)
+    if done is not None:
+        return KeptJob(done.value.draft, done)
+    found.check(planner.services, parameters)
+    draft = JobDraft(kind, content, planner.services.release.id, planner.name, found.steps(parameters))
+    if dry_run:
+        return KeptJob(draft, None)
+    recorded = planner.planning.books.jobs.submit(draft, act, limit=planner.planning.queue_limit)
+    planner.planning.wake()
+    return KeptJob(draft, recorded)
+
+
+def cancel_job(planner: Planner, job_id: str, *, key: str, expected: int | None = None, dry_run: bool = False) -> KeptJob:
+    """Cancel a job. Raises: JobUnknown, JobOver, VersionConflict, IdempotencyKeyReused."""
+    job = find_job(planner, job_id)
+    act = act_of(planner, "job_cancel", key, job_id=job_id, expected=expected)
+    if dry_run:
+        return KeptJob(job.draft, None)
+    return KeptJob(job.draft, planner.planning.books.jobs.cancel(job_id, act, expected=expected))
+
+
+def resume_job(planner: Planner, job_id: str, *, key: str, expected: int | None = None, dry_run: bool = False) -> KeptJob:
+    """Queue a failed or cancelled job again. Raises: JobUnknown, JobNotResumable, JobQueueFull, VersionConflict."""
+    job = find_job(planner, job_id)
+    act = act_of(planner, "job_resume", key, job_id=job_id, expected=expected)
+    if dry_run:
+        return KeptJob(job.draft, None)
+    limit = planner.planning.queue_limit
+    recorded = planner.planning.books.jobs.resume(job_id, act, limit=limit, expected=expected)
+    planner.planning.wake()
+    return KeptJob(job.draft, recorded)
+
+
+def find_job(planner: Planner, job_id: str) -> Job:
+    """Return a job of the principal's own, or any for those who may see all. Raises: JobUnknown."""
+    job = planner.planning.books.jobs.get(job_id)
+    if job.draft.principal != planner.name and not _sees_all(planner):
+        raise JobUnknown(job_id)
+    return job
+
+
+def jobs_of(planner: Planner, *, limit: int, after: str | None = None) -> tuple[Job, ...]:
+    """Return the jobs that the principal may see, the newest first."""
+    principal = None if _sees_all(planner) else planner.name
+    return planner.planning.books.jobs.latest(principal=principal, limit=limit, after=after)
+
+
+def job_events(planner: Planner, job_id: str) -> tuple[JobEvent, ...]:
+    """Return what happened to a job. Raises: JobUnknown."""
+    return planner.planning.books.jobs.events(find_job(planner, job_id).id)
+
+
+def job_result(planner: Planner, job_id: str) -> Any:
+    """Return the result of a job as plain values. Raises: JobUnknown, JobUnfinished, JobResultDamaged."""
+    return json.loads(planner.planning.books.jobs.result(find_job(planner, job_id).id))
+
+
+def products_of(planner: Planner, category_id: str) -> tuple[str, ...]:
+    """Return the merchandise of a category and of those below it, by their ids. Raises: ArgumentInvalid."""
+    catalogue = Catalogue(planner.services.graph)
+    page = catalogue.page(CatalogueFilter(category_id=category_id), first=MAXIMUM_PRODUCTS, after_id=None)
+    if not page.ids or page.has_next:
+        raise ArgumentInvalid("category", f"one with 1 to {MAXIMUM_PRODUCTS:,} products")
+    return page.ids
+
+
+def _sees_all(planner: Planner) -> bool:
+    return authorise(planner.principal, Operation.SEE_ALL_JOBS).allowed
