@@ -75,6 +75,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.UnknownStore: _UNKNOWN_STORE,
     forecast.UnknownCategory: _INVALID,
     forecast.ForecastSubjectUnclear: _INVALID,
+    forecast.NotSupposable: _INVALID,
     forecast.HorizonOutOfRange: _INVALID,
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,

@@ -73,6 +73,8 @@ class DemandPanel:
     category_ids: tuple[str, ...] = ()
     planned_also: frozenset[int] = frozenset()
     """Horizons beyond `planned_weeks` for which a plan is supposed."""
+    kept_expected: np.ndarray | None = None
+    """What `expected` gave, where a panel was kept with it."""
     gone: np.ndarray | None = None
     """Which series are supposed not to be on sale in each of the 8 weeks ahead (N x 8 bool); None: nothing is supposed."""
 
@@ -84,7 +86,7 @@ class DemandPanel:
     @cached_property
     def expected(self) -> np.ndarray:
         """What each week was to sell by the weeks before it that were promoted alike (N x T, `demand_alike.expected_units`)."""
-        return expected_units(self.units, self.display, self.mailer)
+        return expected_units(self.units, self.display, self.mailer) if self.kept_expected is None else self.kept_expected
 
     def is_planned(self, horizon: int) -> bool:
         """Return whether a plan is known (or supposed) for the week so many weeks ahead."""

@@ -75,6 +75,9 @@ class ForecastDriver:
     words: str
     units: float
     product_id: strawberry.ID | None = strawberry.field(description="The neighbour that it came from, where it came from one.")
+    past_weeks: int | None = strawberry.field(description="Past weeks in which that neighbour was promoted.")
+    low: float | None = strawberry.field(description="Lower bound (95 %) of what as many such weeks as lie ahead brought.")
+    high: float | None = strawberry.field(description="Its upper bound.")
 
 
 @strawberry.type(description="Units that were sold in a week.")

@@ -105,7 +105,7 @@ class Query(RelationQuestions, PlanningQuestions):
         return recommendation_connection(info.context, request, first, after)
 
     @question(
-        "Units in the next weeks: of a product, in a store or in the whole chain; of a category; or, with neither, of all merchandise.",
+        "Units in the next weeks of a product (in a store or the whole chain), of a category or, with neither, of everything.",
         Operation.FORECAST,
         *FORECAST_OUTCOMES,
     )

@@ -40,13 +40,17 @@ class ForecastPoint:
 class Driver:
     """What one cause brought over the whole horizon, in units. Those of an answer sum to forecast minus baseline.
 
-    `product_id` names the neighbour that it came from.
+    `product_id` names the neighbour that it came from. `past_weeks` counts past weeks in which that neighbour was promoted, and
+    `low` and `high` bound (95 %) what as many such weeks as lie ahead brought, by the product's own sales beyond expectation.
     """
 
     name: str
     words: str
     units: float
     product_id: str | None = None
+    past_weeks: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

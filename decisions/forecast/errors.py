@@ -3,6 +3,7 @@
 ├── UnknownStore           the graph has no such store
 ├── UnknownCategory        the graph has no such category
 ├── ForecastSubjectUnclear a store without a product, or a product and a category together
+├── NotSupposable          what serves the series cannot take a supposition into account
 ├── HorizonOutOfRange      fewer than 1 or more than 8 weeks were asked for
 ├── OtherDay               the request names a day that the release was not built for
 ├── InsufficientEvidence   there is too little to forecast from
@@ -22,6 +23,7 @@ __all__ = [
     "HorizonOutOfRange",
     "InsufficientEvidence",
     "NoHistory",
+    "NotSupposable",
     "OtherDay",
     "TooLittleHistory",
     "UnknownCategory",
@@ -68,6 +70,16 @@ class ForecastSubjectUnclear(ForecastError):
         super().__init__(
             f"It is not clear what to forecast: {problem}.",
             "Name a product, a category, or nothing for all.",
+        )
+
+
+class NotSupposable(ForecastError):
+    """What serves the series cannot take a supposition into account."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"That cannot be supposed: {reason}.", "Leave that change out, or ask for the product in the whole chain."
         )
 
 

@@ -16,14 +16,20 @@ from datetime import date, timedelta
 
 from decisions.envelope import Explanation, ExplanationPath, Hop, NodeName, evidence_of
 from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, SIBLINGS
+from decisions.forecast.news import NeighbourShare
 from features.demand_history import PROMOTION_MEMORY_WEEKS
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 from kg.ports import CHAIN, ArrayGraph, Direction, Edge, NodeRef, PropertyValue
 
-__all__ = ["ForecastExplainer", "words_of"]
+__all__ = ["ForecastExplainer", "Shares", "words_of"]
 
 WEEK = timedelta(days=7)
 SHOWN_EDGES = 3
+MAXIMUM_EDGES = 60
+TOLD_UNITS = 0.5
+Shares = Mapping[str, Sequence[NeighbourShare]]
+"""By relation: who brought how much of its driver."""
+OF_RELATION = {"isSubstituteFor": "a substitute", "isComplementTo": "a complement", "isBoughtWith": "bought with it"}
 MAXIMUM_PROMOTIONS = 400
 CATALOGUE_RELATIONS = ("inCategory", "ofBrand", "suppliedBy")
 """The product's place in the catalogue: the first of these that the graph has."""
@@ -67,6 +73,7 @@ class ForecastExplainer:
         product_id: str | None,
         category_id: str | None,
         units: Mapping[str, float],
+        shares: Shares,
         *,
         weeks: tuple[date, date],
         as_of: date,
@@ -78,13 +85,14 @@ class ForecastExplainer:
             product_id: the product, known to the graph; None: a category or all merchandise.
             category_id: the category, known to the graph, whose place among the wider ones is shown.
             units: contribution of each driver over the whole horizon.
+            shares: by relation, which neighbour brought how much of it, the largest first.
             weeks: the first day of the horizon and the day after its last.
             as_of: the release's day: neighbour edges valid on it are used.
             summary: the sentence that the drivers' figures are appended to.
         """
         if product_id is None:
             return self._of_sum(category_id, units, summary)
-        told = {driver: self._told(driver, product_id, weeks, as_of) for driver in units}
+        told = {driver: self._told(driver, product_id, weeks, as_of, shares) for driver in units}
         linked = [(driver, item) for driver, one in told.items() for item in one.edges]
         place = () if linked else self._place(product_id)
         names = self._names([*(item.edge for _, item in linked), *place])
@@ -93,7 +101,8 @@ class ForecastExplainer:
         own = ExplanationPath(hops, sum(units.values()) - sum(path.contribution for path in paths))
         ordered = sorted([own, *paths], key=lambda path: -abs(path.contribution))
         words = _in_words({told[driver].words: value for driver, value in units.items()})
-        return Explanation(f"{summary} {words}".strip(), tuple(ordered))
+        neighbours = _of_neighbours(shares, names)
+        return Explanation(" ".join(part for part in (summary, words, neighbours) if part), tuple(ordered))
 
     def _of_sum(self, category_id: str | None, units: Mapping[str, float], summary: str) -> Explanation:
         wider: Sequence[Edge] = ()
@@ -103,14 +112,14 @@ class ForecastExplainer:
         words = _in_words({words_of(driver): value for driver, value in units.items()})
         return Explanation(f"{summary} {words}".strip(), (ExplanationPath(hops, sum(units.values())),))
 
-    def _told(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date) -> _Told:
+    def _told(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date, shares: Shares) -> _Told:
         if driver == "promotion":
             return self._promotions(product_id, weeks)
         if driver == SIBLINGS:
             found = self._graph.related("inCategory", [product_id], direction=Direction.OUT, limit=1)
             return _Told(WORDS[driver], _shares(found[product_id], [1.0]))
         if driver in NEIGHBOUR_RELATIONS:
-            return _Told(WORDS[driver], self._neighbours(driver, product_id, as_of))
+            return _Told(WORDS[driver], self._neighbours(driver, product_id, as_of, shares.get(driver, ())))
         return _Told(WORDS[driver], ())
 
     def _place(self, product_id: str) -> Sequence[Edge]:
@@ -120,9 +129,15 @@ class ForecastExplainer:
                 return found[:1]
         return ()
 
-    def _neighbours(self, relation: str, product_id: str, as_of: date) -> Sequence[_Weighted]:
-        found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=SHOWN_EDGES, as_of=as_of, scope=CHAIN)
-        return _shares(found[product_id], [_number(edge.properties.get("strength")) for edge in found[product_id]])
+    def _neighbours(self, relation: str, product_id: str, as_of: date, shares: Sequence[NeighbourShare]) -> Sequence[_Weighted]:
+        """Return the edges of the neighbours that brought most, with their parts of the driver; what the others brought joins the
+        product's own record.
+        """
+        found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=MAXIMUM_EDGES, as_of=as_of, scope=CHAIN)
+        edges = {edge.source.id: edge for edge in found[product_id]}
+        whole = sum(one.units for one in shares)
+        shown = [one for one in shares if one.source_id in edges][:SHOWN_EDGES]
+        return [_Weighted(edges[one.source_id], one.units / whole if whole else 0.0) for one in shown]
 
     def _promotions(self, product_id: str, weeks: tuple[date, date]) -> _Told:
         # asked without a day: a plan's promotions begin after `as_of`
@@ -151,6 +166,28 @@ class ForecastExplainer:
             for label, ids in wanted.items()
             for node in self._graph.nodes(label, sorted(ids)).values()
         }
+
+
+def _of_neighbours(shares: Shares, names: Mapping[NodeRef, str]) -> str:
+    """Return a sentence for each neighbour that brought half a unit or more and is shown by a path."""
+    sentences = []
+    for relation, parts in shares.items():
+        for one in parts[:SHOWN_EDGES]:
+            name = names.get(NodeRef("Product", one.source_id))
+            if name is not None and abs(one.units) >= TOLD_UNITS:
+                sentences.append(f"{one.units:+.1f} units: {name}, {OF_RELATION[relation]}, {_news(one)}.")
+    return " ".join(sentences)
+
+
+def _news(one: NeighbourShare) -> str:
+    if one.promoted:
+        weeks = " and ".join(week.isoformat() for week in one.promoted)
+        past = f"; {one.past_weeks} such weeks" if one.past_weeks else ""
+        bounds = "" if one.low is None or one.high is None else f", {one.low:+.1f} to {one.high:+.1f}"
+        return f"is promoted in the week{'s' if len(one.promoted) > 1 else ''} of {weeks}{past}{bounds}"
+    if one.stopped:
+        return "has stopped selling"
+    return f"sells {one.trend - 1:+.0%} against what was expected"
 
 
 def words_of(driver: str) -> str:

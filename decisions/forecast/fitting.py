@@ -31,6 +31,7 @@ from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL, Forecast
 from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
 from decisions.forecast.levels import SeriesLevel, Sums
 from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
+from decisions.forecast.panels import panel_table, panel_table_name
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_neighbours import Neighbours, neighbours
@@ -266,6 +267,7 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
             files |= texts
             models[system] = ModelMetadata(model.names, {file: digest_of_bytes(text) for file, text in texts.items()})
         levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)
+        tables[panel_table_name(name)] = panel_table(level.transform.panel)
         tables[rows_table_name(name)] = rows_table(found.forecasts.base[name], len(level.transform.names))
     for name in (CATEGORY, TOTAL):
         levels[name] = _metadata(found, name, found.hierarchy.verdicts[name], (), {})

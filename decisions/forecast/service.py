@@ -21,12 +21,16 @@ from decisions.forecast.errors import (
     UnknownProduct,
     UnknownStore,
 )
-from decisions.forecast.explain import ForecastExplainer, words_of
+from decisions.forecast.explain import ForecastExplainer, Shares, words_of
 from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.model import DemandModel
+from decisions.forecast.news import shared_out
 from decisions.forecast.serving import Series, ServingTables
+from decisions.forecast.supposing import Supposer
 from decisions.forecast.tables import HISTORY_WEEKS
+from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from features import FeatureSnapshot
+from features.demand_neighbours import NEIGHBOUR_RELATIONS
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 from kg.ports import ArrayGraph
 
@@ -42,6 +46,7 @@ class _Level:
     metadata: LevelMetadata
     tables: ServingTables
     attributions: Mapping[str, DriverAttribution]
+    models: Mapping[str, DemandModel]
     columns: Mapping[str, np.ndarray]
     """Positions of each system's features among those of the level."""
 
@@ -66,22 +71,28 @@ class ForecastService:
             raise ForecastArtefactError("forecast.json", problem)
         self._levels = {name: _open_level(name, level, features, artefact) for name, level in self._metadata.levels.items()}
         self._explainer = ForecastExplainer(graph)
+        self._supposer = Supposer(graph, features, self._metadata)
 
-    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         """Return weekly units with 80 and 95 % intervals, the baseline beside them, and the drivers of the difference.
 
         The first week is the one after the last complete week at `as_of`. Forecasts of all levels add up: a category's is the sum
-        of its products'.
+        of its products'. Under an overlay (`decisions.overlay`) the forecast is what it would be if that were so.
 
         Raises:
             ForecastSubjectUnclear, HorizonOutOfRange, OtherDay, UnknownProduct, UnknownStore, UnknownCategory: the request does
                 not fit this release.
+            NotSupposable: the overlay concerns the product, and what serves it cannot take it into account.
             NoHistory: the product was not sold (there) in the last 26 weeks, or in too few weeks of the year.
         """
         self._check(request)
         level, series = self._find(request)
+        if not overlay.is_empty:
+            model, names = level.models.get(series.system), level.metadata.feature_names
+            series = self._supposer.series(request, series, model, names, overlay)
         weeks = request.horizon_weeks
         units = _units(level, series, weeks)
+        shares = self._shares(request, series, units)
         points = self._points(level, series, weeks)
         return ForecastAnswer(
             product_id=request.product_id,
@@ -92,12 +103,13 @@ class ForecastService:
             baseline=series.baseline_system,
             points=points,
             history=self._history(series),
-            drivers=tuple(Driver(name, words_of(name), value) for name, value in units.items()),
+            drivers=_drivers(units, shares),
             why=THIN if series.features is None and request.product_id is not None else WON,
             explanation=self._explainer.explain(
                 request.product_id,
                 request.category_id,
                 units,
+                shares,
                 weeks=(points[0].week_start, points[-1].week_start + WEEK),
                 as_of=self._metadata.as_of,
                 summary=self._summary(series, points),
@@ -116,6 +128,17 @@ class ForecastService:
         if series is None:
             raise NoHistory(request.category_id or "", None, HISTORY_WEEKS)
         return level, series
+
+    def _shares(self, request: ForecastRequest, series: Series, units: Mapping[str, float]) -> Shares:
+        """Return who of the neighbours brought which part of their driver, where neighbours are read."""
+        if request.product_id is None or series.system != MODEL_SYSTEM:
+            return {}
+        told = {
+            name: shared_out(self._supposer, request.product_id, name, value, request.horizon_weeks)
+            for name, value in units.items()
+            if name in NEIGHBOUR_RELATIONS
+        }
+        return {name: parts for name, parts in told.items() if parts}
 
     def _check(self, request: ForecastRequest) -> None:
         if not 1 <= request.horizon_weeks <= MAXIMUM_HORIZON_WEEKS:
@@ -140,16 +163,17 @@ class ForecastService:
         calibration = metadata.intervals if supported else metadata.thin_intervals
         units, promoted = series.ahead[:weeks], series.promoted[:weeks]
         band = calibration.band(units, promoted)
+        there = np.asarray([step not in series.gone for step in range(weeks)])
         return tuple(
             ForecastPoint(
                 week_start=self._metadata.history_end + (step + 1) * WEEK,
                 units=float(units[step]),
-                low=float(band.low_80[step]),
-                high=float(band.high_80[step]),
+                low=float(band.low_80[step] * there[step]),
+                high=float(band.high_80[step] * there[step]),
                 baseline_units=float(series.baseline[step]),
                 promoted=bool(promoted[step]),
-                low_95=float(band.low_95[step]),
-                high_95=float(band.high_95[step]),
+                low_95=float(band.low_95[step] * there[step]),
+                high_95=float(band.high_95[step] * there[step]),
             )
             for step in range(weeks)
         )
@@ -173,12 +197,24 @@ class ForecastService:
 
 
 def _open_level(name: str, level: LevelMetadata, features: FeatureSnapshot, artefact: Mapping[str, bytes]) -> _Level:
-    attributions, columns = {}, {}
+    attributions, models, columns = {}, {}, {}
     for system, kept in level.models.items():
-        model = DemandModel.from_files(artefact, kept.digests, kept.feature_names)
+        model = models[system] = DemandModel.from_files(artefact, kept.digests, kept.feature_names)
         columns[system] = np.asarray([level.feature_names.index(one) for one in kept.feature_names])
         attributions[system] = DriverAttribution(model, np.asarray(level.neutral, dtype=np.float64)[columns[system]])
-    return _Level(level, ServingTables(features, name, len(level.feature_names)), attributions, columns)
+    return _Level(level, ServingTables(features, name, len(level.feature_names)), attributions, models, columns)
+
+
+def _drivers(units: Mapping[str, float], shares: Shares) -> tuple[Driver, ...]:
+    """Return the drivers, those of neighbours one by one."""
+    found = []
+    for name, value in units.items():
+        parts = shares.get(name)
+        if parts is None:
+            found.append(Driver(name, words_of(name), value))
+            continue
+        found += [Driver(name, words_of(name), one.units, one.source_id, one.past_weeks, one.low, one.high) for one in parts]
+    return tuple(found)
 
 
 def _units(level: _Level, series: Series, weeks: int) -> dict[str, float]:

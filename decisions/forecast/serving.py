@@ -11,7 +11,7 @@ from decisions.forecast.tables import history_table_name, rows_table_name
 from features import FeatureSnapshot
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 
-__all__ = ["Series", "ServingTables"]
+__all__ = ["Series", "ServingTables", "matrix_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +30,8 @@ class Series:
     system: str
     baseline_system: str
     features: np.ndarray | None
+    gone: tuple[int, ...] = ()
+    """Weeks (from 0) in which it is supposed not to be on sale."""
 
 
 class ServingTables:
@@ -41,13 +43,13 @@ class ServingTables:
         self._slices = _slices(history[names[0]].to_pylist()) if names else {"": (0, history.num_rows)}
         self._stores = history["store_id"].combine_chunks() if "store_id" in history.column_names else None
         columns = ("units", "same_week_last_year", "ahead", "base", "baseline", "promoted")
-        self._matrices = {name: _matrix(history[name]) for name in columns}
+        self._matrices = {name: matrix_of(history[name]) for name in columns}
         self._names = {name: history[name] for name in ("system", "baseline_system")}
         self._row = history["row"].to_numpy()
         self._features: np.ndarray | None = None
         if feature_count:
             rows = snapshot.table(rows_table_name(level)).combine_chunks()
-            self._features = _matrix(rows["values"]).reshape(rows.num_rows, MAXIMUM_HORIZON_WEEKS, feature_count)
+            self._features = matrix_of(rows["values"]).reshape(rows.num_rows, MAXIMUM_HORIZON_WEEKS, feature_count)
 
     def find(self, name: str, store_id: str | None = None) -> Series | None:
         """Return the series of a product (in a store) or of a category ("" where there is but one); None: not sold lately."""
@@ -76,7 +78,8 @@ def _slices(names_in_order: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {str(names[start]): (start, end) for start, end in pairwise(starts)}
 
 
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+def matrix_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of lists of one length as a matrix, without a copy where the column is one piece."""
     lists = column.combine_chunks()
     if isinstance(lists, pa.ChunkedArray):
         lists = lists.chunk(0) if lists.num_chunks else pa.array([], type=lists.type)

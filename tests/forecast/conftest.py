@@ -150,6 +150,10 @@ def _named(ids, word, **columns) -> pa.Table:
 
 @pytest.fixture(scope="session")
 def forecast_graph(tmp_path_factory, forecast_edges):
+    return graph_with(forecast_edges, tmp_path_factory.mktemp("forecast-graph"))
+
+
+def graph_with(relations, root):
     shown = [(product, week) for product in range(len(PRODUCTS)) for week in range(WEEKS + PLANNED) if promoted(product, week)]
     begins = [FIRST_MONDAY + timedelta(days=7 * week) for _, week in shown]
     ids = [f"{PRODUCTS[product]}:mailer:{begin.isoformat()}" for (product, _), begin in zip(shown, begins, strict=True)]
@@ -173,10 +177,9 @@ def forecast_graph(tmp_path_factory, forecast_edges):
     edges = {
         "inCategory": pa.table({"source": [p for p, _ in placed], "target": [c for _, c in placed]}),
         "promotes": pa.table({"source": ids, "target": [PRODUCTS[product] for product, _ in shown]}),
-        **forecast_edges,
+        **relations,
     }
     schema = load_schema()
-    root = tmp_path_factory.mktemp("forecast-graph")
     publish_snapshot(TableGraph(schema, nodes, edges), root, schema=schema, as_of=PLAN_DAY, clock=FixedClock(RECORDED))
     return open_current_snapshot(root)
 

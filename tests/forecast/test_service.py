@@ -165,6 +165,7 @@ def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, we
         product,
         None,
         {OWN_HISTORY: 1.25, "promotion": 3.5},
+        {},
         weeks=(begin, begin + timedelta(days=7)),
         as_of=PLAN_DAY,
         summary="4.8 units.",
@@ -181,7 +182,7 @@ def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, we
 
 def test_what_the_graph_places_nowhere_is_explained_without_a_hop(forecast_graph):
     told = ForecastExplainer(forecast_graph).explain(
-        "unsold", None, {OWN_HISTORY: 2.0}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
+        "unsold", None, {OWN_HISTORY: 2.0}, {}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
     )
     assert told.paths == (ExplanationPath((), 2.0),)
 

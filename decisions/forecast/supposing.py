@@ -1,0 +1,252 @@
+"""A forecast under suppositions: the panel changed as an overlay says, its features computed anew, and asked of the same model.
+
+What reads no plan and no neighbour cannot honour a supposition about them: that is refused where it concerns the product itself,
+and changes nothing where it concerns a neighbour. A supposed forecast moves by as much as the levels above had moved the base
+forecast; it is not made to add up with forecasts of other products, which are not supposed to change.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from decisions.forecast.artefact import ForecastMetadata
+from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, promoted_ahead
+from decisions.forecast.contract import ForecastRequest
+from decisions.forecast.errors import NotSupposable
+from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE
+from decisions.forecast.model import DemandModel
+from decisions.forecast.panels import read_panel
+from decisions.forecast.serving import Series
+from decisions.forecast.tables import history_table_name
+from decisions.overlay import ForecastOverlay, Mechanic
+from features import FeatureSnapshot
+from features.demand import DemandTransform
+from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, neighbours
+from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK, DemandPanel
+from kg.ports import ArrayGraph
+
+__all__ = ["Supposer"]
+
+SMALL_UNITS = 1e-6
+MODELS = (MODEL_SYSTEM, TWIN_SYSTEM)
+
+
+@dataclass(frozen=True)  # no slots: panels and neighbours are opened when they are first asked for
+class Supposer:
+    """Recomputes forecasts of one release under suppositions.
+
+    Args:
+        graph: the release's graph: its edges are the neighbours.
+        features: the release's features.
+        metadata: of the forecast artefact.
+    """
+
+    graph: ArrayGraph
+    features: FeatureSnapshot
+    metadata: ForecastMetadata
+
+    @cached_property
+    def chain(self) -> DemandPanel:
+        """The panel of products."""
+        return read_panel(self.features, CHAIN, self.metadata, self._categories)
+
+    @cached_property
+    def stores(self) -> DemandPanel:
+        """The panel of products in stores."""
+        return read_panel(self.features, STORE, self.metadata, self._categories)
+
+    @cached_property
+    def relations(self) -> Neighbours:
+        """The neighbours that the model was fitted with: edges of the graph that were valid on its day."""
+        edges = {name: self.graph.export_edges(name) for name in NEIGHBOUR_RELATIONS}
+        return neighbours(self.chain, edges)
+
+    def row_of(self, product_id: str) -> int | None:
+        """Return the place of a product in the chain's panel; None where it is not in it."""
+        return self._rows.get(product_id)
+
+    @cached_property
+    def _categories(self) -> tuple[str, ...]:
+        return tuple(self.features.table(history_table_name(CATEGORY))["category_id"].to_pylist())
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {product: row for row, product in enumerate(self.chain.product_ids)}
+
+    def series(
+        self,
+        request: ForecastRequest,
+        series: Series,
+        model: DemandModel | None,
+        names: tuple[str, ...],
+        overlay: ForecastOverlay,
+    ) -> Series:
+        """Return a series as it would be; the same one where nothing that is supposed concerns it.
+
+        Args:
+            request: for a product.
+            series: as the release forecasts it.
+            model: that of the system which serves it; None: it serves by a method that reads neither plans nor neighbours.
+            names: the features of the level, of which `series.features` are the values.
+            overlay: what is supposed.
+
+        Raises:
+            NotSupposable: it concerns the product, and what serves it cannot take it into account.
+        """
+        if request.product_id is None:
+            raise NotSupposable("sums of products are not supposed to change; ask for a product")
+        own, weeks = request.product_id, self._weeks
+        gone = {one.week_start for one in overlay.products_gone if one.product_id == own} & weeks.keys()
+        heard = self._heard(own, overlay, reads_neighbours=series.system == MODEL_SYSTEM and model is not None)
+        if not heard.is_empty:
+            series = self._anew(request, series, model, names, heard)
+        return _without(series, [weeks[week] - 1 for week in gone]) if gone else series
+
+    @cached_property
+    def _weeks(self) -> dict[date, int]:
+        """Horizons by the Monday of their week."""
+        return {self.metadata.history_end + step * WEEK: step for step in range(1, MAXIMUM_HORIZON_WEEKS + 1)}
+
+    def _heard(self, own: str, overlay: ForecastOverlay, *, reads_neighbours: bool) -> ForecastOverlay:
+        """Return the part that concerns the product's own plan and price, and its neighbours where these are read."""
+        read = {own} | (self._neighbours_of(own) if reads_neighbours else set())
+        ignored = overlay.neighbours_ignored if reads_neighbours else ()
+        ahead = self._weeks
+        return ForecastOverlay.of(
+            promotions_on=[one for one in overlay.promotions_on if one.product_id in read and one.week_start in ahead],
+            promotions_off=[one for one in overlay.promotions_off if one.product_id in read and one.week_start in ahead],
+            neighbours_ignored=[one for one in ignored if one.target_id == own and one.source_id in read],
+            products_gone=[one for one in overlay.products_gone if one.product_id in read - {own} and one.week_start in ahead],
+            prices=[one for one in overlay.prices if one.product_id in read and one.week_start in ahead],
+        )
+
+    def _neighbours_of(self, product_id: str) -> set[str]:
+        """Return the sources of edges into a product, and its siblings."""
+        row = self._rows.get(product_id)
+        if row is None:
+            return set()
+        near: list[np.ndarray] = [weights[[row]].indices for weights in self.relations.weights.values()]
+        near += [np.flatnonzero(codes == codes[row]) for codes in self.relations.siblings.values()]
+        return {self.chain.product_ids[one] for one in np.unique(np.concatenate(near))} - {product_id}
+
+    def _anew(
+        self,
+        request: ForecastRequest,
+        series: Series,
+        model: DemandModel | None,
+        names: tuple[str, ...],
+        overlay: ForecastOverlay,
+    ) -> Series:
+        if overlay.prices:
+            raise NotSupposable("the model knows no planned prices")
+        if model is None or series.features is None or series.system not in MODELS:
+            raise NotSupposable(f"this series is served by {series.system}, which knows no promotions")
+        chain = self._changed(self.chain, overlay, None, None if request.store_id is None else request.product_id)
+        panel = chain if request.store_id is None else self._changed(self.stores, overlay, request.store_id, None)
+        relations = self._without_edges(overlay) if series.system == MODEL_SYSTEM else None
+        transform = DemandTransform(panel, chain, relations)
+        row = np.asarray([self._row(panel, request)])
+        horizons = range(1, MAXIMUM_HORIZON_WEEKS + 1)
+        features = transform.features(panel.week_count, row, horizons)[:, 0]
+        columns = [transform.names.index(name) for name in model.names]
+        base = model.predict(np.ascontiguousarray(features[:, columns]))
+        moved = np.where(series.base > SMALL_UNITS, series.ahead / np.maximum(series.base, SMALL_UNITS), 1.0)
+        wide = np.full((len(horizons), len(names)), np.nan, dtype=np.float32)
+        wide[:, [names.index(name) for name in transform.names]] = features
+        promoted = promoted_ahead(panel, panel.week_count, row, len(horizons))[:, 0]
+        return replace(series, ahead=base * moved, base=base, promoted=promoted, features=wide)
+
+    def _row(self, panel: DemandPanel, request: ForecastRequest) -> int:
+        if request.store_id is None or panel.store_ids is None:
+            return self._rows[str(request.product_id)]
+        return self._store_rows[str(request.product_id), request.store_id]
+
+    @cached_property
+    def _store_rows(self) -> dict[tuple[str, str], int]:
+        names = zip(self.stores.product_ids, self.stores.store_ids or (), strict=True)
+        return {name: row for row, name in enumerate(names)}
+
+    def _changed(self, panel: DemandPanel, overlay: ForecastOverlay, store_id: str | None, kept: str | None) -> DemandPanel:
+        """Return the panel with promotions and products of the weeks ahead as supposed.
+
+        Args:
+            panel: of products, or of products in stores.
+            overlay: what is supposed.
+            store_id: the store whose series are changed, in a panel of stores.
+            kept: a product whose plan stays as it is: in the chain's panel, what is supposed of one store only.
+        """
+        display, mailer = panel.display.copy(), panel.mailer.copy()
+        codes = {Mechanic.DISPLAY: panel.display_code.copy(), Mechanic.MAILER: panel.mailer_code.copy()}
+        shares = {Mechanic.DISPLAY: display, Mechanic.MAILER: mailer}
+        also = {self._weeks[one.week_start] for one in overlay.promotions_on}
+        gone = np.zeros((len(panel.product_ids), MAXIMUM_HORIZON_WEEKS), dtype=bool)
+        for horizon in also:
+            column = panel.week_count + horizon - 1
+            for share in shares.values():
+                share[:, column] = np.nan_to_num(share[:, column])
+        told = [(one.product_id, one.week_start, one.mechanic, one.coverage) for one in overlay.promotions_on]
+        told += [(one.product_id, one.week_start, one.mechanic, 0.0) for one in overlay.promotions_off]
+        for product_id, week, mechanic, coverage in told:
+            row = self._place(panel, product_id, store_id)
+            horizon = self._weeks[week]
+            if row is None or product_id == kept or not (panel.is_planned(horizon) or horizon in also):
+                continue
+            whole = coverage if panel.store_ids is None else float(coverage > 0)
+            shares[mechanic][row, panel.week_count + horizon - 1] = whole
+            if whole == 0:
+                codes[mechanic][row, panel.week_count + horizon - 1] = -1
+        for absent in overlay.products_gone:
+            row = self._place(panel, absent.product_id, store_id)
+            if row is not None and absent.product_id != kept:
+                horizon = self._weeks[absent.week_start]
+                gone[row, horizon - 1] = True
+                for share in shares.values():
+                    share[row, panel.week_count + horizon - 1] = np.nan_to_num(share[row, panel.week_count + horizon - 1]) * 0.0
+        return replace(
+            panel,
+            display=display,
+            mailer=mailer,
+            display_code=codes[Mechanic.DISPLAY],
+            mailer_code=codes[Mechanic.MAILER],
+            planned_also=panel.planned_also | also,
+            gone=gone if gone.any() else None,
+            kept_expected=panel.expected,
+        )
+
+    def _place(self, panel: DemandPanel, product_id: str, store_id: str | None) -> int | None:
+        if panel.store_ids is None:
+            return self._rows.get(product_id)
+        return self._store_rows.get((product_id, store_id or ""))
+
+    def _without_edges(self, overlay: ForecastOverlay) -> Neighbours:
+        if not overlay.neighbours_ignored:
+            return self.relations
+        pairs = [(self._rows.get(one.target_id), self._rows.get(one.source_id)) for one in overlay.neighbours_ignored]
+        cut = {(target, source) for target, source in pairs if target is not None and source is not None}
+        return replace(self.relations, weights={name: _cut(weights, cut) for name, weights in self.relations.weights.items()})
+
+
+def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:
+    """Return the weights without some edges, the others of the same rows weighing as much more as they would have had."""
+    left = weights.tolil(copy=True)
+    for target, source in cut:
+        if left[target, source] == 0:
+            continue
+        left[target, source] = 0
+        whole = sum(left.data[target])
+        left.data[target] = [value / whole for value in left.data[target]] if whole > 0 else []
+        left.rows[target] = left.rows[target] if whole > 0 else []
+    found = left.tocsr()
+    found.eliminate_zeros()
+    return found
+
+
+def _without(series: Series, steps: Collection[int]) -> Series:
+    """Return a series that sells nothing in some weeks."""
+    there = np.ones(len(series.ahead))
+    there[list(steps)] = 0.0
+    return replace(series, ahead=series.ahead * there, base=series.base * there, gone=tuple(sorted(steps)))
