@@ -21,7 +21,8 @@ from api.graphql.documents import DocumentStore, Limits
 from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build_schema
 from api.metrics import Metrics
-from api.rest.charts import CHARTS, ChartRoute, chart_path
+from api.rest.chart_kinds import CHARTS
+from api.rest.charts import ChartRoute, chart_path
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
 from api.rest.pictures import PICTURES_PATH, PicturesRoute
 from api.rest.playground import NotBuiltRoute, playground_files

@@ -23,10 +23,12 @@ from api.charts.contract import Told
 from api.charts.palette import INK, PAPER, QUIET_INK
 from api.charts.words import readable, wrapped
 
-__all__ = ["HEADING_SIZE", "LABEL_SIZE", "SMALL_SIZE", "bare", "head", "png_of", "sheet", "svg_of"]
+__all__ = ["HEADING_SIZE", "LABEL_SIZE", "SMALL_SIZE", "bare", "head", "head_height", "png_of", "sheet", "svg_of"]
 
 HEADING_SIZE, LABEL_SIZE, SMALL_SIZE = 13.0, 9.0, 8.0
 LEFT = 0.018
+SUBTITLE_AT = {1: 0.46, 2: 0.7}
+"""Inches from the upper edge, by lines of the title."""
 DOTS_PER_INCH = 144
 FONT = "DejaVu Sans"
 STYLE: dict[Any, Any] = {
@@ -68,13 +70,26 @@ def sheet(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), facecolor=PAPER)
 
 
+def head_height(title: str) -> float:
+    """Return how many inches the title and the line below it take."""
+    return SUBTITLE_AT[_title_lines(title)] + 0.28
+
+
 def head(figure: Figure, title: str, subtitle: str, origin: str) -> None:
     """Write the title in at most two lines, what it is about below it, and where it comes from at the foot."""
-    height, words = figure.get_figheight(), wrapped(title, 90, 2)
-    figure.text(LEFT, 1 - 0.16 / height, words, size=HEADING_SIZE, weight="bold", va="top")
-    below = 0.72 if "\n" in words else 0.48
-    figure.text(LEFT, 1 - below / height, wrapped(subtitle, 130, 1), size=LABEL_SIZE, color=QUIET_INK, va="top")
+    height = figure.get_figheight()
+    figure.text(LEFT, 1 - 0.16 / height, _title(title), size=HEADING_SIZE, weight="bold", va="top")
+    below = 1 - SUBTITLE_AT[_title_lines(title)] / height
+    figure.text(LEFT, below, wrapped(subtitle, 130, 1), size=LABEL_SIZE, color=QUIET_INK, va="top")
     figure.text(LEFT, 0.1 / height, wrapped(origin, 150, 1), size=SMALL_SIZE, color=QUIET_INK, va="bottom")
+
+
+def _title(title: str) -> str:
+    return wrapped(title, 90, 2)
+
+
+def _title_lines(title: str) -> int:
+    return _title(title).count("\n") + 1
 
 
 def bare(axes: Axes, sides: Sequence[str]) -> None:

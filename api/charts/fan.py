@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from api.charts.canvas import LABEL_SIZE, SMALL_SIZE, bare, head, sheet
+from api.charts.canvas import LABEL_SIZE, SMALL_SIZE, bare, head, head_height, sheet
 from api.charts.contract import FanChart, FanWeek
 from api.charts.fan_words import baseline_words
 from api.charts.palette import PAPER, QUIET_INK, Look, look
@@ -25,9 +25,9 @@ __all__ = ["draw_fan"]
 
 WIDTH = 11.5
 FAN_LEFT, FAN_WIDTH = 0.075, 0.545
-DRIVERS_LEFT, DRIVERS_WIDTH = 0.665, 0.315
-ABOVE, BELOW = 1.45, 0.72
-"""Inches for the heading and for the words of the axes."""
+DRIVERS_LEFT, DRIVERS_WIDTH = 0.665, 0.308
+LEGEND, BELOW = 0.5, 0.72
+"""Inches for the names of the looks and for the words of the axis."""
 LEAST_HEIGHT = 3.4
 HEAD_ROOM = 1.12
 LABEL_ROOM = 0.2
@@ -44,7 +44,7 @@ BEFORE_WORDS = 4.0
 def draw_fan(chart: FanChart) -> Figure:
     """Return the drawing of a forecast."""
     panel = max(LEAST_HEIGHT, ROW * rows_needed(chart))
-    height = ABOVE + panel + BELOW
+    height = head_height(chart.product) + LEGEND + panel + BELOW
     figure = sheet(WIDTH, height)
     head(figure, chart.product, _subtitle(chart), chart.origin)
     bottom, tall = BELOW / height, panel / height

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 
-from api.charts.canvas import SMALL_SIZE, head, sheet
+from api.charts.canvas import SMALL_SIZE, head, head_height, sheet
 from api.charts.contract import FlowChart, FlowPart
 from api.charts.flow_words import (
     ELSEWHERE,
@@ -34,7 +34,9 @@ from api.charts.words import day_text, interval_text, readable, share_text, unit
 __all__ = ["draw_flow"]
 
 WIDTH = 11.5
-ABOVE, BELOW = 1.3, 0.4
+BELOW = 0.4
+LEGEND = 0.32
+"""Inches for the names of the looks."""
 TRUNK_HEIGHT = 3.2
 """Inches that stand for all of the lost demand."""
 NODE = 0.16
@@ -85,14 +87,15 @@ def draw_flow(chart: FlowChart) -> Figure:
         for parts, width in zip(shown, (LEFT_LABEL, RIGHT_LABEL), strict=True)
     )
     panel = max(_needed(sources), _needed(targets), TRUNK_HEIGHT)
-    figure = sheet(WIDTH, ABOVE + panel + BELOW)
+    above = head_height(flow_title(chart))
+    figure = sheet(WIDTH, above + LEGEND + panel + BELOW)
     head(figure, flow_title(chart), _subtitle(chart), chart.origin)
     axes = figure.add_axes((0, BELOW / figure.get_figheight(), 1, panel / figure.get_figheight()))
     axes.set_xlim(0, WIDTH)
     axes.set_ylim(panel, 0)
     axes.set_axis_off()
     _draw_panel(axes, _placed(sources, panel), _placed(targets, panel), panel)
-    _name_looks(figure, {part.kind for part in targets})
+    _name_looks(figure, above, {part.kind for part in targets})
     return figure
 
 
@@ -110,11 +113,11 @@ def _inches(columns: Sequence[Sequence[ShownPart]]) -> Callable[[FlowPart], floa
 
 
 def _words(part: FlowPart, chart: FlowChart, width: int) -> str:
-    name = wrapped(part.words, width, NAME_LINES)
-    numbers = f"{units_text(part.units)} units, {share_text(part.units, lost_units(chart))}"
-    if part.low is None or part.high is None:
-        return f"{name}\n{numbers}"
-    return f"{name}\n{numbers}; {readable(chart.interval)} interval {interval_text(part.low, part.high)}"
+    share = share_text(part.units, lost_units(chart))
+    numbers = f"{units_text(part.units)} units{share and ', '}{share}"
+    if part.low is not None and part.high is not None:
+        numbers += f"; {readable(chart.interval)} interval {interval_text(part.low, part.high)}"
+    return f"{wrapped(part.words, width, NAME_LINES)}\n{wrapped(numbers, width, 2)}"
 
 
 def _needed(parts: Sequence[_Part]) -> float:
@@ -170,8 +173,8 @@ def _draw_streams(axes: Axes, outer: Sequence[_Node], inner: Sequence[_Node], en
             (start, node.top), (bend, node.top), (bend, place.top), (end, place.top),
             (end, place.bottom), (bend, place.bottom), (bend, node.bottom), (start, node.bottom), (start, node.top),
         ]  # fmt: skip
-        style: dict[str, Any] = {"facecolor": seen.colour, "edgecolor": seen.edge, "hatch": seen.hatch, "linewidth": 0.5}
-        axes.add_patch(PathPatch(Path(corners, codes), clip_on=False, **style))
+        style: dict[str, Any] = {"facecolor": seen.colour, "edgecolor": seen.edge, "hatch": seen.hatch, "linestyle": seen.dash}
+        axes.add_patch(PathPatch(Path(corners, codes), clip_on=False, linewidth=0.5, **style))
 
 
 def _box(kind: str, left: float, node: _Node) -> Rectangle:
@@ -179,7 +182,7 @@ def _box(kind: str, left: float, node: _Node) -> Rectangle:
     return Rectangle((left, node.top), *size, facecolor=seen.colour, edgecolor=seen.edge, linewidth=0.9, clip_on=False)
 
 
-def _name_looks(figure: Figure, kinds: set[str]) -> None:
+def _name_looks(figure: Figure, above: float, kinds: set[str]) -> None:
     words = {
         "lost": "no longer on sale",
         REPLACEMENT: "to another product",
@@ -196,7 +199,7 @@ def _name_looks(figure: Figure, kinds: set[str]) -> None:
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.01, 1 - 0.9 / figure.get_figheight()),
+        bbox_to_anchor=(0.01, 1 - (above - 0.1) / figure.get_figheight()),
         ncols=len(handles),
         frameon=False,
         fontsize=SMALL_SIZE,

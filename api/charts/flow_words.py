@@ -87,8 +87,9 @@ def flow_told(chart: FlowChart) -> Told:
 
 
 def _numbers(part: FlowPart, total: float) -> str:
-    between = "" if part.low is None or part.high is None else f", {interval_text(part.low, part.high)}"
-    return f"{units_text(part.units)} ({share_text(part.units, total)}{between})"
+    between = "" if part.low is None or part.high is None else interval_text(part.low, part.high)
+    beside = ", ".join(filter(None, (share_text(part.units, total), between)))
+    return f"{units_text(part.units)}{f' ({beside})' if beside else ''}"
 
 
 def _lost_table(chart: FlowChart) -> Table:

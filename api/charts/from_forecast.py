@@ -6,7 +6,7 @@ from api.charts.contract import FanChart, FanDriver, FanWeek
 from decisions.envelope import ExplanationPath
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint
 
-__all__ = ["NameOf", "fan_chart"]
+__all__ = ["WHOLE_CHAIN", "NameOf", "fan_chart"]
 
 NameOf = Callable[[str, str], str]
 """The display name of a node, by label and id."""

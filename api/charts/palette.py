@@ -1,7 +1,7 @@
 """Colours, dashes and hatches that charts are told by: one name for each meaning, no drawing library.
 
-The colours are those of Okabe and Ito (Color Universal Design, 2008), and tints of theirs for areas. No meaning hangs on
-colour alone: each has a dash, a hatch, a marker or words of its own beside it. Words are written in `INK` or `QUIET_INK` only.
+The colours are those of Okabe and Ito (Color Universal Design, 2008), and tints of theirs for areas. No meaning hangs on hue
+alone: it has a dash, a hatch, a marker or a lightness of its own, and words beside it. Words are written in `INK` or `QUIET_INK`.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ MEANINGS: dict[str, dict[str, Look]] = {
         "not told apart": Look("#FFFFFF", dash=":"),
     },
 }
-"""Meanings that stand in one panel; a test holds that they stay apart with each kind of colour blindness."""
+"""Meanings that stand in one panel. A test holds that they stay apart with each kind of colour blindness, and in grey."""
 
 
 def look(panel: str, meaning: str) -> Look:

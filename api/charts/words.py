@@ -24,11 +24,12 @@ MINUS = "−"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WRITTEN_OUT = 1e9
+FEW_DIGITS = 0.1
 SMALLEST = 1e-4
 
 
 def units_text(value: float | None) -> str:
-    """Return units as people write them: three digits or more, thousands apart, powers of ten only where digits would mislead."""
+    """Return units as people write them: small ones to two digits, and powers of ten only where digits would mislead."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     size = abs(value)
@@ -37,7 +38,9 @@ def units_text(value: float | None) -> str:
     if size >= WRITTEN_OUT or size < SMALLEST:
         digits, _, power = f"{value:.2e}".partition("e")
         return _signed(f"{digits} × 10{superscript(int(power))}")
-    return _signed(f"{value:,.{0 if size >= 1000 else 1 if size >= 1 else 2 if size >= 0.1 else 4}f}")
+    if size < FEW_DIGITS:
+        return _signed(f"{value:.2g}")
+    return _signed(f"{value:,.{0 if size >= 1000 else 1 if size >= 1 else 2}f}")
 
 
 def change_text(value: float | None) -> str:
@@ -52,9 +55,9 @@ def interval_text(low: float | None, high: float | None) -> str:
 
 
 def share_text(part: float, whole: float) -> str:
-    """Return a part as a percentage of the whole; nothing to divide by gives no percentage."""
+    """Return a part as a percentage of the whole; nothing where there is nothing to divide by."""
     if not (math.isfinite(part) and math.isfinite(whole)) or whole <= 0:
-        return "–"
+        return ""
     share = 100 * part / whole
     if 0 < abs(share) < 0.1:
         return "under 0.1 %"

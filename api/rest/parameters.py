@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.errors import ArgumentInvalid
 
-__all__ = ["day", "parameters_of", "whole_number"]
+__all__ = ["day", "listed", "parameters_of", "whole_number"]
 
 MAXIMUM_TEXT = 4000
 MAXIMUM_DIGITS = 4
@@ -36,6 +36,14 @@ def whole_number(given: Mapping[str, str], name: str, default: int) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= MAXIMUM_DIGITS):
         raise ArgumentInvalid(name, f"a whole number of at most {MAXIMUM_DIGITS} digits")
     return int(text)
+
+
+def listed(given: Mapping[str, str], name: str, most: int) -> tuple[str, ...]:
+    """Return what stands between commas, none where it is not given. Raises: ArgumentInvalid for more than `most`."""
+    found = tuple(one for one in given.get(name, "").split(",") if one)
+    if len(found) > most:
+        raise ArgumentInvalid(name, f"a list of at most {most}")
+    return found
 
 
 def day(given: Mapping[str, str], name: str) -> date | None:

@@ -1,0 +1,241 @@
+"""From answers to charts: both shapes of a forecast's answer, and a delist what-if by its shape."""
+
+import json
+from dataclasses import dataclass, fields, make_dataclass, replace
+from datetime import date
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from api import decisions_made
+from api.app import create_app
+from api.charts.contract import FanDriver, FlowPart
+from api.charts.from_delist import flow_chart
+from api.charts.from_forecast import OWN, fan_chart
+from api.charts.words import change_text, interval_text, readable, share_text, units_text, wrapped
+from api.decisions_made import DecisionKind
+from api.errors import ArgumentInvalid
+from api.rest import chart_kinds, charts
+from api.rest.chart_kinds import delist_kind
+from cli import chart as chart_command
+from cli.main import app
+from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
+from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
+from governance.policy import Operation
+from tests.api.chart_cases import NASTY
+
+AS_OF = date(2017, 12, 31)
+FACT = Evidence(None, None, None, None, None, None, None, None, "fact", ())
+POINT = ForecastPoint(date(2018, 1, 1), 12.0, 9.0, 15.0, 10.0, promoted=True)
+
+
+def name_of(label, id):
+    return f"{label} {id}"
+
+
+def path(relation, contribution):
+    ends = NodeName("Product", "a", "A"), NodeName("Product", "b", "B")
+    return ExplanationPath((Hop(ends[0], relation, ends[1], FACT),) if relation else (), contribution)
+
+
+def answer(*paths):
+    return ForecastAnswer(
+        "P1", None, AS_OF, "shelfgraph", "mean_8", (POINT,), ((date(2017, 12, 25), 9.0),), Explanation("", paths)
+    )
+
+
+def test_drivers_are_the_paths_by_relation():
+    chart = fan_chart(
+        answer(path("promotes", 1.5), path("isSubstituteFor", -1.0), path("promotes", 0.5), path("", 0.75),
+               path("isSubstituteFor", -0.25), path("inCategory", 0.25), path("similarTo", 0.25)),
+        name_of, "origin",
+    )  # fmt: skip
+    assert chart.drivers == (
+        FanDriver("promotions", 2.0, neighbour=False),
+        FanDriver("its substitutes", -1.25, neighbour=True),
+        FanDriver(OWN, 0.75, neighbour=False),
+        FanDriver("products of its category", 0.25, neighbour=True),
+        FanDriver("by similarTo", 0.25, neighbour=True),
+    )
+    assert (chart.product, chart.place, chart.origin) == ("Product P1", "the whole chain", "origin")
+    assert (chart.weeks[0].low_95, chart.weeks[0].promoted) == (None, True)
+
+
+def test_a_path_that_stands_alone_is_the_product_s_own_wherever_it_leads():
+    assert fan_chart(answer(path("inCategory", 2.0)), name_of, "").drivers == (FanDriver(OWN, 2.0, neighbour=False),)
+
+
+def test_the_later_shape_with_its_own_drivers_and_a_wider_interval():
+    point = make_dataclass("Point", [*(one.name for one in fields(ForecastPoint)), "low_95", "high_95"])
+    told = make_dataclass("Answer", [*(one.name for one in fields(ForecastAnswer)), "drivers"])
+    driver = make_dataclass("Driver", ["name", "words", "units", "product_id"])
+    values = {one.name: getattr(answer(path("promotes", 9.0)), one.name) for one in fields(ForecastAnswer)}
+    wide = point(**{one.name: getattr(POINT, one.name) for one in fields(ForecastPoint)}, low_95=7.0, high_95=18.0)
+    drivers = (
+        driver("price", "price", 0.5, None),
+        driver("isSubstituteFor", "a substitute", 1.0, "P2"),
+        driver("siblings", "products of its category", 0.5, None),
+    )
+    chart = fan_chart(told(**values | {"points": (wide,), "store_id": "s1", "drivers": drivers}), name_of, "")
+    assert chart.drivers == (
+        FanDriver("price", 0.5, neighbour=False),
+        FanDriver("a substitute: Product P2", 1.0, neighbour=True),
+        FanDriver("products of its category", 0.5, neighbour=True),
+    )
+    assert (chart.weeks[0].low_95, chart.weeks[0].high_95, chart.place) == (7.0, 18.0, "Store s1")
+
+
+@dataclass(frozen=True)
+class WhatIfRequest:
+    """Shaped as a delist what-if is asked."""
+
+    product_ids: tuple[str, ...]
+    store_ids: tuple[str, ...] | None = None
+    horizon_weeks: int = 4
+    as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class Amount:
+    units: float
+    low: float
+    high: float
+    display_name: str = ""
+
+
+@dataclass(frozen=True)
+class Delisted:
+    display_name: str
+    lost: Amount | None
+
+
+@dataclass(frozen=True)
+class WhatIfAnswer:
+    """Shaped as a delist what-if answers."""
+
+    delisted: tuple[Delisted, ...]
+    replacements: tuple[Amount, ...]
+    replacements_total: int
+    stays_elsewhere: Amount
+    leaves: Amount
+    horizon_weeks: int = 4
+    as_of: date = AS_OF
+    store_ids: tuple[str, ...] | None = None
+    cluster_id: str | None = None
+
+
+WHAT_IF = WhatIfAnswer(
+    (Delisted("Milk", Amount(100.0, 80.0, 120.0)), Delisted("Unsold", None)),
+    (Amount(60.0, 50.0, 70.0, "Other milk"),), 3, Amount(15.0, 5.0, 25.0), Amount(25.0, 10.0, 40.0),
+)  # fmt: skip
+
+
+def test_a_delist_what_if_becomes_a_flow():
+    chart = flow_chart(WHAT_IF, name_of, "origin")
+    assert chart.lost == (FlowPart("Milk", 100.0, 80.0, 120.0), FlowPart("Unsold (demand not known)", 0.0))
+    assert chart.replacements == (FlowPart("Other milk", 60.0, 50.0, 70.0),)
+    assert chart.elsewhere == FlowPart("elsewhere in the category, 2 known replacements among it", 15.0, 5.0, 25.0)
+    assert chart.leaves == FlowPart("leaves the shop", 25.0, 10.0, 40.0)
+    assert (chart.place, chart.weeks, chart.interval, chart.origin) == ("the whole chain", 4, "90 %", "origin")
+    assert flow_chart(replace(WHAT_IF, replacements_total=1), name_of, "").elsewhere.words == "elsewhere in the category"
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [({"store_ids": ("7",)}, "Store 7"), ({"store_ids": ("7", "8")}, "2 stores"), ({"cluster_id": "c1"}, "StoreCluster c1")],
+)
+def test_where_products_are_delisted_is_said(where, place):
+    assert flow_chart(replace(WHAT_IF, **where), name_of, "").place == place
+
+
+def test_a_delist_chart_is_served_once_its_decision_is_known(shop, monkeypatch, tmp_path):
+    """The row that switches it on, over a decision of the same shape: asked, logged and drawn like the others."""
+    asked = []
+    computed = DecisionKind(WhatIfRequest, Operation.FORECAST, "forecast", lambda _, request: asked.append(request) or WHAT_IF)
+    monkeypatch.setitem(decisions_made.KINDS, "delist_what_if", computed)
+    rows = {**chart_kinds.CHARTS, "delist": delist_kind("delist_what_if", WhatIfRequest)}
+    monkeypatch.setattr("api.app.CHARTS", rows)
+    opened = create_app(shop.services, shop.log)
+    client = shop.client.__class__(opened, base_url="http://localhost")
+    for form in ("svg", "png", "html"):
+        got = client.get(f"/v1/charts/delist.{form}?productIds=P007,P008&storeIds=st1&weeks=2")
+        assert got.status_code == 200
+        assert next(iter(shop.log.entries())).kind == "delist_what_if"
+    assert asked[0] == WhatIfRequest(("P007", "P008"), ("st1",), 2)
+    assert "leaves the shop" in client.get("/v1/charts/delist.html?productIds=P007").text
+    assert asked[-1] == WhatIfRequest(("P007",), None, 4)
+    assert client.get("/v1/charts/delist.svg").status_code == 400
+    assert client.get("/v1/charts/delist.svg?productIds=P007&productId=P007").status_code == 400
+
+
+def test_a_list_of_too_many_is_refused():
+    kind = delist_kind("delist_what_if", WhatIfRequest)
+    with pytest.raises(ArgumentInvalid) as refused:
+        kind.request_of({"productIds": "a," * 501})
+    assert refused.value.argument == "productIds"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0, "0"), (-0.0, "0"), (None, "unknown"), (float("nan"), "unknown"), (float("inf"), "unknown"), (0.02234, "0.022"),
+     (0.5, "0.50"), (12.345, "12.3"), (-3.0, "−3.0"), (1234.5, "1,234"), (1e9, "1.00 × 10⁹"), (-2.5e-7, "−2.50 × 10⁻⁷")],
+)  # fmt: skip
+def test_numbers_are_written_as_people_write_them(value, words):
+    assert units_text(value) == words
+
+
+def test_changes_shares_and_intervals():
+    assert [change_text(one) for one in (1.5, -1.5, 0.0, None)] == ["+1.5", "−1.5", "0", "unknown"]
+    assert [share_text(one, 200.0) for one in (50.0, 1.0, 0.1, 0.0, -50.0)] == ["25 %", "0.5 %", "under 0.1 %", "0 %", "−25 %"]
+    assert share_text(1.0, 0.0) == share_text(float("nan"), 1.0) == ""
+    assert (interval_text(1.0, 2.0), interval_text(None, 2.0)) == ("1.0 to 2.0", "unknown")
+
+
+def test_names_are_made_readable_and_fit():
+    assert readable(NASTY) == '<script>alert("1")</script> & $x^2$ é 牛乳'
+    assert wrapped("one two three", 7, 2) == "one two\nthree"
+    assert wrapped("one two three four", 7, 2) == "one two\nthree…"
+    assert wrapped("x" * 30, 10, 2) == f"{'x' * 10}\n{'x' * 9}…"
+    assert wrapped("", 10, 2) == ""
+    assert all(len(line) <= 12 for line in wrapped("a bc def " * 40, 12, 3).split("\n"))
+
+
+@pytest.fixture
+def installed(shop, monkeypatch):
+    opened = SimpleNamespace(open=lambda: SimpleNamespace(services_of=lambda: shop.services))
+    monkeypatch.setattr(chart_command, "Installation", opened)
+    return lambda *arguments: CliRunner().invoke(app, ["chart", "forecast", *arguments])
+
+
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("PNG", b"\x89PNG"), ("html", b"<!doctype")])
+def test_the_command_writes_the_file_that_was_asked_for(installed, shop, tmp_path, ending, start):
+    out = tmp_path / "made" / f"chart.{ending}"
+    done = installed("P007", "--out", str(out), "--weeks", "3", "--store", "st1", "--json")
+    assert done.exit_code == 0
+    assert out.read_bytes().startswith(start)
+    told = json.loads(done.stdout)
+    assert (told["place"], len(told["weeks"])) == ("Store st1", 3)
+    assert shop.log.verify().entries == 0
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(("nope",), 1), (("P059",), 1), (("P007", "--weeks", "x"), 2)])
+def test_the_command_refuses_and_writes_nothing(installed, tmp_path, arguments, code):
+    out = tmp_path / "chart.svg"
+    assert installed(*arguments, "--out", str(out)).exit_code == code
+    assert not out.exists()
+
+
+def test_the_command_names_the_endings_and_a_place_it_cannot_write_to(installed, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "chart.gif", tmp_path / "chart", tmp_path / "file" / "chart.svg"):
+        done = installed("P007", "--out", str(out))
+        assert done.exit_code == 2
+        assert "--out" in done.output
+
+
+def test_what_is_served_is_what_the_command_draws(installed, shop, tmp_path):
+    out = tmp_path / "chart.svg"
+    assert installed("P007", "--out", str(out)).exit_code == 0
+    assert out.read_bytes() == shop.client.get(charts.chart_path("forecast", "svg"), params={"productId": "P007"}).content
+    assert ForecastRequest("P007").horizon_weeks == chart_kinds.HORIZON_WEEKS
