@@ -20,7 +20,7 @@ app = typer.Typer(help="Draw what is answered, as SVG, PNG or a page with the nu
 @app.command()
 def forecast(
     product: Annotated[str, typer.Argument(help="Id of a product.")],
-    out: Annotated[Path, typer.Option(help="File to write; its ending says what: .svg, .png or .html.")],
+    out: Annotated[Path, typer.Option(help="File to write; its ending says what: .svg, .png or .html.")] = Path("forecast.svg"),
     store: Annotated[str | None, typer.Option(help="Id of a store; without it the whole chain.")] = None,
     weeks: Annotated[int, typer.Option(help="How many weeks ahead, 1 to 8.")] = 4,
     as_json: Annotated[bool, typer.Option("--json", help="Also print the numbers as one JSON object.")] = False,

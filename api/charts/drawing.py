@@ -1,6 +1,7 @@
 """Where charts are drawn: beside the event loop, one at a time, and no more than a few may wait.
 
-matplotlib is imported with the first chart. Importing it takes seconds and 40 MB, which a server that draws none need not pay.
+matplotlib is imported with the first chart. It takes seconds, and 120 MB after some charts: a server that draws none need not
+pay for it.
 """
 
 import asyncio

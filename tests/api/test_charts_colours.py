@@ -1,4 +1,4 @@
-"""Charts are read without colour vision: contrasts by WCAG 2.2, colour blindness by Machado et al. (2009), CIELAB distances."""
+"""Charts are read without colour vision: contrasts by WCAG 2.2, colour blindness by Machado et al. (2009), CIELAB."""
 
 from itertools import combinations
 
