@@ -81,7 +81,7 @@ def flow_told(chart: FlowChart) -> Told:
     """Return the chart in words."""
     total = lost_units(chart)
     lost = f"{units_text(total)} units in {weeks_text(chart.weeks)} would have been sold in {readable(chart.place)}."
-    parts = "; ".join(f"{readable(one.part.words)} {_numbers(one.part, total)}" for one in shown_parts(chart))
+    parts = "; ".join(f"{readable(one.part.words)}: {_numbers(one.part, total)}" for one in shown_parts(chart))
     known = f"Intervals are {readable(chart.interval)}. Known up to {day_text(chart.as_of)}; {chart.origin}."
     return Told(flow_title(chart), f"{lost} Of them: {parts}. {known}", (_lost_table(chart), _parts_table(chart)))
 

@@ -42,7 +42,7 @@ def page_of(told: Told, svg: bytes, remarks: Sequence[str]) -> bytes:
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title><style>{STYLE}</style></head><body><main>",
         f"<h1>{title}</h1>",
-        f"<figure>{svg.decode()}<figcaption>{_text(told.description)}</figcaption></figure>",
+        f'<figure tabindex="0">{svg.decode()}<figcaption>{_text(told.description)}</figcaption></figure>',
         f'<div class="tables">{"".join(map(_table, told.tables))}</div>',
         *(f"<p>{_text(remark)}</p>" for remark in remarks),
         "</main></body></html>",

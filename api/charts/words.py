@@ -2,7 +2,6 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
 from datetime import date
 
 __all__ = [
@@ -19,7 +18,7 @@ __all__ = [
 ]
 
 UNKNOWN = "unknown"
-ELLIPSIS = "…"
+ELLIPSIS, DOT = "…", " · "
 MINUS = "−"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -80,12 +79,22 @@ def readable(text: str) -> str:
 
 
 def wrapped(text: str, width: int, lines: int) -> str:
-    """Return a name in at most `lines` lines of `width` characters; what is left out is marked."""
-    found: Sequence[str] = textwrap.wrap(readable(text), width, break_on_hyphens=False)
-    if len(found) > lines:
-        last = found[lines - 1]
-        found = [*found[: lines - 1], (last if len(last) < width else last[: width - 1]).rstrip(" ·,;") + ELLIPSIS]
+    """Return a name in at most `lines` lines of `width` characters. What is left out is marked.
+
+    A name's last part is kept where it is short: it is the id by which products of one name are told apart.
+    """
+    whole = readable(text)
+    if len(found := _broken(whole, width)) > lines:
+        head, dot, last = whole.rpartition(DOT)
+        end = f"{ELLIPSIS}{dot}{last}" if head and len(last) <= width // 2 else ELLIPSIS
+        kept = len("".join(found[:lines])) + lines - 1
+        while len(found := _broken(whole[:kept].rstrip(" ·,;") + end, width)) > lines:
+            kept -= 1
     return "\n".join(found)
+
+
+def _broken(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def superscript(power: int) -> str:

@@ -198,6 +198,8 @@ def test_names_are_made_readable_and_fit():
     assert wrapped("one two three four", 7, 2) == "one two\nthree…"
     assert wrapped("x" * 30, 10, 2) == f"{'x' * 10}\n{'x' * 9}…"
     assert wrapped("", 10, 2) == ""
+    assert wrapped("Chocolate milk low fat · 1 gal · Private · 1029743", 20, 2) == "Chocolate milk low\nfat · 1 g… · 1029743"
+    assert wrapped("a b · an end too long to keep", 9, 1) == "a b · an…"
     assert all(len(line) <= 12 for line in wrapped("a bc def " * 40, 12, 3).split("\n"))
 
 

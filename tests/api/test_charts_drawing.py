@@ -202,7 +202,7 @@ def test_the_words_tell_what_the_picture_shows():
     assert [len(table.rows) for table in told.tables] == [7, 7, 26]
     assert all(len(row) == len(table.columns) for table in told.tables for row in table.rows)
     flow = told_of(FLOW)
-    assert "leaves the shop 25.3 (18 %, 10.0 to 40.0)" in flow.description
+    assert "leaves the shop: 25.3 (18 %, 10.0 to 40.0)" in flow.description
     assert flow.tables[1].rows[-1] == ("All of it", "138.6", "100 %", "")
     assert "unknown" in told_of(FANS["unknown numbers"]).description
     assert not math.isnan(len(told_of(FANS["nothing known"]).description))
