@@ -71,7 +71,8 @@ def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
 
     Args:
         decision: the kind of decision that answers it.
-        request_type: the request, with `product_ids`, `store_ids` (None: the whole chain), `horizon_weeks` and `as_of`.
+        request_type: the request, with `product_ids`, `store_ids` or `cluster_id` (both None: the whole chain), `horizon_weeks` and
+            `as_of`.
     """
 
     def request_of(given: Mapping[str, str]) -> Any:
@@ -81,8 +82,9 @@ def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
         return request_type(
             product_ids=tuple(plain_id("Product", one) for one in listed(given, "productIds", MOST_PRODUCTS)),
             store_ids=tuple(plain_id("Store", one) for one in stores) or None,
+            cluster_id=None if "clusterId" not in given else plain_id("StoreCluster", given["clusterId"]),
             horizon_weeks=whole_number(given, "weeks", HORIZON_WEEKS),
             as_of=day(given, "asOf"),
         )
 
-    return ChartKind(decision, frozenset({"productIds", "storeIds", "weeks", "asOf"}), request_of, flow_chart)
+    return ChartKind(decision, frozenset({"productIds", "storeIds", "clusterId", "weeks", "asOf"}), request_of, flow_chart)

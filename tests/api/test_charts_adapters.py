@@ -92,6 +92,7 @@ class WhatIfRequest:
 
     product_ids: tuple[str, ...]
     store_ids: tuple[str, ...] | None = None
+    cluster_id: str | None = None
     horizon_weeks: int = 4
     as_of: date | None = None
 
@@ -162,9 +163,11 @@ def test_a_delist_chart_is_served_once_its_decision_is_known(shop, monkeypatch, 
         got = client.get(f"/v1/charts/delist.{form}?productIds=P007,P008&storeIds=st1&weeks=2")
         assert got.status_code == 200
         assert next(iter(shop.log.entries())).kind == "delist_what_if"
-    assert asked[0] == WhatIfRequest(("P007", "P008"), ("st1",), 2)
+    assert asked[0] == WhatIfRequest(("P007", "P008"), ("st1",), None, 2)
     assert "leaves the shop" in client.get("/v1/charts/delist.html?productIds=P007").text
-    assert asked[-1] == WhatIfRequest(("P007",), None, 4)
+    assert asked[-1] == WhatIfRequest(("P007",), None, None, 4)
+    assert client.get("/v1/charts/delist.svg?productIds=P007&clusterId=c1").status_code == 200
+    assert asked[-1] == WhatIfRequest(("P007",), None, "c1", 4)
     assert client.get("/v1/charts/delist.svg").status_code == 400
     assert client.get("/v1/charts/delist.svg?productIds=P007&productId=P007").status_code == 400
 
