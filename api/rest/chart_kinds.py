@@ -60,19 +60,12 @@ def _forecast_request(given: Mapping[str, str]) -> ForecastRequest:
     )
 
 
-CHARTS: Mapping[str, ChartKind] = {
-    "forecast": ChartKind("forecast", frozenset({"productId", "storeId", "horizonWeeks", "asOf"}), _forecast_request, fan_chart),
-}
-"""Every chart that is served, by the name in its path."""
-
-
 def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
     """Return the chart of a delist what-if.
 
     Args:
         decision: the kind of decision that answers it.
-        request_type: the request, with `product_ids`, `store_ids` or `cluster_id` (both None: the whole chain), `horizon_weeks` and
-            `as_of`.
+        request_type: its request; where neither `store_ids` nor `cluster_id` is given it is about the whole chain.
     """
 
     def request_of(given: Mapping[str, str]) -> Any:
@@ -88,3 +81,9 @@ def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
         )
 
     return ChartKind(decision, frozenset({"productIds", "storeIds", "clusterId", "weeks", "asOf"}), request_of, flow_chart)
+
+
+CHARTS: Mapping[str, ChartKind] = {
+    "forecast": ChartKind("forecast", frozenset({"productId", "storeId", "horizonWeeks", "asOf"}), _forecast_request, fan_chart),
+}
+"""Every chart that is served, by the name in its path."""
