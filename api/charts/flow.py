@@ -47,7 +47,7 @@ NAME_LINES = 3
 LINE = 0.155
 BETWEEN = 0.14
 HAIR = 0.012
-"""Height of a part that is too small to be seen."""
+"""Least height of a part that is not nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _placed(parts: Sequence[_Part], panel: float) -> list[_Node]:
     """Stack the parts in the middle of the panel, each in the middle of the room that its words need."""
     at, nodes = (panel - _needed(parts)) / 2, []
     for part in parts:
-        height = max(part.height, HAIR)
+        height = max(part.height, HAIR) if part.height > 0 else 0.0
         top = at + (part.slot - height) / 2
         nodes.append(_Node(part.words, part.kind, top, top + height))
         at += part.slot + BETWEEN
@@ -168,6 +168,8 @@ def _draw_streams(axes: Axes, outer: Sequence[_Node], inner: Sequence[_Node], en
     bend = (start + end) / 2
     codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
     for node, place in zip(outer, inner, strict=True):
+        if node.top == node.bottom:  # nothing flows
+            continue
         seen = look("flow", node.kind)
         corners = [
             (start, node.top), (bend, node.top), (bend, place.top), (end, place.top),

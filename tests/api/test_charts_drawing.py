@@ -180,6 +180,13 @@ def test_a_stream_is_as_wide_as_its_units():
     assert boxes[0].get_height() == pytest.approx(sum(heights))
 
 
+def test_of_nothing_there_is_no_stream():
+    for name, streams in (("plain", 6), ("nothing lost", 0), ("unknown numbers", 5)):
+        with canvas._in_house_style():
+            figure = draw_flow(FLOWS[name])
+        assert sum(one.__class__.__name__ == "PathPatch" for one in figure.axes[0].patches) == streams, name
+
+
 def test_bands_hold_the_intervals():
     with canvas._in_house_style():
         figure = draw_fan(FAN)
