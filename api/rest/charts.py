@@ -74,7 +74,7 @@ class ChartRoute:
     async def _response(self, services: Services, made: Made) -> Response:
         if isinstance(made.answer, Refused):
             return _refusal(made, made.answer)
-        remark = f"Decision {made.id}; `shelfgraph audit replay {made.id}` computes its numbers again."
+        remark = f"Decision {made.id}. Its numbers are computed again by: shelfgraph audit replay {made.id}"
         content = await self._room.drawn(chart_of(self._kind, services, made.answer), self._form, remark)
         headers = {"content-security-policy": SANDBOX, DECISION_HEADER: made.id}
         return Response(content, media_type=MEDIA_TYPES[self._form], headers=headers)
