@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from api.asked import Front
 from api.border import Border
 from api.catalogue import Catalogue
+from api.charts.drawing import FORMS, DrawingRoom
 from api.cursors import CursorMint
 from api.examples import build_examples
 from api.graphql.documents import DocumentStore, Limits
@@ -23,6 +24,8 @@ from api.graphql.schema import build_schema
 from api.graphql.transport_ws import TransportWs
 from api.metrics import Metrics
 from api.planning.parts import Planning
+from api.rest.chart_kinds import CHARTS
+from api.rest.charts import ChartRoute, chart_path
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
 from api.rest.pictures import PICTURES_PATH, PicturesRoute
 from api.rest.playground import NotBuiltRoute, playground_files
@@ -78,13 +81,19 @@ def create_app(
     front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable), planning)
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
-    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log))
+    drawing = DrawingRoom()
+    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log, drawing))
     app.router.routes.extend(
         [
             WebSocketRoute("/graphql", _following(TransportWs(front, schema, documents, who, names))),
             _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
             _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
             _route(PICTURES_PATH, PicturesRoute(front, who, metrics), "GET"),
+            *(
+                _route(chart_path(name, form), ChartRoute(kind, form, front, who, metrics, drawing), "GET")
+                for name, kind in CHARTS.items()
+                for form in FORMS
+            ),
             _route("/health", HealthRoute(), "GET"),
             _route("/ready", ReadyRoute(front), "GET"),
             _route("/metrics", MetricsRoute(metrics), "GET"),
@@ -101,13 +110,14 @@ def _always(principal: Principal) -> Callable[[HTTPConnection], Principal]:
     return lambda _: principal
 
 
-def _closing(log: DecisionBook) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _closing(log: DecisionBook, drawing: DrawingRoom) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         yield
         sys.setswitchinterval(before)
+        drawing.close()
         log.close()
 
     return lifespan

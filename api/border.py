@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import error_response, json_response
 from api.metrics import Metrics
+from api.rest.charts import CHART_PATHS
 from api.rest.playground import CONTENT_SECURITY_POLICY
 
 __all__ = ["Border"]
@@ -21,6 +22,7 @@ HEADERS = [
 NO_STORE = (b"cache-control", b"no-store")
 KNOWN_ROUTES = (
     "/graphql", "/v1/recommendations", "/v1/relation-quality.svg", "/health", "/ready", "/metrics", "/playground/examples.json",
+    *CHART_PATHS,
 )  # fmt: skip
 
 

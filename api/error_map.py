@@ -49,6 +49,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     api.ArgumentInvalid: _INVALID,
     api.CursorInvalid: ErrorAnswer("CURSOR_INVALID", 400),
     api.CursorOfAnotherVersion: ErrorAnswer("CURSOR_OF_ANOTHER_VERSION", 409),
+    api.ChartsBusy: ErrorAnswer("CHARTS_BUSY", 429),
     search.SearchRequestInvalid: _INVALID,
     policy.NotAuthorised: ErrorAnswer("NOT_AUTHORISED", 403, "NotAuthorised"),
     # decisions

@@ -6,6 +6,7 @@
 ├── ArgumentInvalid          an argument is outside of what is allowed
 ├── CursorInvalid            the cursor was not given out by this service for this list
 ├── CursorOfAnotherVersion   the cursor belongs to another version of the graph
+├── ChartsBusy               as many charts wait to be drawn as may
 ├── ReplayImpossible         a logged decision cannot be computed again
 ├── PlanningUnavailable      this server was opened without the planners' books
 └── JobKindUnknown           there is no such kind of job
@@ -20,6 +21,7 @@ __all__ = [
     "ArgumentInvalid",
     "BodyTooLarge",
     "BodyUnreadable",
+    "ChartsBusy",
     "CursorInvalid",
     "CursorOfAnotherVersion",
     "JobKindUnknown",
@@ -89,6 +91,14 @@ class CursorOfAnotherVersion(ApiError):
             f"The cursor belongs to graph version '{cursor_version}', '{served_version}' is served now.",
             "Start again without `after`: the list may have changed.",
         )
+
+
+class ChartsBusy(ApiError):
+    """As many charts wait to be drawn as may."""
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(f"{waiting} charts wait to be drawn, and no more may.", "Ask again in a few seconds.")
 
 
 class ReplayImpossible(ApiError):

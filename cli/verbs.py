@@ -5,6 +5,7 @@ import typer
 from cli import (
     audit,
     bench,
+    chart,
     demo,
     doctor,
     graph,
@@ -34,6 +35,7 @@ app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
+app.add_typer(chart.app, name="chart")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

@@ -1,5 +1,7 @@
 """Trees that add up: equal to the minimum-trace reconciliation of a library, and what holds beyond it."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hierarchicalforecast.methods import MinTrace
@@ -15,7 +17,7 @@ def tree(seed: int, sizes=(4, 15, 40)):
     """Four levels with every node having a child; parents and forecasts of the nodes below the top."""
     random = np.random.default_rng(seed)
     parents = [np.zeros(sizes[0], dtype=np.int64)]
-    for above, count in zip(sizes[:-1], sizes[1:], strict=True):
+    for above, count in itertools.pairwise(sizes):
         parents.append(np.concatenate([np.arange(above), random.integers(0, above, count - above)]))
     forecasts = [random.gamma(5, mean, (3, count)) for mean, count in zip((200, 50, 12, 4), (1, *sizes), strict=True)]
     return forecasts, [np.zeros(1, dtype=np.int64), *parents]
