@@ -12,15 +12,18 @@ from typing import Any
 from graphql import (
     DocumentNode,
     ExecutableDefinitionNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    Visitor,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
+    visit,
 )
 
 from api.errors import QueryRefused
@@ -31,6 +34,8 @@ __all__ = ["DocumentStore", "Limits", "Prepared"]
 
 MAXIMUM_REPORTED = 5
 MAXIMUM_PRICES = 200
+WAITING = frozenset({"forecastValueAdded"})
+"""Root fields that ask the lake: a quarter of a second for a thousand overrides."""
 POSTED = ("Only subscriptions are followed here.", "Send queries and mutations by POST.")
 FOLLOWED = ("A subscription is not answered by POST.", "Follow it over graphql-transport-ws on the same path.")
 
@@ -57,6 +62,8 @@ class Prepared:
     operation: OperationDefinitionNode
     shape: Shape
     compiled: CompiledOperation | None
+    waits: bool = False
+    """Whether it waits for a disk or the lake, so that it is not to be run where every other answer waits behind it."""
     prices: dict[tuple[Any, ...], Cost] = field(default_factory=dict)
 
 
@@ -124,7 +131,8 @@ class DocumentStore:
             ("root fields", shape.fields, self._limits.root_fields),
         ):
             _refuse_beyond(what, found, allowed, "LIMIT_EXCEEDED")
-        return Prepared(document, operation, shape, compile_operation(self._schema, document, operation))
+        compiled = compile_operation(self._schema, document, operation)
+        return Prepared(document, operation, shape, compiled, operation.operation is OperationType.MUTATION or _waits(document))
 
     def _parse(self, text: str) -> DocumentNode:
         try:
@@ -152,6 +160,22 @@ class DocumentStore:
         while len(self._kept) > self._bounds[0] or self._characters > self._bounds[1]:
             dropped, _ = self._kept.popitem(last=False)
             self._characters -= len(dropped[0])
+
+
+def _waits(document: DocumentNode) -> bool:
+    """Whether a field of that name stands anywhere: one too many only costs a thread."""
+    found = _Names()
+    visit(document, found)
+    return bool(found.names & WAITING)
+
+
+class _Names(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        self.names.add(node.name.value)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -3,7 +3,9 @@
 Body, document and cost are checked before anything runs; every decision of the answer is on disk before the answer leaves.
 """
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -57,22 +59,22 @@ class GraphQLEndpoint:
         try:
             given = await read_json_object(request)
             asked = self._front.ask(self._principal_of(request))
-            body = self._answer(asked, given)
+            body = await self._answer(asked, given)
             self._metrics.decisions(await asked.desk.make_durable())
         except ShelfgraphError as error:
             self._metrics.refused(answer_for(error).code)
             return error_response(error)
         return json_response(body)
 
-    def _answer(self, asked: Asked, given: dict[str, Any]) -> bytes:
+    async def _answer(self, asked: Asked, given: dict[str, Any]) -> bytes:
         text, variables, name = checked(given)
         prepared = self._documents.prepare(text, name)
         values = coerced(self._schema, prepared, variables)
         cost = self._documents.price(prepared, values.coerced)
-        if prepared.compiled is not None:
-            result = prepared.compiled.run(asked, values)
-        else:
-            result = self._schema.run(prepared.document, asked, variables, name)
+        run = partial(prepared.compiled.run, asked, values) if prepared.compiled is not None else partial(
+            self._schema.run, prepared.document, asked, variables, name
+        )  # fmt: skip
+        result = await asyncio.to_thread(run) if prepared.waits else run()
         answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": self._shown(cost, prepared)}}
         if result.errors:
             answer["errors"] = [located(error) for error in result.errors[:MAXIMUM_ERRORS]]

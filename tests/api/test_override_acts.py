@@ -255,6 +255,26 @@ def test_only_planners_set_forecasts_by_hand(open_shop, parts, role):
     assert [one.draft.author for one in parts.books.overrides.latest(limit=9)] == (["eve"] if allowed else [])
 
 
+def test_measuring_against_the_lake_holds_up_no_other_answer(open_shop, tmp_path, clock):
+    asked, answered = threading.Event(), threading.Event()
+
+    class SlowSales(KnownSales):
+        def __call__(self, judged):
+            asked.set()
+            assert answered.wait(30)
+            return super().__call__(judged)
+
+    shop = open_shop(planning=planning(tmp_path, clock, SlowSales()))
+    told = []
+    asking = threading.Thread(target=lambda: told.append(shop.ask("{ a: forecastValueAdded { waiting } }")))
+    asking.start()
+    assert asked.wait(30)
+    assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "ok"
+    answered.set()
+    asking.join(30)
+    assert told[0]["data"]["a"] == {"waiting": 0}
+
+
 def test_value_added_is_told_in_total_by_author_and_one_by_one(shop, sales):
     first, second = put(shop, 14.0, weeks=2)["override"]["id"], put(shop, 5.0, first=2)["override"]["id"]
     put(shop, 9.0, first=7)

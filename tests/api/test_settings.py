@@ -25,8 +25,9 @@ def commands(group, before=()):
         if isinstance(command, TyperGroup):
             yield from commands(command, (*before, name))
         else:
-            needed = [p for p in command.params if p.required and p.param_type_name == "argument"]
-            yield (*before, name), ["x"] * len(needed)
+            needed = [p for p in command.params if p.required]
+            options = [word for p in needed if p.param_type_name == "option" for word in (p.opts[0], "2030-01-01")]
+            yield (*before, name), [*(["x"] * sum(p.param_type_name == "argument" for p in needed)), *options]
 
 
 ALL = [(path, given) for path, given in commands(typer.main.get_command(app)) if path not in OPENS_NO_HOME]
