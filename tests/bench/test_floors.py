@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.demand_scores import ratio_bootstrap, series_errors, value_of, wape, wrmsse
+from bench.forecast_scores import ratio_bootstrap, series_errors, value_of, wape, wrmsse
 from bench.next_basket_floors import floor_qualities
 from decisions.recommend.examples import origins_before, outcomes
 from decisions.relations.scores import ndcg_at_10
@@ -76,9 +76,9 @@ def test_figures_of_known_value() -> None:
     assert ndcg_at_10(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 0.0])) == pytest.approx(0.5)
     history = np.array([[1.0, 3.0, 1.0, 3.0], [0.0, 0.0, 4.0, 0.0]])
     actual = np.array([[2.0, 4.0], [2.0, 0.0]])
-    errors = series_errors(np.array([0, 1]), history, actual, np.array([[1.0, 4.0], [2.0, 2.0]]))
+    errors = series_errors(np.array([0, 1]), 0, history, actual, np.array([[1.0, 4.0], [2.0, 2.0]]))
     assert value_of(wape, errors) == pytest.approx(3 / 8)
     # mean squared change 4 and 16; squared errors .5 and 2; weights 8 and 4
     assert value_of(wrmsse, errors) == pytest.approx((np.sqrt(0.5 / 4) * 8 + np.sqrt(2 / 16) * 4) / 12)
-    same = ratio_bootstrap(wape, errors, errors, seed=0)
+    same = ratio_bootstrap(wape, [errors], [errors], seed=0)
     assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)

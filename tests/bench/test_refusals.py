@@ -23,4 +23,4 @@ def test_what_would_not_be_heeded_is_refused(name: str) -> None:
 
 
 def test_some_can_look_at_an_earlier_day() -> None:
-    assert {name for name, bench in BENCHES.items() if bench.takes_as_of} == {"load", "next_basket", "demand"}
+    assert {name for name, bench in BENCHES.items() if bench.takes_as_of} == {"load", "next_basket", "forecast"}
