@@ -8,6 +8,7 @@ from cli import (
     chart,
     demo,
     doctor,
+    forecast,
     graph,
     ingest,
     job,
@@ -35,6 +36,7 @@ app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
+app.command("forecast")(forecast.forecast)
 app.add_typer(chart.app, name="chart")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)

@@ -1,7 +1,7 @@
 """The questions that can be asked. Each is a few lines: check, decide or read, and shape the answer."""
 
 from datetime import date
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 import orjson
 import strawberry
@@ -38,6 +38,8 @@ from governance.policy import Operation
 __all__ = ["Query"]
 
 MAXIMUM_BASKET = 50
+MAXIMUM_SWITCHED_OFF = 30
+_T = TypeVar("_T")
 
 _P = problems
 ProductResult: TypeAlias = Annotated[
@@ -110,8 +112,9 @@ class Query(RelationQuestions, PlanningQuestions):
         *FORECAST_OUTCOMES,
     )
     def forecast(
-        self, info: Ask, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
+        self, info: Ask, *, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
         as_of: date | None = None, category_id: strawberry.ID | None = None,
+        without_promotions: list[date] | None = None, without_neighbours: list[strawberry.ID] | None = None,
     ) -> ForecastResult:  # fmt: skip
         request = ForecastRequest(
             plain_id("Product", str(product_id)) if product_id else None,
@@ -119,6 +122,8 @@ class Query(RelationQuestions, PlanningQuestions):
             horizon_weeks,
             as_of,
             plain_id("ProductCategory", str(category_id)) if category_id else None,
+            tuple(_few("withoutPromotions", without_promotions)),
+            tuple(plain_id("Product", str(one)) for one in _few("withoutNeighbours", without_neighbours)),
         )
         return cast("ForecastResult", _forecast(info.context, request))
 
@@ -160,6 +165,12 @@ def _unknown_product(product_id: str) -> problems.UnknownProduct:
     return problems.UnknownProduct(
         message=f"There is no product '{product_id[:80]}'.", remedy="Search for it by type, brand or size to find its id."
     )
+
+
+def _few(argument: str, given: list[_T] | None) -> list[_T]:
+    if given is not None and len(given) > MAXIMUM_SWITCHED_OFF:
+        raise ArgumentInvalid(argument, f"at most {MAXIMUM_SWITCHED_OFF}")
+    return given or []
 
 
 def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ __all__ = ["Driver", "ForecastAnswer", "ForecastPoint", "ForecastRequest"]
 class ForecastRequest:
     """A product (in a store, or with `store_id` None in the whole chain), a category, or neither: all merchandise.
 
-    `horizon_weeks` 1 to 8; `as_of` None: the release's day.
+    `horizon_weeks` 1 to 8; `as_of` None: the release's day. `without_promotions` are Mondays in which the product's own
+    promotions are switched off, `without_neighbours` products that are not looked at as its neighbours: what would be without
+    them.
     """
 
     product_id: str | None = None
@@ -20,6 +22,8 @@ class ForecastRequest:
     horizon_weeks: int = 4
     as_of: date | None = None
     category_id: str | None = None
+    without_promotions: tuple[date, ...] = ()
+    without_neighbours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 ├── UnknownProduct         the graph has no such product
 ├── UnknownStore           the graph has no such store
 ├── UnknownCategory        the graph has no such category
-├── ForecastSubjectUnclear a store without a product, or a product and a category together
+├── ForecastSubjectUnclear a store without a product, a product and a category together, or no Monday
 ├── NotSupposable          what serves the series cannot take a supposition into account
 ├── HorizonOutOfRange      fewer than 1 or more than 8 weeks were asked for
 ├── OtherDay               the request names a day that the release was not built for
@@ -63,7 +63,7 @@ class UnknownCategory(ForecastError):
 
 
 class ForecastSubjectUnclear(ForecastError):
-    """A store without a product, or a product and a category together."""
+    """A store without a product, a product and a category together, or no Monday."""
 
     def __init__(self, problem: str) -> None:
         self.problem_found = problem

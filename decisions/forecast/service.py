@@ -28,7 +28,7 @@ from decisions.forecast.news import shared_out
 from decisions.forecast.serving import Series, ServingTables
 from decisions.forecast.supposing import Supposer
 from decisions.forecast.tables import HISTORY_WEEKS
-from decisions.overlay import NO_OVERLAY, ForecastOverlay
+from decisions.overlay import NO_OVERLAY, ForecastOverlay, IgnoredNeighbour, Mechanic, SwitchedOffPromotion
 from features import FeatureSnapshot
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
@@ -37,6 +37,7 @@ from kg.ports import ArrayGraph
 __all__ = ["ForecastService"]
 
 WEEK = timedelta(days=7)
+MONDAY = 0
 WON = "It had the lowest error in the back-test for series of this kind."
 THIN = "The series is too thin for a model; this had the lowest error for such series."
 
@@ -87,6 +88,7 @@ class ForecastService:
         """
         self._check(request)
         level, series = self._find(request)
+        overlay = _with_switches(request, overlay)
         if not overlay.is_empty:
             model, names = level.models.get(series.system), level.metadata.feature_names
             series = self._supposer.series(request, series, model, names, overlay)
@@ -147,6 +149,10 @@ class ForecastService:
             raise OtherDay(request.as_of, self._metadata.as_of)
         if request.product_id is None and request.store_id is not None:
             raise ForecastSubjectUnclear("a store is named without a product")
+        if request.product_id is None and (request.without_promotions or request.without_neighbours):
+            raise ForecastSubjectUnclear("something is to be left out, and no product is named")
+        if any(week.weekday() != MONDAY for week in request.without_promotions):
+            raise ForecastSubjectUnclear("a week without promotions is named by its Monday")
         if request.product_id is not None and request.category_id is not None:
             raise ForecastSubjectUnclear("both a product and a category are named")
         if request.product_id is not None and self._graph.position("Product", request.product_id) is None:
@@ -203,6 +209,24 @@ def _open_level(name: str, level: LevelMetadata, features: FeatureSnapshot, arte
         columns[system] = np.asarray([level.feature_names.index(one) for one in kept.feature_names])
         attributions[system] = DriverAttribution(model, np.asarray(level.neutral, dtype=np.float64)[columns[system]])
     return _Level(level, ServingTables(features, name, len(level.feature_names)), attributions, models, columns)
+
+
+def _with_switches(request: ForecastRequest, overlay: ForecastOverlay) -> ForecastOverlay:
+    """Return the overlay with what the request itself switches off."""
+    product = request.product_id
+    if product is None or not (request.without_promotions or request.without_neighbours):
+        return overlay
+    off = [SwitchedOffPromotion(product, week, mechanic) for week in request.without_promotions for mechanic in Mechanic]
+    told = {(one.product_id, one.week_start, one.mechanic) for one in off}
+    kept = [one for one in overlay.promotions_on if (one.product_id, one.week_start, one.mechanic) not in told]
+    ignored = [IgnoredNeighbour(neighbour, product) for neighbour in request.without_neighbours]
+    return ForecastOverlay.of(
+        promotions_on=kept,
+        promotions_off=[*overlay.promotions_off, *off],
+        neighbours_ignored=[*overlay.neighbours_ignored, *ignored],
+        products_gone=overlay.products_gone,
+        prices=overlay.prices,
+    )
 
 
 def _drivers(units: Mapping[str, float], shares: Shares) -> tuple[Driver, ...]:

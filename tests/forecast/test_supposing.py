@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from decisions.forecast import ForecastRequest, ForecastService, NotSupposable
+from decisions.forecast import ForecastRequest, ForecastService, ForecastSubjectUnclear, NotSupposable, UnknownCategory
 from decisions.overlay import (
     NO_OVERLAY,
     ForecastOverlay,
@@ -160,3 +160,25 @@ def test_levels_add_up(forecaster, forecast_graph):
     for product in PRODUCTS[:4]:
         stores = np.sum([units(forecaster, product, store=store) for store in ("st0", "st1")], axis=0)
         assert (stores <= units(forecaster, product) + 1e-9).all()
+
+
+def test_a_request_may_itself_leave_out_a_promotion_or_a_neighbour(forecaster, paired):
+    off = ForecastOverlay.of(promotions_off=[SwitchedOffPromotion(PROMOTED, week(0), one) for one in Mechanic])
+    asked = ForecastRequest(PROMOTED, None, 4, without_promotions=(week(0),))
+    by_request = np.asarray([point.units for point in forecaster.forecast(asked).points])
+    np.testing.assert_array_equal(by_request, units(forecaster, PROMOTED, off))
+    number = next(n for n in range(len(PRODUCTS)) if promoted(partner(n), WEEKS) and not promoted(n, WEEKS))
+    product, other = PRODUCTS[number], PRODUCTS[partner(number)]
+    ignored = ForecastOverlay.of(neighbours_ignored=[IgnoredNeighbour(other, product)])
+    alone = paired.forecast(ForecastRequest(product, None, 1, without_neighbours=(other,))).points[0].units
+    assert alone == units(paired, product, ignored, weeks=1)[0]
+    for unclear in (
+        ForecastRequest(without_neighbours=("p00",)),
+        ForecastRequest("p00", without_promotions=(week(0) + timedelta(days=1),)),
+        ForecastRequest("p00", category_id="D > C0"),
+        ForecastRequest(store_id="st0"),
+    ):
+        with pytest.raises(ForecastSubjectUnclear):
+            forecaster.forecast(unclear)
+    with pytest.raises(UnknownCategory):
+        forecaster.forecast(ForecastRequest(category_id="nowhere"))
