@@ -112,8 +112,8 @@ class Query(RelationQuestions, PlanningQuestions):
         *FORECAST_OUTCOMES,
     )
     def forecast(
-        self, info: Ask, *, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None, horizon_weeks: int = 4,
-        as_of: date | None = None, category_id: strawberry.ID | None = None,
+        self, info: Ask, *, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None,
+        horizon_weeks: int = 4, as_of: date | None = None, category_id: strawberry.ID | None = None,
         without_promotions: list[date] | None = None, without_neighbours: list[strawberry.ID] | None = None,
     ) -> ForecastResult:  # fmt: skip
         request = ForecastRequest(

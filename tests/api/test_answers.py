@@ -152,6 +152,24 @@ def test_a_forecast_and_its_drivers(shop):
     assert hops == [{"relation": "madeBy", "walkedBackwards": True}, {"relation": "isBoughtWith", "walkedBackwards": False}]
 
 
+def test_a_category_and_everything_are_forecast_too(shop):
+    query = """query($category: ID, $product: ID, $without: [ID!]) {
+        forecast(categoryId: $category, productId: $product, withoutNeighbours: $without, horizonWeeks: 1) { __typename
+          ... on Forecast { product { productId } category { displayName } why drivers { name words units productId pastWeeks }
+            points { low95 high95 } } ... on Problem { message } } }"""
+    everything = shop.ask(query)["data"]["forecast"]
+    assert (everything["product"], everything["category"], everything["why"]) == (None, None, "It won.")
+    told = {"name": "own_history", "words": "own sales history", "units": 0.5, "productId": None, "pastWeeks": None}
+    assert (everything["drivers"], everything["points"]) == ([told], [{"low95": 7.0, "high95": 13.0}])
+    some = shop.ask('{ product(id: "P007") { ... on Product { category { id displayName } } } }')["data"]["product"]["category"]
+    of_category = shop.ask(query, category=some["id"])["data"]["forecast"]
+    assert of_category["category"]["displayName"] == some["displayName"]
+    unclear = shop.ask(query, category=some["id"], product="P007")["data"]["forecast"]
+    assert unclear["__typename"] == "InvalidRequest"
+    crowd = shop.ask(query, product="P007", without=["P001"] * 31)["data"]["forecast"]
+    assert (crowd["__typename"], "at most 30" in crowd["message"]) == ("InvalidRequest", True)
+
+
 def test_too_little_evidence_is_an_answer_that_is_logged(shop):
     answer = shop.ask(FORECAST, id="P059")["data"]["forecast"]
     assert answer["__typename"] == "InsufficientEvidence"
