@@ -1,0 +1,128 @@
+"""Stores that a question is asked of, in groups that share a scope, and what leaves each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from decisions.substitution.amounts import Z_90
+from decisions.substitution.artefact import RecoveryFigures
+from decisions.substitution.contract import DemandSource
+from decisions.substitution.errors import EmptyStoreSet, StoresNamedTwice, UnknownCluster, UnknownStore
+from decisions.substitution.flows import Doubts, Flow, Leaving
+from decisions.substitution.replacements import CLUSTER_SCOPE, Edges, GraphView
+from decisions.substitution.shop import Shop
+from kg.ports import CHAIN
+
+__all__ = ["Group", "Part", "Sources", "doubts_of", "groups_of", "part_of"]
+
+MOST_STAYS = 0.999
+"""Something always leaves: without it, products that all leave could pass demand on for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Stores and the scope that is asked first; `stores` None: the whole chain."""
+
+    scope: str
+    stores: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What is asked of one group: expected units (NaN: not known) of each product, the edges that answered, and the flow."""
+
+    group: Group
+    first_week: date
+    known: np.ndarray
+    leaving: Leaving
+    edges: Edges
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """Where the room reads: the graph, the shop's facts, the recovery, and what would have been sold."""
+
+    view: GraphView
+    shop: Shop
+    figures: RecoveryFigures
+    demand: DemandSource
+
+
+def doubts_of(figures: RecoveryFigures) -> Doubts:
+    """Return the doubt about recovery as relative standard deviations."""
+    share = max(figures.share, 1e-6)
+    return Doubts(figures.error / share, figures.spread / share)
+
+
+def groups_of(sources: Sources, store_ids: Sequence[str] | None, cluster_id: str | None) -> tuple[Group, ...]:
+    """Return the groups of stores of a request: one for each cluster that they belong to.
+
+    Raises:
+        StoresNamedTwice, EmptyStoreSet, UnknownStore, UnknownCluster: there are no such stores.
+    """
+    if store_ids is not None and cluster_id is not None:
+        raise StoresNamedTwice
+    if cluster_id is not None:
+        stores = sources.shop.stores_of(cluster_id)
+        if not stores:
+            raise UnknownCluster(cluster_id, sources.shop.clusters)
+        return (Group(f"{CLUSTER_SCOPE}{cluster_id}", stores),)
+    if store_ids is None:
+        return (Group(CHAIN, None),)
+    if not store_ids:
+        raise EmptyStoreSet
+    for store in store_ids:
+        if not sources.view.has_store(store):
+            raise UnknownStore(store)
+    return tuple(
+        Group(CHAIN if cluster is None else f"{CLUSTER_SCOPE}{cluster}", stores)
+        for cluster, stores in sources.shop.by_cluster(store_ids).items()
+    )
+
+
+def part_of(sources: Sources, group: Group, positions: np.ndarray, horizon_weeks: int) -> Part:
+    """Return what leaves a group of stores with these products."""
+    expected = sources.demand.expected_units(
+        [sources.view.product(place).id for place in positions.tolist()], group.stores, horizon_weeks
+    )
+    known = np.array([one is not None for one in expected.units])
+    units = np.array([0.0 if one is None else one.units for one in expected.units])
+    width = np.array([0.0 if one is None else one.high - one.low for one in expected.units])
+    edges = sources.view.edges(positions, group.scope)
+    leaving = leaving_of(sources, positions, edges, (units, width / (2 * Z_90)))
+    return Part(group, expected.first_week, known, leaving, edges, Flow(leaving, doubts_of(sources.figures)))
+
+
+def leaving_of(sources: Sources, positions: np.ndarray, edges: Edges, demand: tuple[np.ndarray, np.ndarray]) -> Leaving:
+    """Return products that leave together; `demand`: units and their standard deviation."""
+    size = positions.size
+    order = np.argsort(positions, kind="stable")
+    at = np.minimum(np.searchsorted(positions[order], edges.source), size - 1)
+    inner = np.where(positions[order][at] == edges.source, order[at], -1)
+    listed = np.bincount(edges.missing, edges.ratio, size)
+    scale = np.minimum(MOST_STAYS / np.maximum(listed, 1e-12), 1.0)
+    ratio = edges.ratio * scale[edges.missing]
+    stays = np.minimum(np.maximum(sources.figures.share, listed), MOST_STAYS)
+    rest = np.maximum(stays - listed * scale, 0.0)
+    inside = _inside(sources, positions, edges, inner)
+    return Leaving(demand[0], demand[1], edges.missing, edges.source, inner, ratio, edges.variance, rest, inside)
+
+
+def _inside(sources: Sources, positions: np.ndarray, edges: Edges, inner: np.ndarray) -> np.ndarray:
+    """Return what part of the demand for products that no edge names goes to others that leave: by recent units (n x n)."""
+    shop, size = sources.shop, positions.size
+    category = sources.view.categories(positions)
+    of_all = sources.view.categories(np.arange(sources.view.products()))
+    total = np.bincount(np.maximum(of_all, 0), np.where(of_all >= 0, shop.units, 0.0))[np.maximum(category, 0)]
+    own = shop.units[positions]
+    named = np.bincount(edges.missing, shop.units[edges.source] * (of_all[edges.source] == category[edges.missing]), size)
+    unnamed = total - own - named
+    same = (category[:, None] == category[None, :]) & (category >= 0)[:, None] & ~np.eye(size, dtype=bool)
+    among = inner >= 0
+    same[edges.missing[among], inner[among]] = False
+    part = same * own[None, :] / np.maximum(unnamed, 1e-9)[:, None]
+    # units are whole thousandths: what is left of a sum may differ from 0 in its last digits
+    return np.asarray(part / np.maximum(part.sum(axis=1, keepdims=True), 1.0))
