@@ -28,6 +28,7 @@ from bench.world.substitution import (
     substitutes_table,
     sum_up,
 )
+from bench.world.together import Gone, gone_together
 from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
 from lake.delta_lake import DeltaLake
 
@@ -86,6 +87,16 @@ class World:
     def substitutes_in(self, scopes: Sequence[Scope]) -> pa.Table:
         """Return true diversion ratios in further scopes, such as clusters that were found and not planted."""
         return substitutes_table(self.names, self._diversions(scopes))
+
+    def gone_together(self, category: int, sets: Sequence[np.ndarray], scopes: Sequence[Scope]) -> dict[tuple[int, str], Gone]:
+        """Return what happens when sets of products of a category are gone at once, by number of the set and scope."""
+        found: dict[tuple[int, str], Gone] = {}
+        for chunk in self._chunks():
+            joined = joined_by_product(self.assortment, planted_together(chunk, baskets_by_category(chunk)))
+            trips = {scope.name: scope.trips(chunk) for scope in scopes}
+            for key, gone in gone_together(chunk, category, sets, trips, joined).items():
+                found[key] = found[key].plus(gone) if key in found else gone
+        return found
 
     @cached_property
     def _diverted(self) -> list[Diverted]:

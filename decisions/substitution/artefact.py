@@ -15,6 +15,10 @@ ARTEFACT = "substitution"
 """Under this name `Release.models` holds the artefact's digest."""
 SUBSTITUTION_FILE = "substitution.json"
 FORMAT = "substitution/1"
+OWN_SPREAD = 0.1
+"""From simulated worlds, whose products lie .07 to .09 about their mean. Past events cannot tell it: they are too few, and each is
+too uncertain.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +28,17 @@ class RecoveryFigures:
     Args:
         share: of all products together.
         error: its standard error. All diversion ratios share it.
-        spread: standard deviation of a single product's own share about it.
         events: how many past events told it; 0: it is what was thought before any.
         source: `graph` where it was noted when the edges were derived, `back_test` where it is that of the model tried for the
             release.
+        spread: standard deviation of a single product's own share about it.
     """
 
     share: float
     error: float
-    spread: float
     events: int
     source: str
+    spread: float = OWN_SPREAD
 
 
 def write_figures(figures: RecoveryFigures, as_of: date) -> dict[str, bytes]:
@@ -50,7 +54,7 @@ def read_figures(artefact: Mapping[str, bytes]) -> RecoveryFigures:
             raise SubstitutionArtefactError(SUBSTITUTION_FILE, f"its format is {value['format']!r}, not {FORMAT!r}")
         told = value["recovery"]
         share, error, spread = (float(told[name]) for name in ("share", "error", "spread"))
-        figures = RecoveryFigures(share, error, spread, int(told["events"]), str(told["source"]))
+        figures = RecoveryFigures(share, error, int(told["events"]), str(told["source"]), spread)
         if not (math.isfinite(error) and math.isfinite(spread) and 0 <= share <= 1 and min(error, spread) >= 0):
             raise SubstitutionArtefactError(SUBSTITUTION_FILE, "a figure is no share")
         return figures
