@@ -21,6 +21,7 @@ from decisions.relations.compare import DiffRequest
 from decisions.relations.contract import RelatedRequest
 from decisions.relations.measured import QualityRequest
 from decisions.relations.why import WhyRequest
+from decisions.substitution.contract import AssortmentRequest, DelistRequest
 from governance.policy import Operation, Principal, policy_digest, require
 from governance.records.ports import DecisionEntry
 from kit.errors import ShelfgraphError
@@ -62,6 +63,10 @@ KINDS: Mapping[str, DecisionKind] = {
     "graph_diff": DecisionKind(DiffRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.compare(r)),
     "relation_quality": DecisionKind(QualityRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.quality(r)),
     "forecast": DecisionKind(ForecastRequest, Operation.FORECAST, "forecast", lambda s, r: s.forecaster.forecast(r)),
+    "delist_what_if": DecisionKind(DelistRequest, Operation.PLAN_ASSORTMENT, "substitution", lambda s, r: s.what_ifs.delist(r)),
+    "assortment_proposal": DecisionKind(
+        AssortmentRequest, Operation.PLAN_ASSORTMENT, "substitution", lambda s, r: s.what_ifs.propose(r)
+    ),
 }
 RELATIONS = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}
 

@@ -12,6 +12,7 @@ from decisions.forecast import errors as forecast
 from decisions.recommend import errors as recommend
 from decisions.relations import errors as relations
 from decisions.search import errors as search
+from decisions.substitution import errors as substitution
 from governance import policy
 from governance.records import errors as records
 from kg import errors as kg
@@ -75,6 +76,20 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,
+    substitution.UnknownProduct: _UNKNOWN_PRODUCT,
+    substitution.UnknownStore: _UNKNOWN_STORE,
+    substitution.UnknownCluster: ErrorAnswer("UNKNOWN_CLUSTER", 404, "UnknownStoreCluster"),
+    substitution.UnknownCategory: ErrorAnswer("UNKNOWN_CATEGORY", 404, "UnknownCategory"),
+    substitution.EmptyStoreSet: _INVALID,
+    substitution.StoresNamedTwice: _INVALID,
+    substitution.ProductCountOutOfRange: _INVALID,
+    substitution.DropCountOutOfRange: _INVALID,
+    substitution.HorizonOutOfRange: _INVALID,
+    substitution.LimitOutOfRange: _INVALID,
+    substitution.OtherDay: _INVALID,
+    substitution.InsufficientEvidence: _TOO_LITTLE,
+    substitution.NotServed: _UNAVAILABLE,
+    substitution.SubstitutionArtefactError: _UNAVAILABLE,
     # books
     records.DecisionUnknown: ErrorAnswer("UNKNOWN_DECISION", 404, "UnknownDecision"),
     records.DecisionDamaged: ErrorAnswer("DECISION_DAMAGED", 500),

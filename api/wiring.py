@@ -7,15 +7,18 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from api.services import Services
+from api.services import NoWhatIfs, Services, WhatIfs
 from api.settings import Settings, read_settings
+from api.what_if_sources import BackTestedEvents, ForecastDemand
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
 from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
-from features import open_features
+from decisions.substitution import ARTEFACT as WHAT_IFS
+from decisions.substitution import Shop, SubstitutionService, read_figures
+from features import FeatureSnapshot, open_features
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
@@ -156,13 +159,16 @@ class Installation:
         graph = self.snapshot(release.graph_version)
         features = open_features(self.layout.features / release.feature_snapshot)
         artefacts = self.books.artefacts
+        relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
+        forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
         return Services(
             release=release,
             graph=graph,
-            relations=RelationService(graph, versions=self.graph_versions(), quality=self._quality(release)),
+            relations=relations,
             recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
-            forecaster=ForecastService(graph, features, artefacts.get(release.models["forecast"])),
+            forecaster=forecaster,
             search=ProductSearch.build(graph),
+            what_ifs=self._what_ifs(release, features, relations, forecaster),
             freshness=self._freshness(date.fromisoformat(release.as_of)),
         )
 
@@ -197,6 +203,18 @@ class Installation:
         """List the parts of the chain that relations are told in, as known on a day, the last full one unless named."""
         with progress.stage("Looking at stores and households"):
             return list_scopes(self.lake, as_of or last_full_day(self.lake))
+
+    def _what_ifs(
+        self, release: Release, features: FeatureSnapshot, relations: RelationService, forecaster: ForecastService
+    ) -> WhatIfs:
+        """Return what answers what-ifs; of a release that was made before they were known, what refuses them."""
+        digest = release.models.get(WHAT_IFS)
+        if digest is None:
+            return NoWhatIfs()
+        graph = self.snapshot(release.graph_version)
+        shop, figures = Shop(graph, features), read_figures(self.books.artefacts.get(digest))
+        demand = ForecastDemand(forecaster, shop.shares, graph.version.as_of)
+        return SubstitutionService(shop, figures, demand=demand, past=BackTestedEvents(relations, graph))
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

@@ -21,10 +21,12 @@ __all__ = [
     "Problem",
     "QualityNotMeasured",
     "ScopeWithoutData",
+    "UnknownCategory",
     "UnknownDecision",
     "UnknownHousehold",
     "UnknownProduct",
     "UnknownStore",
+    "UnknownStoreCluster",
     "UnknownVersion",
     "problem_for",
 ]
@@ -51,6 +53,18 @@ class UnknownHousehold(Problem):
 @strawberry.type(description="The graph version that answers has no such store.")
 class UnknownStore(Problem):
     """No such store."""
+
+
+@strawberry.type(description="The graph version that answers has no such category.")
+class UnknownCategory(Problem):
+    """No such category."""
+
+
+@strawberry.type(description="The release that answers knows no such cluster of stores.")
+class UnknownStoreCluster(Problem):
+    """No such cluster."""
+
+    clusters: list[str] = strawberry.field(description="The clusters that there are.")
 
 
 @strawberry.type(description="The log holds no such decision.")
@@ -116,7 +130,7 @@ PROBLEMS: Mapping[str, type[Problem]] = {
     problem.__name__: problem
     for problem in (
         UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest, BeforeFirstSale,
-        ScopeWithoutData, UnknownVersion, QualityNotMeasured,
+        ScopeWithoutData, UnknownVersion, QualityNotMeasured, UnknownCategory, UnknownStoreCluster,
     )
 }  # fmt: skip
 """Outcomes of errors. Those that come with their decision are not among them."""

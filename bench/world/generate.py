@@ -28,8 +28,8 @@ from bench.world.substitution import (
     substitutes_table,
     sum_up,
 )
-from bench.world.together import Gone, gone_together
 from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
+from bench.world.together import Gone, gone_together
 from lake.delta_lake import DeltaLake
 
 __all__ = ["World", "generate_world", "open_world"]

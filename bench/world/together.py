@@ -12,8 +12,8 @@ __all__ = ["Gone", "gone_together"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gone:
-    """Of one set of products of a category in one scope, in purchases a year: what each product of the category gains (0 for those
-    that are gone), and what each of those that are gone would have sold (0 for the others).
+    """Of one set of products of a category in one scope, in purchases a year: what each other product of the
+    category gains (0: gone), and what each of those that are gone would have sold (0 for the others).
     """
 
     gained: np.ndarray

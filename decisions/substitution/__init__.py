@@ -37,6 +37,7 @@ from decisions.substitution.errors import (
 )
 from decisions.substitution.fitting import fit
 from decisions.substitution.service import SubstitutionService
+from decisions.substitution.shop import Shop
 
 __all__ = [
     "ARTEFACT",
@@ -64,6 +65,7 @@ __all__ = [
     "PastEvents",
     "ProductCountOutOfRange",
     "RecoveryFigures",
+    "Shop",
     "StoresNamedTwice",
     "SubstitutionArtefactError",
     "SubstitutionError",

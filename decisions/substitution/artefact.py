@@ -16,9 +16,7 @@ ARTEFACT = "substitution"
 SUBSTITUTION_FILE = "substitution.json"
 FORMAT = "substitution/1"
 OWN_SPREAD = 0.1
-"""From simulated worlds, whose products lie .07 to .09 about their mean. Past events cannot tell it: they are too few, and each is
-too uncertain.
-"""
+"""From simulated worlds, whose products lie .07 to .09 about their mean. Past events are too few and too uncertain to tell it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class GraphView:
 
     def __init__(self, graph: ArrayGraph) -> None:
         self._graph = graph
+        self.as_of = graph.version.as_of
         into = graph.adjacency(RELATION, Direction.IN)
         self._start, self._source, self._row = (np.asarray(part) for part in (into.indptr, into.neighbours, into.edges))
         self._columns = {name: graph.edge_column(RELATION, name).combine_chunks() for name in EVIDENCE_COLUMNS}

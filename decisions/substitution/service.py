@@ -35,10 +35,9 @@ from decisions.substitution.errors import (
 from decisions.substitution.explain import paths_of, sentence_of
 from decisions.substitution.groups import Part, Sources, groups_of, part_of
 from decisions.substitution.proposal import propose
-from decisions.substitution.replacements import GraphView
-from decisions.substitution.shop import Shop, Tables
+from decisions.substitution.shop import Shop
 from decisions.substitution.totals import Picked, Totals
-from kg.ports import CHAIN, ArrayGraph
+from kg.ports import CHAIN
 from kit.progress import Progress, SilentProgress
 
 __all__ = ["MOST_PRODUCTS", "SubstitutionService"]
@@ -54,19 +53,15 @@ class SubstitutionService:
     """Answers what-ifs of one release. Safe to call from several threads.
 
     Args:
-        graph: the release's graph version.
-        tables: the release's feature snapshot, with the tables of `features.shop_facts`.
+        shop: the release's graph version and feature snapshot (`open_shop`).
         figures: the recovery behind the graph's diversion ratios.
         demand: what products would have sold.
         past: what came when products went away before.
     """
 
-    def __init__(
-        self, graph: ArrayGraph, tables: Tables, figures: RecoveryFigures, *, demand: DemandSource, past: PastEvents
-    ) -> None:
-        view = GraphView(graph)
-        self._as_of = graph.version.as_of
-        self._sources = Sources(view, Shop(tables, view), figures, demand)
+    def __init__(self, shop: Shop, figures: RecoveryFigures, *, demand: DemandSource, past: PastEvents) -> None:
+        self._as_of = shop.view.as_of
+        self._sources = Sources(shop.view, shop, figures, demand)
         self._past = past
 
     def delist(self, request: DelistRequest, progress: Progress | None = None) -> DelistAnswer:

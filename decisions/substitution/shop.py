@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from decisions.substitution.replacements import GraphView
 from features.shop_facts import PRODUCTS, STORE_UNITS, STORES
+from kg.ports import ArrayGraph
 
 __all__ = ["Shares", "Shop", "Tables"]
 
@@ -34,15 +35,15 @@ class Shares:
 
 
 class Shop:
-    """Recent facts by product position of the graph. Products that did not sell have 0 units.
+    """Recent facts by product position of the graph, `view`. Products that did not sell have 0 units.
 
     Args:
+        graph: the published version; what it does not have is left out.
         tables: `shop_products`, `shop_store_units` and `shop_stores` (`features.shop_facts`).
-        view: the graph; what it does not have is left out.
     """
 
-    def __init__(self, tables: Tables, view: GraphView) -> None:
-        self._view = view
+    def __init__(self, graph: ArrayGraph, tables: Tables) -> None:
+        self.view = view = GraphView(graph)
         products, by_store = tables.table(PRODUCTS), tables.table(STORE_UNITS)
         places = self._places(products["product_id"])
         known = places >= 0
@@ -73,11 +74,11 @@ class Shop:
 
     def shares(self, product_ids: Sequence[str], store_ids: Sequence[str]) -> Shares:
         """Return what part of each product's recent units was sold in the stores."""
-        positions = [self._view.position(product) for product in product_ids]
+        positions = [self.view.position(product) for product in product_ids]
         asked = np.array([-1 if place is None else place for place in positions], dtype=np.int64)
         chosen = np.zeros(len(self._store_ids) + 1, dtype=bool)
         chosen[[self._store_ids[store] for store in store_ids if store in self._store_ids]] = True
-        sold = np.bincount(self._product, self._sold * chosen[self._store], self._view.products())[asked]
+        sold = np.bincount(self._product, self._sold * chosen[self._store], self.view.products())[asked]
         total = np.where(asked >= 0, self.units[asked], 0.0)
         share = np.where(total > 0, np.where(asked >= 0, sold, 0.0) / np.maximum(total, 1e-9), 0.0)
         return Shares(share, np.maximum(1 - share, 0.0) / (share * total + JEFFREYS))
@@ -96,7 +97,7 @@ class Shop:
         self._sold = np.asarray(by_store["units"].to_numpy())[known]
 
     def _places(self, ids: pa.ChunkedArray) -> np.ndarray:
-        found = pc.fill_null(pc.index_in(ids, self._view.ids), -1)
+        found = pc.fill_null(pc.index_in(ids, self.view.ids), -1)
         return np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
