@@ -62,9 +62,7 @@ class _Tables:
         return self._tables[name]
 
 
-def world_service(
-    world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path
-) -> SubstitutionService:
+def world_service(world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path) -> SubstitutionService:
     """Return what answers what-ifs about a world from its derived edges; the graph is published below `folder`."""
     graph = _graph(world, edges)
     publish_snapshot(graph, folder, schema=graph.schema, as_of=world.as_of, clock=SystemClock())

@@ -1,6 +1,6 @@
 """A world: what happened in it as a lake of facts, and what is true in it as tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -88,14 +88,18 @@ class World:
         """Return true diversion ratios in further scopes, such as clusters that were found and not planted."""
         return substitutes_table(self.names, self._diversions(scopes))
 
-    def gone_together(self, category: int, sets: Sequence[np.ndarray], scopes: Sequence[Scope]) -> dict[tuple[int, str], Gone]:
-        """Return what happens when sets of products of a category are gone at once, by number of the set and scope."""
-        found: dict[tuple[int, str], Gone] = {}
+    def gone_together(
+        self, sets: Mapping[int, Sequence[np.ndarray]], scopes: Sequence[Scope]
+    ) -> dict[tuple[int, int, str], Gone]:
+        """Return what happens when sets of products are gone at once, by category, number of the set within it, and scope."""
+        found: dict[tuple[int, int, str], Gone] = {}
         for chunk in self._chunks():
             joined = joined_by_product(self.assortment, planted_together(chunk, baskets_by_category(chunk)))
             trips = {scope.name: scope.trips(chunk) for scope in scopes}
-            for key, gone in gone_together(chunk, category, sets, trips, joined).items():
-                found[key] = found[key].plus(gone) if key in found else gone
+            for category, of_category in sets.items():
+                for (number, scope), gone in gone_together(chunk, category, of_category, trips, joined).items():
+                    key = category, number, scope
+                    found[key] = found[key].plus(gone) if key in found else gone
         return found
 
     @cached_property

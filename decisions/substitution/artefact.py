@@ -15,7 +15,7 @@ ARTEFACT = "substitution"
 """Under this name `Release.models` holds the artefact's digest."""
 SUBSTITUTION_FILE = "substitution.json"
 FORMAT = "substitution/1"
-OWN_SPREAD = 0.1
+OWN_SPREAD = 0.08
 """From simulated worlds, whose products lie .07 to .09 about their mean. Past events are too few and too uncertain to tell it."""
 
 

@@ -2,7 +2,8 @@
 
 How contributions add up: each path leads along edges of the graph from a product that leaves to one that picks demand up, and
 contributes the units that go that way. What was passed on by others that leave comes along the path of the one that passed most
-of it. So the contributions to the named replacements sum to what they pick up.
+of it; what comes without an edge, as to another product of the category, over the category from the one that brings most of it.
+So the contributions to the named replacements sum to what they pick up.
 """
 
 from collections.abc import Sequence
@@ -25,18 +26,22 @@ LEAST_UNITS = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Edges of one part that demand takes, the last one first, and its units."""
+    """How demand goes in one part, and its units: by the edge `last`, and the edge `before` it (-1: none); or, with `last` -1,
+    over the category from `start` (a place among those that leave) to `end` (a position).
+    """
 
     part: int
     last: int
     before: int
     units: float
+    start: int = -1
+    end: int = -1
 
 
 def paths_of(view: GraphView, parts: Sequence[Part], positions: np.ndarray, named: Sequence[int]) -> tuple[ExplanationPath, ...]:
     """Return the ways to the named sources (positions), the most units first."""
     ways = [way for number, part in enumerate(parts) for way in _ways(number, part, named)]
-    ways.sort(key=lambda way: (-way.units, way.part, int(parts[way.part].edges.row[way.last]), way.before))
+    ways.sort(key=lambda way: (-way.units, way.part, way.last, way.before, way.end))
     return tuple(ExplanationPath(_hops(view, parts[way.part], positions, way), rounded(way.units)) for way in ways[:MOST_PATHS])
 
 
@@ -76,7 +81,18 @@ def _ways(number: int, part: Part, named: Sequence[int]) -> list[_Way]:
             direct, passed = direct + passed, 0.0
         ways += [_Way(number, edge, -1, direct)] if direct > LEAST_UNITS else []
         ways += [_Way(number, edge, int(passing[place]), passed)] if passed > LEAST_UNITS else []
-    return ways
+    return ways + _beside(number, part, named)
+
+
+def _beside(number: int, part: Part, named: Sequence[int]) -> list[_Way]:
+    """Return what comes to each named source without an edge."""
+    of = part.leaving
+    brought = (part.flow.visits * of.rest)[:, None] * of.beside
+    shown = np.flatnonzero(np.isin(of.named, np.asarray(named, dtype=np.int64)) & (brought.sum(axis=0) > LEAST_UNITS))
+    return [
+        _Way(number, -1, -1, float(brought[:, at].sum()), int(brought[:, at].argmax()), int(of.named[at]))
+        for at in shown.tolist()
+    ]
 
 
 def _widest_into(part: Part, wide: np.ndarray) -> np.ndarray:
@@ -91,6 +107,8 @@ def _widest_into(part: Part, wide: np.ndarray) -> np.ndarray:
 
 
 def _hops(view: GraphView, part: Part, positions: np.ndarray, way: _Way) -> tuple[Hop, ...]:
+    if way.last < 0:
+        return view.through_category(int(positions[way.start]), way.end)
     edges = [way.last] if way.before < 0 else [way.before, way.last]
     of = part.leaving
     return tuple(view.hop(int(part.edges.row[edge]), int(of.source[edge]), int(positions[of.missing[edge]])) for edge in edges)

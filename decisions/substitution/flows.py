@@ -30,8 +30,10 @@ class Leaving:
         inner: by edge the place of the source among those that leave, -1 where it stays.
         ratio: by edge the diversion ratio.
         variance: by edge the relative variance of that ratio, everything counted.
-        rest: the share that stays in the category with products that no edge names (n).
-        inside: of that rest, what part goes to the others that leave (n x n, rows sum to 1 at most).
+        rest: the share that stays in the category with products that no edge of the product names (n).
+        inside: of that rest, what part goes to the others that leave (n x n).
+        named: the positions of what edges of any of them name and that stays (m), ascending.
+        beside: of that rest, what part goes to each of those (n x m); with `inside`, rows sum to 1 at most.
     """
 
     units: np.ndarray
@@ -43,6 +45,8 @@ class Leaving:
     variance: np.ndarray
     rest: np.ndarray
     inside: np.ndarray
+    named: np.ndarray
+    beside: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Doubts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """Sums whose doubt is asked for (K): weights of the sources (sources x K), of the rest and of leaving (K each), and of the
+    """Sums whose doubt is asked for (K): weights of the sources (m x K), of the rest and of leaving (K each), and of the
     units that are lost themselves (n x K; None: nothing).
     """
 
@@ -71,7 +75,8 @@ class Flow:
     def __init__(self, leaving: Leaving, doubts: Doubts) -> None:
         self._of = leaving
         self._doubts = doubts
-        self.sources, self._at = np.unique(leaving.source[leaving.inner < 0], return_inverse=True)
+        self.sources = leaving.named
+        self._at = np.searchsorted(leaving.named, leaving.source[leaving.inner < 0])
 
     @cached_property
     def _outer(self) -> np.ndarray:
@@ -98,7 +103,7 @@ class Flow:
 
     @cached_property
     def _rest_out(self) -> np.ndarray:
-        return np.asarray(self._of.rest * (1 - self._of.inside.sum(axis=1)))
+        return np.asarray(self._of.rest * (1 - self._of.inside.sum(axis=1) - self._of.beside.sum(axis=1)))
 
     @cached_property
     def gained(self) -> np.ndarray:
@@ -130,25 +135,29 @@ class Flow:
         of all, and demand.
 
         First order in each error (a chain's own derivative: visits times the change of a step times what follows). A larger
-        share of one replacement is a smaller one of the others: within a product only differences from its mean count.
+        share of one replacement is a smaller one of the others: within a product only differences from its mean count. Errors of
+        one replacement are taken to go together for all that it replaces: what makes it more of a favourite for one does so for
+        others.
         """
         of, sums = self._of, wanted.of_rest.size
         outer = self._outer
         one_step = np.zeros((of.units.size, sums))
         np.add.at(one_step, of.missing[outer], of.ratio[outer, None] * wanted.of_sources[self._at])
         one_step += self._rest_out[:, None] * wanted.of_rest + (1 - self.stay)[:, None] * wanted.of_leaving
+        one_step += of.rest[:, None] * (of.beside @ wanted.of_sources)
         to_go = np.linalg.solve(np.eye(of.units.size) - self._passes, one_step)
         along = np.zeros((of.ratio.size, sums))
         along[outer] = wanted.of_sources[self._at]
         along[~outer] = to_go[of.inner[~outer]]
-        of_rest = (1 - of.inside.sum(axis=1))[:, None] * wanted.of_rest + of.inside @ to_go
+        outside = 1 - of.inside.sum(axis=1) - of.beside.sum(axis=1)
+        of_rest = outside[:, None] * wanted.of_rest + of.inside @ to_go + of.beside @ wanted.of_sources
         kept = _by_missing(of, of.ratio[:, None] * along) + of.rest[:, None] * of_rest
         mean = kept / np.maximum(self.stay, 1e-12)[:, None]
         turned = self.visits[:, None] * self.stay[:, None] * (mean - wanted.of_leaving)
         moved = (self.visits[of.missing] * of.ratio)[:, None] * (along - mean[of.missing])
         moved_rest = (self.visits * of.rest)[:, None] * (of_rest - mean)
         edge, rest = self._own_variances
-        own = edge @ moved**2 + rest @ moved_rest**2
+        own = ((self._by_source @ (np.sqrt(edge)[:, None] * moved)) ** 2).sum(axis=0) + rest @ moved_rest**2
         product = self._doubts.own**2 * (turned**2).sum(axis=0)
         shared = self._doubts.shared**2 * turned.sum(axis=0) ** 2
         of_demand = of.deviation[:, None] * (to_go if wanted.of_lost is None else to_go + wanted.of_lost)
@@ -156,28 +165,31 @@ class Flow:
         return np.asarray(np.sqrt(np.stack([own, product, shared, demand])))
 
     @cached_property
+    def _by_source(self) -> sparse.csr_array:
+        """Ones where an edge is of a source (sources x e)."""
+        _, at = np.unique(self._of.source, return_inverse=True)
+        return sparse.csr_array((np.ones(at.size), (at, np.arange(at.size))), shape=(int(at.max(initial=-1)) + 1, at.size))
+
+    @cached_property
     def _own_variances(self) -> tuple[np.ndarray, np.ndarray]:
         """Relative variances of edges' shares, and of the rest's, beyond what doubt about recovery explains.
 
-        An edge's variance is that of a share among others: (1 - share)² of what it would be alone. The rest is as many products
-        as its smallest edge goes into it, each as doubtful as that.
+        An edge's variance is that of a share among others: (1 - share)² of what it would be alone. The rest is as doubtful as the
+        most doubtful edge.
         """
         of = self._of
         share = of.ratio / np.maximum(self.stay[of.missing], 1e-12)
         beyond = np.maximum(of.variance - self._doubts.shared**2 - self._doubts.own**2, 0.0)
         alone = beyond / np.maximum(1 - share, 0.1) ** 2
-        least = np.full(of.units.size, np.inf)
-        np.minimum.at(least, of.missing, share)
-        rest_share = of.rest / np.maximum(self.stay, 1e-12)
         widest = np.zeros(of.units.size)
         np.maximum.at(widest, of.missing, alone)
-        pieces = np.minimum(np.where(np.isfinite(least), least, 1.0) / np.maximum(rest_share, 1e-12), 1.0)
-        return alone, widest * pieces
+        return alone, widest
 
     def _summed(self, units: np.ndarray) -> np.ndarray:
         of = self._of
         picked = (units[of.missing] * of.ratio)[self._outer]
-        return np.bincount(self._at, picked, self.sources.size) if picked.size else np.zeros(self.sources.size)
+        named = np.bincount(self._at, picked, self.sources.size) if picked.size else np.zeros(self.sources.size)
+        return np.asarray(named + (units * of.rest) @ of.beside)
 
 
 def _by_missing(of: Leaving, values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Stores that a question is asked of, in groups that share a scope, and what leaves each of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -17,6 +17,12 @@ from kg.ports import CHAIN
 
 __all__ = ["Group", "Part", "Sources", "doubts_of", "groups_of", "part_of"]
 
+USUAL_UNITS = 5.0
+"""So many units speak for a product selling in some stores as it does in the chain, against those that it sold there."""
+STANDS_IN_VARIANCE = 0.1
+"""Relative variance that a ratio of the chain has more where it stands in for a cluster's: so that intervals of simulated worlds
+hold there too.
+"""
 MOST_STAYS = 0.999
 """Something always leaves: without it, products that all leave could pass demand on for ever."""
 
@@ -92,8 +98,35 @@ def part_of(sources: Sources, group: Group, positions: np.ndarray, horizon_weeks
     units = np.array([0.0 if one is None else one.units for one in expected.units])
     width = np.array([0.0 if one is None else one.high - one.low for one in expected.units])
     edges = sources.view.edges(positions, group.scope)
+    if group.stores is not None:
+        edges = _as_sold_there(sources, positions, edges, group.stores)
     leaving = leaving_of(sources, positions, edges, (units, width / (2 * Z_90)))
     return Part(group, expected.first_week, known, leaving, edges, Flow(leaving, doubts_of(sources.figures)))
+
+
+def _as_sold_there(sources: Sources, positions: np.ndarray, edges: Edges, stores: Sequence[str]) -> Edges:
+    """Return edges with those of the chain that stand in for a cluster turned towards what the stores sell.
+
+    A replacement counts by its recent units in the stores over those that it would have there by the category's; where all are
+    of one household each, odds among alternatives do not change otherwise. Such edges are less sure.
+    """
+    shop, view = sources.shop, sources.view
+    there = shop.units_in(stores)
+    category = view.categories(edges.source)
+    local, total = np.maximum(category, 0), shop.units_of_categories
+    part = (shop.sum_by_category(there) / np.maximum(total, 1e-9))[local]
+    expected = shop.units[edges.source] * part
+    factor = np.where(category >= 0, (there[edges.source] + USUAL_UNITS) / (expected + USUAL_UNITS), 1.0)
+    size = positions.size
+    listed, turned = (np.bincount(edges.missing, one, size) for one in (edges.ratio, edges.ratio * factor))
+    rest = np.maximum(sources.figures.share - listed, 0.0)
+    scale = (listed + rest) / np.maximum(turned + rest, 1e-9)
+    stands_in = ~edges.in_scope[edges.missing]
+    return replace(
+        edges,
+        ratio=np.where(stands_in, edges.ratio * factor * scale[edges.missing], edges.ratio),
+        variance=edges.variance + STANDS_IN_VARIANCE * stands_in,
+    )
 
 
 def leaving_of(sources: Sources, positions: np.ndarray, edges: Edges, demand: tuple[np.ndarray, np.ndarray]) -> Leaving:
@@ -107,22 +140,29 @@ def leaving_of(sources: Sources, positions: np.ndarray, edges: Edges, demand: tu
     ratio = edges.ratio * scale[edges.missing]
     stays = np.minimum(np.maximum(sources.figures.share, listed), MOST_STAYS)
     rest = np.maximum(stays - listed * scale, 0.0)
-    inside = _inside(sources, positions, edges, inner)
-    return Leaving(demand[0], demand[1], edges.missing, edges.source, inner, ratio, edges.variance, rest, inside)
+    named = np.unique(edges.source[inner < 0])
+    inside, beside = _others(sources, positions, (edges, inner), named)
+    return Leaving(demand[0], demand[1], edges.missing, edges.source, inner, ratio, edges.variance, rest, inside, named, beside)
 
 
-def _inside(sources: Sources, positions: np.ndarray, edges: Edges, inner: np.ndarray) -> np.ndarray:
-    """Return what part of the demand for products that no edge names goes to others that leave: by recent units (n x n)."""
-    shop, size = sources.shop, positions.size
-    category = sources.view.categories(positions)
-    of_all = sources.view.categories(np.arange(sources.view.products()))
-    total = np.bincount(np.maximum(of_all, 0), np.where(of_all >= 0, shop.units, 0.0))[np.maximum(category, 0)]
-    own = shop.units[positions]
-    named = np.bincount(edges.missing, shop.units[edges.source] * (of_all[edges.source] == category[edges.missing]), size)
-    unnamed = total - own - named
-    same = (category[:, None] == category[None, :]) & (category >= 0)[:, None] & ~np.eye(size, dtype=bool)
+def _others(
+    sources: Sources, positions: np.ndarray, edges_among: tuple[Edges, np.ndarray], named: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what part of the demand for products that no edge of its own names goes to others that leave (n x n), and to those
+    that edges of others name (n x m): by recent units, within the category.
+    """
+    (edges, inner), shop, size = edges_among, sources.shop, positions.size
+    category, of_named, of_source = (sources.view.categories(one) for one in (positions, named, edges.source))
+    total = shop.units_of_categories[np.maximum(category, 0)]
+    listed = np.bincount(edges.missing, shop.units[edges.source] * (of_source == category[edges.missing]), size)
+    unnamed = np.maximum(total - shop.units[positions] - listed, 1e-9)
+    known = (category >= 0)[:, None]
+    inside = known & (category[:, None] == category[None, :]) & ~np.eye(size, dtype=bool)
+    beside = known & (category[:, None] == of_named[None, :])
     among = inner >= 0
-    same[edges.missing[among], inner[among]] = False
-    part = same * own[None, :] / np.maximum(unnamed, 1e-9)[:, None]
+    inside[edges.missing[among], inner[among]] = False
+    beside[edges.missing[~among], np.searchsorted(named, edges.source[~among])] = False
+    parts = inside * shop.units[positions] / unnamed[:, None], beside * shop.units[named] / unnamed[:, None]
     # units are whole thousandths: what is left of a sum may differ from 0 in its last digits
-    return np.asarray(part / np.maximum(part.sum(axis=1, keepdims=True), 1.0))
+    over = np.maximum(parts[0].sum(axis=1) + parts[1].sum(axis=1), 1.0)[:, None]
+    return parts[0] / over, parts[1] / over

@@ -116,9 +116,10 @@ def _choice(parts: Sequence[Part], considered: np.ndarray, sold: np.ndarray, wor
         outside = (start >= 0) & (end < 0)
         np.add.at(anyway, start[outside], (of.ratio * worth.of_products[of.source])[outside])
         rest = of.rest[considered]
-        shared = of.inside[np.ix_(considered, considered)]
+        shared, beside = of.inside[np.ix_(considered, considered)], of.beside[considered]
         passes += rest[:, None] * shared
-        anyway += rest * np.maximum(1 - shared.sum(axis=1), 0.0) * worth.of_others
+        anyway += rest * (beside @ worth.of_products[of.named])
+        anyway += rest * np.maximum(1 - shared.sum(axis=1) - beside.sum(axis=1), 0.0) * worth.of_others
         chains.append(Chain(of.units[considered], passes, anyway))
     return Choice(chains, worth.of_products[sold[considered]], equal)
 

@@ -1,6 +1,7 @@
 """The published graph as what-ifs need it: who replaces whom in which scope, categories, names, and hops that exist."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class GraphView:
         self._scope_names: list[str] = scopes.dictionary.to_pylist()
         self._scope = np.asarray(scopes.indices.to_numpy(zero_copy_only=False))
         self._names = graph.column("Product", "display_name").combine_chunks()
+        self._group_names = graph.column("ProductCategory", "display_name").combine_chunks()
         self.ids: pa.Array = graph.column("Product", "id").combine_chunks()
         self._climb = _Climb(graph)
 
@@ -81,6 +83,11 @@ class GraphView:
     def categories(self, positions: np.ndarray) -> np.ndarray:
         """Return `category` of each."""
         return np.asarray(self._climb.of_products[positions])
+
+    @property
+    def all_categories(self) -> np.ndarray:
+        """`category` of every product."""
+        return self._climb.of_products
 
     def category_id(self, category: int) -> str | None:
         """Return the id of a category."""
@@ -116,6 +123,23 @@ class GraphView:
         evidence = evidence_of({name: _plain(column[row].as_py()) for name, column in self._columns.items()})
         return Hop(self.product(source), RELATION, self.product(missing), evidence, walked_backwards=True)
 
+    def through_category(self, start: int, end: int) -> tuple[Hop, ...]:
+        """Return the way from a product over the closest category that both are in to another; none where there is none."""
+        up, down = self._climb.way_up(start), self._climb.way_up(end)
+        common = next((one for one in up if one in down), None)
+        if common is None:
+            return ()
+        climbed, descended = up[: up.index(common) + 1], down[: down.index(common) + 1]
+        rising = [self.product(start), *(self._group(one) for one in climbed)]
+        falling = [self.product(end), *(self._group(one) for one in descended)]
+        first = [_fact(lower, upper) for lower, upper in pairwise(rising)]
+        second = [_fact(lower, upper, backwards=True) for lower, upper in pairwise(falling)]
+        return (*first, *reversed(second))
+
+    def _group(self, category: int) -> NodeName:
+        category_id = self._graph.ids("ProductCategory")[category]
+        return NodeName("ProductCategory", category_id, self._group_names[category].as_py() or category_id)
+
     def _code(self, scope: str) -> int:
         return self._scope_names.index(scope) if scope in self._scope_names else -1
 
@@ -134,7 +158,16 @@ class _Climb:
             here[here] = is_level[place[here]]
             found[here] = place[here]
             place = np.where(place >= 0, self._above[place], -1) if self._above.size else np.full(place.size, -1)
-        self.of_products = np.where(found >= 0, found, self._narrowest)
+        self.of_products: np.ndarray = np.where(found >= 0, found, self._narrowest)
+
+    def way_up(self, product: int) -> list[int]:
+        """Return the categories that a product is in, the narrowest first."""
+        found: list[int] = []
+        place = int(self._narrowest[product])
+        while place >= 0 and len(found) < MOST_LEVELS:
+            found.append(place)
+            place = int(self._above[place])
+        return found
 
     def below(self, category: int) -> np.ndarray:
         """Return the products in a category and in those below it."""
@@ -153,6 +186,11 @@ def _first(graph: ArrayGraph, relation: str, size: int) -> np.ndarray:
     has = end > start
     found[has] = neighbours[start[has]]
     return found
+
+
+def _fact(lower: NodeName, upper: NodeName, *, backwards: bool = False) -> Hop:
+    relation = "inCategory" if lower.label == "Product" else "broader"
+    return Hop(lower, relation, upper, evidence_of({}), walked_backwards=backwards)
 
 
 def _plain(value: Any) -> Any:

@@ -117,13 +117,11 @@ class SubstitutionService:
 
     def _check_rest(self, positions: np.ndarray) -> None:
         """Refuse to take everything away that is sold of a category: nothing known says where such demand goes."""
-        view, sold = self._sources.view, self._sources.shop.units > 0
+        view, shop = self._sources.view, self._sources.shop
         category = view.categories(positions)
-        of_all = view.categories(np.arange(view.products()))
-        asked = np.unique(category[category >= 0])
-        left = np.bincount(of_all[(of_all >= 0) & sold], minlength=int(of_all.max(initial=0)) + 1)
-        taken = np.bincount(category[(category >= 0) & sold[positions]], minlength=left.size)
-        empty = [one for one in asked.tolist() if taken[one] and left[one] == taken[one]]
+        asked, place = np.unique(category[category >= 0], return_inverse=True)
+        taken = np.bincount(place, shop.units[positions][category >= 0] > 0, asked.size)
+        empty = asked[(taken > 0) & (taken == shop.sold_of_categories[asked])].tolist()
         if empty:
             raise NothingLeft(tuple(str(view.category_id(one)) for one in empty))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +57,16 @@ class Shop:
         pairs = zip(stores["store_id"].to_pylist(), stores["cluster_id"].to_pylist(), strict=True)
         self._cluster: dict[str, str] = dict(pairs)
 
+    @cached_property
+    def units_of_categories(self) -> np.ndarray:
+        """Recent units of each category, by its position."""
+        return self.sum_by_category(self.units)
+
+    @cached_property
+    def sold_of_categories(self) -> np.ndarray:
+        """How many products of each category sold."""
+        return self.sum_by_category((self.units > 0).astype(np.float64))
+
     @property
     def clusters(self) -> tuple[str, ...]:
         """The clusters of stores."""
@@ -76,17 +87,27 @@ class Shop:
         """Return what part of each product's recent units was sold in the stores."""
         positions = [self.view.position(product) for product in product_ids]
         asked = np.array([-1 if place is None else place for place in positions], dtype=np.int64)
-        chosen = np.zeros(len(self._store_ids) + 1, dtype=bool)
-        chosen[[self._store_ids[store] for store in store_ids if store in self._store_ids]] = True
-        sold = np.bincount(self._product, self._sold * chosen[self._store], self.view.products())[asked]
+        sold = self.units_in(store_ids)[asked]
         total = np.where(asked >= 0, self.units[asked], 0.0)
         share = np.where(total > 0, np.where(asked >= 0, sold, 0.0) / np.maximum(total, 1e-9), 0.0)
         return Shares(share, np.maximum(1 - share, 0.0) / (share * total + JEFFREYS))
+
+    def units_in(self, store_ids: Sequence[str]) -> np.ndarray:
+        """Return recent units of every product in some stores."""
+        chosen = np.zeros(len(self._store_ids), dtype=bool)
+        chosen[[self._store_ids[store] for store in store_ids if store in self._store_ids]] = True
+        rows = chosen[self._store]
+        return np.bincount(self._product[rows], self._sold[rows], self.view.products())
 
     def margins(self, positions: np.ndarray) -> np.ndarray:
         """Return price less cost by unit (currency; NaN where no cost is known)."""
         units = np.maximum(self.units[positions], 1e-9)
         return np.where(self.units[positions] > 0, self.net_sales[positions] / units - self.unit_cost[positions], np.nan)
+
+    def sum_by_category(self, values: np.ndarray) -> np.ndarray:
+        """Return sums over the products of each category."""
+        of = self.view.all_categories
+        return np.bincount(of[of >= 0], values[of >= 0], int(of.max(initial=-1)) + 1)
 
     def _keep_stores(self, by_store: pa.Table) -> None:
         places = self._places(by_store["product_id"])
