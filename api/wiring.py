@@ -17,7 +17,7 @@ from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
 from decisions.substitution import ARTEFACT as WHAT_IFS
-from decisions.substitution import Shop, SubstitutionService, read_figures
+from decisions.substitution import NotServed, Shop, SubstitutionService, read_figures
 from features import FeatureSnapshot, open_features
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
@@ -152,6 +152,17 @@ class Installation:
             progress=progress,
             seed=self.settings.seed,
         )
+
+    def what_ifs(self, progress: Progress) -> SubstitutionService:
+        """Open what answers what-ifs of the current release.
+
+        Raises: NothingReleased, NotServed, SnapshotError, ArtefactDamaged.
+        """
+        with progress.stage("Opening the release"):
+            opened = self.services_of().what_ifs
+        if not isinstance(opened, SubstitutionService):
+            raise NotServed
+        return opened
 
     def services_of(self, release_id: str | None = None) -> Services:
         """Open everything that answers for a release, the current one unless named."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, relations, serve, train
+from cli import audit, bench, demo, doctor, graph, ingest, neo4j, ontology, registry, relations, serve, train, whatif
 
 __all__ = ["app"]
 
@@ -18,6 +18,7 @@ app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
+app.add_typer(whatif.app, name="whatif")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

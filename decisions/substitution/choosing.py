@@ -1,40 +1,40 @@
-"""Which products of a set to drop so that the least is lost: greedily, or exactly by a mixed integer programme.
+"""Which products of a set to drop so that the least is lost: greedily, or exactly by branch and bound.
 
 Under the chain of `flows`, what a set keeps is what the chain meets of it before it leaves. For demand that is the coverage of
 random walks, monotone and submodular, so that dropping one by one is good but not always best; for margins it need not be either.
 So every choice comes with a bound that no choice can beat: of optimal stopping, and for demand of what supermodular losses can
-change by exchanges. Sources: Blanchet, Gallego and Goyal, A Markov chain approximation to choice modeling, 2016 (optimal
-stopping); Désir, Goyal, Segev and Ye, Constrained assortment optimization under the Markov chain-based choice model, 2020 (that
-the number of products makes it hard).
+change by exchanges. A general solver (HiGHS) is not asked: without presolve it called choices best that were not, and with it it
+writes to the standard output. Sources: Blanchet, Gallego and Goyal, A Markov chain approximation to choice modeling, 2016
+(optimal stopping); Désir, Goyal, Segev and Ye, Constrained assortment optimization under the Markov chain-based choice model,
+2020 (that the number of products makes it hard).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.linalg import block_diag
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 __all__ = [
+    "Best",
     "Chain",
     "Choice",
     "Chosen",
-    "Solved",
+    "best",
     "choose",
     "greedy",
     "least_by_exchange",
     "least_by_stopping",
     "loss_of",
-    "solved",
 ]
 
-EXACT_PRODUCTS = 40
-"""So many products are chosen among exactly: more take the solver minutes."""
+EXACT_PRODUCTS = 80
+"""Among more, the exact way often does not end within its nodes."""
 NODES = 5000
-"""Of the solver's tree: a limit by the clock would not give the same answer twice."""
-TOLERANCE = 1e-6
+"""Of the tree: a limit by the clock would not give the same answer twice."""
+TOLERANCE = 1e-9
 ROUNDS = 10_000
+ROUNDING = 1e-7
+"""By so much a unit a bound by rounds is held lower: rounds come from below."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,13 +85,11 @@ def choose(choice: Choice, count: int, advance: Callable[[], None] = lambda: Non
     if choice.equal:
         least = max(least, least_by_exchange(choice, order))
     if choice.size <= EXACT_PRODUCTS:
-        found = solved(choice, count)
-        if found is not None:
-            least, proven, method = max(least, found.least), found.proven, "exact" if found.proven else "greedy"
-            better = loss_of(choice, found.dropped) < loss - TOLERANCE * max(abs(loss), 1.0)
-            if better:
-                order, costs = _in_order(choice, found.dropped)
-                loss = loss_of(choice, order)
+        found = best(choice, order, loss)
+        proven, method = found.proven, "exact" if found.proven else "greedy"
+        if found.loss < loss:
+            order, costs = _in_order(choice, found.dropped)
+            loss = loss_of(choice, order)
     close = loss - least <= TOLERANCE * max(abs(loss), 1.0)
     return Chosen(order, costs, loss, loss if proven else min(least, loss), bool(proven or close), method)
 
@@ -131,17 +129,8 @@ def least_by_stopping(choice: Choice, count: int) -> float:
     """Return what dropping so many loses at least: each unit of what is dropped keeps at most what it would if everything that
     helps it were kept, and only that (optimal stopping of the chain).
     """
-    cost = np.zeros(choice.size)
-    for chain in choice.chains:
-        kept = chain.kept_anyway.copy()
-        for _ in range(ROUNDS):
-            following = chain.kept_anyway + chain.passes @ np.maximum(choice.value, kept)
-            done = np.max(np.abs(following - kept), initial=0.0) < 1e-12
-            kept = following
-            if done:
-                break
-        cost += chain.units * (choice.value - kept)
-    return float(np.sort(cost)[:count].sum())
+    states = [(chain.units, chain.passes, chain.kept_anyway) for chain in choice.chains]
+    return float(np.sort(_least_costs(states, choice.value))[:count].sum())
 
 
 def least_by_exchange(choice: Choice, dropped: np.ndarray) -> float:
@@ -166,43 +155,81 @@ def least_by_exchange(choice: Choice, dropped: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Solved:
-    """Products to drop, what any choice loses at least, and whether the solver has proven it."""
+class Best:
+    """Products to drop, their loss, and whether no choice of as many loses less; `nodes` is how large the tree was."""
 
     dropped: np.ndarray
-    least: float
+    loss: float
     proven: bool
+    nodes: int
 
 
-def solved(choice: Choice, count: int) -> Solved | None:
-    """Return the best choice by a mixed integer programme; None where the solver found none.
+def best(choice: Choice, start: np.ndarray, loss: float) -> Best:
+    """Return the best choice of as many products as `start`, a choice with this loss that is to be beaten.
 
-    Variables by group: units that are met (kept) and that pass on (dropped) at each product; and which are dropped.
+    Depth first, the cheapest first. A node has dropped some products, which are eliminated from its chains, and keeps those that
+    its elder siblings dropped; what the others add at least (`_least_costs`) bounds what is below it.
     """
-    size, groups = choice.size, len(choice.chains)
-    most = [np.linalg.solve(np.eye(size) - chain.passes.T, chain.units) for chain in choice.chains]
-    units = np.concatenate([chain.units for chain in choice.chains])
-    none, number = np.full(2 * size * groups, -np.inf), np.array([float(count)])
-    low = np.concatenate([units, none, number])
-    high = np.concatenate([units, *most, np.zeros(size * groups), number])
-    rows = sparse.vstack([_balance(choice), *_switches(most, size)]).tocsr()
-    gains = [np.concatenate([choice.value, chain.kept_anyway]) for chain in choice.chains]
-    whole = np.concatenate([np.zeros(2 * size * groups), np.ones(size)])
-    found = milp(
-        -np.concatenate([*gains, np.zeros(size)]),
-        integrality=whole,
-        bounds=Bounds(0, np.where(whole > 0, 1.0, np.inf)),
-        constraints=LinearConstraint(rows, low, high),
-        # with presolve the solver writes remarks to the standard output, whatever it is told
-        options={"node_limit": NODES, "mip_rel_gap": 0.0, "presolve": False},
-    )
-    if found.x is None:
-        return None
-    total = sum(float(chain.units @ choice.value) for chain in choice.chains)
-    dropped = np.sort(np.argsort(-found.x[-size:], kind="stable")[:count])
-    # what the solver calls a bound may lie above the truth by its tolerance
-    least = total + float(found.mip_dual_bound) - TOLERANCE * max(abs(total), 1.0)
-    return Solved(dropped, least, bool(found.status == 0))
+    dropped, nodes = np.sort(start), 0
+    states = [(chain.units.copy(), chain.passes.copy(), chain.kept_anyway.copy()) for chain in choice.chains]
+    open_nodes = [_Node((), 0.0, np.ones(choice.size, dtype=bool), states)]
+    while open_nodes and nodes < NODES:
+        node = open_nodes.pop()
+        nodes += 1
+        left = start.size - len(node.dropped)
+        exact = np.asarray(sum(_cost(state, choice.value) for state in node.states))
+        if left == 1:
+            at = int(np.argmin(np.where(node.free, exact, np.inf)))
+            if node.loss + exact[at] < loss - TOLERANCE:
+                dropped, loss = np.sort(np.array([*node.dropped, at])), float(node.loss + exact[at])
+            continue
+        least = exact if choice.equal else _least_costs(node.states, choice.value)
+        open_nodes += reversed(list(_children(node, exact, least, left, loss)))
+    return Best(dropped, loss, not open_nodes, nodes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """What is dropped, what that loses, what may still be dropped, and the chains without what is dropped."""
+
+    dropped: tuple[int, ...]
+    loss: float
+    free: np.ndarray
+    states: list["_State"]
+
+
+def _children(node: _Node, exact: np.ndarray, least: np.ndarray, left: int, loss: float) -> Iterator[_Node]:
+    """Yield the nodes below one that may hold a loss below `loss`, the cheapest first."""
+    order = np.flatnonzero(node.free)[np.argsort(least[node.free], kind="stable")]
+    bound = np.concatenate([[0.0], np.cumsum(least[order])])
+    free = node.free.copy()
+    for place, at in enumerate(order.tolist()):
+        free[at] = False
+        if place + left > order.size:
+            return
+        # this one, and the cheapest of those that follow it
+        if node.loss + bound[place + left] - bound[place] >= loss - TOLERANCE:
+            return
+        states = [(units.copy(), passes.copy(), anyway.copy()) for units, passes, anyway in node.states]
+        for state in states:
+            _eliminate(state, at)
+        yield _Node((*node.dropped, at), float(node.loss + exact[at]), free.copy(), states)
+
+
+def _least_costs(states: Sequence["_State"], value: np.ndarray) -> np.ndarray:
+    """Return what dropping each product adds at least, whatever else is dropped (optimal stopping of the chain)."""
+    cost = np.zeros(value.size)
+    for units, passes, anyway in states:
+        kept = anyway.copy()
+        for _ in range(ROUNDS):
+            following = anyway + passes @ np.maximum(value, kept)
+            done = np.max(np.abs(following - kept), initial=0.0) < TOLERANCE
+            kept = following
+            if done:
+                break
+        # what the last round may still be short of
+        cost += units * (value - kept - ROUNDING)
+    return cost
 
 
 def _in_order(choice: Choice, dropped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,24 +244,6 @@ def _in_order(choice: Choice, dropped: np.ndarray) -> tuple[np.ndarray, np.ndarr
         costs.append(after[at] - before)
         before = after[at]
     return np.array(order, dtype=np.int64), np.array(costs)
-
-
-def _balance(choice: Choice) -> sparse.csr_array:
-    """Return, by group and product: what is met and what passes on is what comes."""
-    size, groups = choice.size, len(choice.chains)
-    blocks = [np.hstack([np.eye(size), np.eye(size) - chain.passes.T]) for chain in choice.chains]
-    return sparse.csr_array(np.hstack([block_diag(*blocks), np.zeros((size * groups, size))]))
-
-
-def _switches(most: Sequence[np.ndarray], size: int) -> tuple[sparse.csr_array, ...]:
-    """Return: what is dropped meets nothing; what is kept passes nothing on; so many are dropped."""
-    of_all = np.vstack([np.diag(one) for one in most])
-    nothing, one = np.zeros((size, size)), np.eye(size)
-    met = block_diag(*[np.hstack([one, nothing]) for _ in most])
-    passed = block_diag(*[np.hstack([nothing, one]) for _ in most])
-    counted = np.concatenate([np.zeros(2 * size * len(most)), np.ones(size)])[None, :]
-    parts = (np.hstack([met, of_all]), np.hstack([passed, -of_all]), counted)
-    return tuple(sparse.csr_array(part) for part in parts)
 
 
 _State = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from api.services import Services
+from api.what_if_sources import BackTestedEvents, ForecastDemand
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import NoHistory, UnknownProduct
@@ -18,6 +19,9 @@ from decisions.recommend.contract import RecommendationAnswer, RecommendationReq
 from decisions.relations import RelationService
 from decisions.relations.quality import QualityFigure, RelationQuality
 from decisions.search import ProductSearch
+from decisions.substitution import RecoveryFigures, Shop, SubstitutionService
+from features.shop_facts import PRODUCTS as SHOP_PRODUCTS
+from features.shop_facts import STORE_UNITS, STORES
 from governance.records.ports import Release
 from kg.ports import ArrayGraph, GraphVersion
 from kg.snapshot import open_current_snapshot, publish_snapshot
@@ -179,10 +183,34 @@ QUALITY = RelationQuality(
 )
 
 
+class ShopTables:
+    """Every product sold 52 units at 3.00 with a simulated cost of 2.00, all of them in the only store."""
+
+    def table(self, table: str) -> pa.Table:
+        ids = [name(n) for n in range(PRODUCTS)]
+        return {
+            SHOP_PRODUCTS: pa.table({
+                "product_id": ids, "units": [52.0] * PRODUCTS, "net_sales": [156.0] * PRODUCTS, "unit_cost": [2.0] * PRODUCTS,
+                "cost_simulated": [True] * PRODUCTS,
+            }),
+            STORE_UNITS: pa.table({"product_id": ids, "store_id": ["st1"] * PRODUCTS, "units": [52.0] * PRODUCTS}),
+            STORES: pa.table({"store_id": ["st1"], "cluster_id": ["cluster-1"]}),
+        }[table]  # fmt: skip
+
+
+def what_ifs(graph: ArrayGraph, relations: RelationService) -> SubstitutionService:
+    """The real room over the small shop: half of what is lost stays."""
+    shop = Shop(graph, ShopTables())
+    demand = ForecastDemand(FixedForecaster(), shop.shares, AS_OF)
+    return SubstitutionService(
+        shop, RecoveryFigures(0.5, 0.1, 12, "graph"), demand=demand, past=BackTestedEvents(relations, graph)
+    )
+
+
 def services(graph: ArrayGraph, finder: ProductSearch) -> Services:
     release = Release(
         "rel_1", MOMENT, AS_OF.isoformat(), graph.version.id, graph.version.ontology_version, "feat_1",
-        {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel"}, "p", "run_1",
+        {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel", "substitution": "m-sub"}, "p", "run_1",
     )  # fmt: skip
     relations = RelationService(graph, versions=TwoVersions(graph), quality=QUALITY)
-    return Services(release, graph, relations, FixedRecommender(), FixedForecaster(), finder)
+    return Services(release, graph, relations, FixedRecommender(), FixedForecaster(), finder, what_ifs=what_ifs(graph, relations))
