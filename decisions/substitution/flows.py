@@ -19,8 +19,8 @@ DEMAND_TOGETHER = 0.25
 back-test; taken larger, since a sum that is too sure misleads more than one that is too wide."""
 
 
-LEAST_LEFT = 0.01
-"""Of the variance of a share that is nearly all of it, so much at least is its own."""
+LEAST_LEFT = 0.1
+"""A share that is nearly all of it is taken to leave so much to others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,15 +178,13 @@ class Flow:
     def _own_variances(self) -> tuple[np.ndarray, np.ndarray]:
         """Relative variances of edges' shares, and of the rest's, beyond what doubt about recovery explains.
 
-        An edge's variance is that of a share among others that are as doubtful as it: larger by itself, smaller by them. The rest is
-        as doubtful as the most doubtful edge.
+        An edge's variance is that of a share among others: (1 - share)² of what it would be alone. What others then add makes
+        intervals a little wider than the edges' own. The rest is as doubtful as the most doubtful edge.
         """
         of = self._of
-        stay = np.maximum(self.stay, 1e-12)
-        share, rest = of.ratio / stay[of.missing], of.rest / stay
+        share = of.ratio / np.maximum(self.stay[of.missing], 1e-12)
         beyond = np.maximum(of.variance - self._doubts.shared**2 - self._doubts.own**2, 0.0)
-        squares = (_by_missing(of, share**2) + rest**2)[of.missing]
-        alone = beyond / np.maximum(1 - 2 * share + squares, LEAST_LEFT)
+        alone = beyond / np.maximum(1 - share, LEAST_LEFT) ** 2
         widest = np.zeros(of.units.size)
         np.maximum.at(widest, of.missing, alone)
         return alone, widest

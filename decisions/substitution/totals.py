@@ -80,9 +80,11 @@ class Totals:
             deviations += part.flow.deviations(wanted)
             values += part.flow.gained @ wanted.of_sources
             values += part.flow.elsewhere * wanted.of_rest + part.flow.leaves * wanted.of_leaving
-        found = amounts(values, np.sqrt((deviations**2).sum(axis=0)), max(self.lost.high, self.lost.units))
-        picked, elsewhere, stays, leaves = found[count:]
-        return found[:count], picked, elsewhere, stays, leaves
+        deviation = np.sqrt((deviations**2).sum(axis=0))
+        stays, leaves = amounts(values[count + 2 :], deviation[count + 2 :], self.lost.high)
+        # nobody picks up more than stays at most
+        found = amounts(values[: count + 2], deviation[: count + 2], stays.high)
+        return found[:count], found[count], found[count + 1], stays, leaves
 
     def _strongest(self, sources: np.ndarray) -> np.ndarray:
         """Return the row of the edge that brings most to each source."""
