@@ -9,7 +9,6 @@ from pathlib import Path
 
 from api.services import NoWhatIfs, Services, WhatIfs
 from api.settings import Settings, read_settings
-from api.what_if_sources import BackTestedEvents, ForecastDemand
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
@@ -17,7 +16,7 @@ from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
 from decisions.substitution import ARTEFACT as WHAT_IFS
-from decisions.substitution import NotServed, Shop, SubstitutionService, read_figures
+from decisions.substitution import NotServed, SubstitutionService
 from features import FeatureSnapshot, open_features
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
@@ -41,6 +40,7 @@ from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
 from pipeline.relation_scopes import ScopeList, list_scopes
 from pipeline.train import train_release
+from pipeline.what_if_sources import open_what_ifs
 
 __all__ = ["Installation"]
 
@@ -223,9 +223,7 @@ class Installation:
         if digest is None:
             return NoWhatIfs()
         graph = self.snapshot(release.graph_version)
-        shop, figures = Shop(graph, features), read_figures(self.books.artefacts.get(digest))
-        demand = ForecastDemand(forecaster, shop.shares, graph.version.as_of)
-        return SubstitutionService(shop, figures, demand=demand, past=BackTestedEvents(relations, graph))
+        return open_what_ifs(graph, features, self.books.artefacts.get(digest), forecaster, relations)
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from api.services import Services
-from api.what_if_sources import BackTestedEvents, ForecastDemand
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import NoHistory, UnknownProduct
@@ -28,6 +27,7 @@ from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
 from kit.clock import FixedClock
 from ontology import load_schema
+from pipeline.what_if_sources import BackTestedEvents, ForecastDemand
 
 AS_OF = date(2017, 12, 31)
 MOMENT = datetime(2018, 1, 1, 12, tzinfo=UTC)

@@ -1,23 +1,31 @@
 """What what-ifs ask of other decisions, from the services that answer those: the forecast, and the relations' back-test."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
-from api.services import Forecaster, RelatedService
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
 from decisions.forecast.errors import InsufficientEvidence
 from decisions.relations.errors import QualityNotMeasured
-from decisions.relations.measured import QualityRequest
+from decisions.relations.measured import QualityAnswer, QualityRequest
 from decisions.relations.quality import EventOutcome
-from decisions.substitution import Amount, Comparables, ExpectedUnits, PastDelisting
-from decisions.substitution.shop import Shares
+from decisions.substitution import (
+    Amount,
+    Comparables,
+    ExpectedUnits,
+    PastDelisting,
+    Shop,
+    SubstitutionService,
+    read_figures,
+)
+from decisions.substitution.shop import Shares, Tables
 from kg.ports import ArrayGraph
 
-__all__ = ["BackTestedEvents", "ForecastDemand"]
+__all__ = ["BackTestedEvents", "ForecastDemand", "open_what_ifs"]
 
 KEPT_FORECASTS = 20_000
 Z_80, Z_90 = 1.2816, 1.6449
@@ -25,6 +33,31 @@ WIDER = Z_90 / Z_80
 """From the 80 % interval of a forecast to one of 90 %."""
 RELATION = "isSubstituteFor"
 MOST_EVENTS = 100
+
+
+def open_what_ifs(
+    graph: ArrayGraph, tables: Tables, artefact: Mapping[str, bytes], forecaster: "Forecaster", relations: "Measured"
+) -> SubstitutionService:
+    """Return what answers the what-ifs of a release. Raises: SubstitutionArtefactError, and what `tables` raises."""
+    shop, figures = Shop(graph, tables), read_figures(artefact)
+    demand = ForecastDemand(forecaster, shop.shares, graph.version.as_of)
+    return SubstitutionService(shop, figures, demand=demand, past=BackTestedEvents(relations, graph))
+
+
+class Forecaster(Protocol):
+    """What answers how much of a product will be sold."""
+
+    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+        """Return weekly units with 80 % intervals. Raises: the errors of `decisions.forecast`."""
+        ...
+
+
+class Measured(Protocol):
+    """What answers how well the relations foresaw what came."""
+
+    def quality(self, request: QualityRequest) -> QualityAnswer:
+        """Return what the release's back-test measured. Raises: QualityNotMeasured."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +129,7 @@ def _part(told: _Told, share: float, chance: float) -> Amount:
 class BackTestedEvents:
     """Past delistings from the back-test of the release's relations."""
 
-    relations: RelatedService
+    relations: Measured
     graph: ArrayGraph
     empty: Comparables = field(default_factory=Comparables)
 
