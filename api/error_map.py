@@ -88,7 +88,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     substitution.LimitOutOfRange: _INVALID,
     substitution.OtherDay: _INVALID,
     substitution.InsufficientEvidence: _TOO_LITTLE,
-    substitution.NotServed: _UNAVAILABLE,
+    substitution.NotServed: ErrorAnswer("NOT_SERVED", 503, "NotServed"),
     substitution.SubstitutionArtefactError: _UNAVAILABLE,
     # books
     records.DecisionUnknown: ErrorAnswer("UNKNOWN_DECISION", 404, "UnknownDecision"),

@@ -26,6 +26,7 @@ from decisions.substitution import (
     NotServed,
     SubstitutionService,
 )
+from decisions.substitution.proposal import MOST_CONSIDERED
 from features import open_features
 from features.shop_facts import PRODUCTS
 from kg.ports import ArrayGraph
@@ -83,21 +84,24 @@ def _speed(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     chosen = sold[: QUICK_ASKED if context.quick else ASKED]
     with context.progress.stage("One product in all stores"):
         seconds = np.array(list(_each(room, chosen)))
-    category, members = _largest_category(graph, sold)
-    together = tuple(members[:CATEGORY_PRODUCTS])
+    members = _by_category(graph, sold)
+    largest = _largest(members, len(sold))
+    together = tuple(members[largest][: min(CATEGORY_PRODUCTS, len(members[largest]) - 1)])
+    category = _largest(members, MOST_CONSIDERED)
+    count = min(DROPPED, len(members[category]) - 1)
     with context.progress.stage(f"{len(together)} products together"):
         of_many = _timed(lambda: room.delist(DelistRequest(together, horizon_weeks=8)))
     with context.progress.stage("A proposal"):
-        of_proposal = _timed(lambda: room.propose(AssortmentRequest(category, min(DROPPED, len(members) - 1), horizon_weeks=8)))
+        of_proposal = _timed(lambda: room.propose(AssortmentRequest(category, count, horizon_weeks=8)))
     rows = [
         BenchRow("shelfgraph", metric, "one_product", 1000 * float(np.quantile(seconds, place)), n=int(seconds.size))
         for metric, place in (("p50_ms", 0.5), ("p99_ms", 0.99))
     ]
     rows.append(BenchRow("shelfgraph", "seconds", "products_together", of_many, n=len(together)))
-    rows.append(BenchRow("shelfgraph", "seconds", "proposal", of_proposal, n=len(members)))
+    rows.append(BenchRow("shelfgraph", "seconds", "proposal", of_proposal, n=len(members[category])))
     return rows, [
         "One product: those that sold most, each once over the whole chain and 8 weeks, its forecast included.",
-        f"Together: {len(together)} products that sold most, as many categories as they have; the proposal is of {category}.",
+        f"Together: {len(together)} products of {largest}. The proposal: {count} of the {len(members[category])} of {category}.",
     ]
 
 
@@ -118,18 +122,21 @@ def _opened(context: BenchContext) -> tuple[SubstitutionService, ArrayGraph, lis
     return room, graph, [one for one in sold["product_id"].to_pylist() if one in known]
 
 
-def _largest_category(graph: ArrayGraph, sold: list[str]) -> tuple[str, list[str]]:
-    """Return the narrowest kind of category with most products that sold, up to what a proposal takes, and its products."""
+def _by_category(graph: ArrayGraph, sold: list[str]) -> dict[str, list[str]]:
+    """Return the products that sold by category (of the level whose products replace each other), the most units first."""
     edges = graph.export_edges("inCategory")
     of = dict(zip(edges["source"].to_pylist(), edges["target"].to_pylist(), strict=True))
     members: dict[str, list[str]] = defaultdict(list)
     for one in sold:
         if one in of:
-            parts = of[one].split(" > ")
-            members[" > ".join(parts[:2])].append(one)
-    allowed = {name: found for name, found in members.items() if len(found) <= CATEGORY_PRODUCTS}
-    name = max(sorted(allowed), key=lambda one: len(allowed[one]))
-    return name, allowed[name]
+            members[" > ".join(of[one].split(" > ")[:2])].append(one)
+    return dict(members)
+
+
+def _largest(members: dict[str, list[str]], most: int) -> str:
+    """Return the category with most products, but no more than `most`."""
+    allowed = {name: len(found) for name, found in members.items() if len(found) <= most}
+    return max(sorted(allowed), key=lambda name: allowed[name])
 
 
 def _each(room: SubstitutionService, products: list[str]) -> Iterator[float]:

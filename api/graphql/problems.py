@@ -18,6 +18,7 @@ __all__ = [
     "InvalidRequest",
     "NeverSoldTogether",
     "NotAuthorised",
+    "NotServed",
     "Problem",
     "QualityNotMeasured",
     "ScopeWithoutData",
@@ -77,6 +78,11 @@ class NotAuthorised(Problem):
     """Refused by the policy."""
 
 
+@strawberry.type(description="The release that answers was made before this could be asked.")
+class NotServed(Problem):
+    """Nothing to answer with."""
+
+
 @strawberry.type(description="An argument is outside of what is allowed.")
 class InvalidRequest(Problem):
     """An argument that cannot be used."""
@@ -130,7 +136,7 @@ PROBLEMS: Mapping[str, type[Problem]] = {
     problem.__name__: problem
     for problem in (
         UnknownProduct, UnknownHousehold, UnknownStore, UnknownDecision, NotAuthorised, InvalidRequest, BeforeFirstSale,
-        ScopeWithoutData, UnknownVersion, QualityNotMeasured, UnknownCategory, UnknownStoreCluster,
+        ScopeWithoutData, UnknownVersion, QualityNotMeasured, UnknownCategory, UnknownStoreCluster, NotServed,
     )
 }  # fmt: skip
 """Outcomes of errors. Those that come with their decision are not among them."""

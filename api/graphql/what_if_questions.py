@@ -26,15 +26,15 @@ MOST_IDS = 600
 _P = problems
 DelistWhatIfResult: TypeAlias = Annotated[
     DelistWhatIf | _P.InsufficientEvidence | _P.UnknownProduct | _P.UnknownStore | _P.UnknownStoreCluster | _P.InvalidRequest
-    | _P.NotAuthorised,
+    | _P.NotServed | _P.NotAuthorised,
     strawberry.union("DelistWhatIfResult", description="Where demand goes, or why it cannot be said."),
 ]  # fmt: skip
 AssortmentProposalResult: TypeAlias = Annotated[
     AssortmentProposal | _P.InsufficientEvidence | _P.UnknownCategory | _P.UnknownStore | _P.UnknownStoreCluster
-    | _P.InvalidRequest | _P.NotAuthorised,
+    | _P.InvalidRequest | _P.NotServed | _P.NotAuthorised,
     strawberry.union("AssortmentProposalResult", description="What to drop, or why nothing can be proposed."),
 ]  # fmt: skip
-PLACE_OUTCOMES = (_P.UnknownStore, _P.UnknownStoreCluster, _P.InvalidRequest, _P.NotAuthorised)
+PLACE_OUTCOMES = (_P.UnknownStore, _P.UnknownStoreCluster, _P.InvalidRequest, _P.NotServed, _P.NotAuthorised)
 T = TypeVar("T")
 
 
