@@ -7,7 +7,7 @@ measured by the same counterfactual: what is found there is invented.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from bench.frame import BenchContext, BenchRow
 from bench.whatif_world import NoEvents
 from decisions.relations import derive, fit_relations
-from decisions.relations.choice import SAME_TYPE
+from decisions.relations.choice import SAME_TYPE, ChoiceFit
 from decisions.relations.fitting import DiversionFit, Experiments, drawn_passed_over, gone_events, known_events
 from decisions.relations.recovery import Counterfactual, Outcome, measure_outcome
 from decisions.relations.scoping import cluster_members
@@ -98,9 +98,12 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return figures of the held-back events and of placebos, and remarks."""
     since = context.as_of - timedelta(days=HELD_OUT_DAYS)
     with context.progress.stage(f"Fitting relations as of {since}"):
-        model, experiments = fit_relations(context.lake, since)
+        few = replace(ChoiceFit(), days_per_category=1, products_per_day=1)
+        how = DiversionFit(few) if context.quick else DiversionFit()
+        model, experiments = fit_relations(context.lake, since, fit=how)
         moment = datetime(2000, 1, 1, tzinfo=UTC)
-        edges = derive(context.lake, None, as_of=since, run_id="bench", recorded_at=moment, model=model, scoped=True).edges
+        scoped = not context.quick
+        edges = derive(context.lake, None, as_of=since, run_id="bench", recorded_at=moment, model=model, scoped=scoped).edges
     if experiments.counterfactual is None:
         return [], ["Too few products stayed for a counterfactual: nothing was measured on the installation's data."]
     with context.progress.stage("Measuring what came after"):
@@ -179,8 +182,7 @@ def _placebos(context: BenchContext, lines: CategoryLines, since: date, without:
     """Return the excess of products that stayed after the day, in its standard deviations."""
     day = (since - lines.epoch).days
     drawn = [one for one in drawn_passed_over(lines, SEED, DiversionFit().choice) if one.day >= day]
-    if context.quick:
-        drawn = drawn[:QUICK_PLACEBOS]
+    drawn = drawn[:QUICK_PLACEBOS] if context.quick else drawn
     return np.array([without.z(outcome) for _, _, outcome in _measured(lines, drawn) if outcome.own_after > 0])
 
 
