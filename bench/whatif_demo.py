@@ -1,9 +1,10 @@
 """Products that went away in the demo data, foreseen from what was known before: what their buyers then took beyond what they
 would have taken anyway, against the what-if and against floors.
 
-The relations, their recovery and the counterfactual are fitted on facts up to a day; events are delistings and absences of the
-chain and of clusters of stores that began later. Amounts are baskets of former buyers. Placebos are products that stayed,
-measured by the same counterfactual: what is found there is invented.
+The relations and their recovery are fitted on facts up to a day; events are delistings and absences of the chain and of clusters
+of stores that began later. What came is measured against a counterfactual fitted on products that stayed in that later time.
+Placebos are those products, each measured by the counterfactual of the other half of the categories: what is found there is
+invented. Amounts are baskets of former buyers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +21,9 @@ from bench.frame import BenchContext, BenchRow
 from bench.whatif_world import NoEvents
 from decisions.relations import derive, fit_relations
 from decisions.relations.choice import SAME_TYPE, ChoiceFit
-from decisions.relations.fitting import DiversionFit, Experiments, drawn_passed_over, gone_events, known_events
-from decisions.relations.recovery import Counterfactual, Outcome, measure_outcome
+from decisions.relations.diversion import DiversionModel
+from decisions.relations.fitting import DiversionFit, Experiments, drawn_passed_over, fit_diversion, gone_events, known_events
+from decisions.relations.recovery import Counterfactual, Outcome, fit_counterfactual, measure_outcome
 from decisions.relations.scoping import cluster_members
 from decisions.relations.scores import resampled_ratio
 from decisions.substitution import (
@@ -40,7 +42,7 @@ from features.choice_features import pair_features
 from features.choice_occasions import FEWEST_BUYERS, Missing, in_states
 from features.choice_state import ShelfState
 from features.shop_facts import shop_facts
-from features.store_clusters import store_clusters
+from features.store_clusters import CLUSTER_SCHEMA, store_clusters
 from kg.ports import CHAIN, ArrayGraph
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
@@ -55,7 +57,9 @@ NAMED = 12
 TOP = 5
 RESAMPLES, SEED, TAIL, Z_90 = 500, 7, 0.05, 1.6449
 QUICK_EVENTS, QUICK_PLACEBOS = 30, 200
+LEAST_PLACEBOS = 20
 CLUSTER = "store_cluster:"
+NO_CLUSTERS = CLUSTER_SCHEMA.empty_table()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,18 +102,17 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return figures of the held-back events and of placebos, and remarks."""
     since = context.as_of - timedelta(days=HELD_OUT_DAYS)
     with context.progress.stage(f"Fitting relations as of {since}"):
-        few = replace(ChoiceFit(), days_per_category=1, products_per_day=1)
-        how = DiversionFit(few) if context.quick else DiversionFit()
-        model, experiments = fit_relations(context.lake, since, fit=how)
+        model, experiments = _fit_few(context.lake, since) if context.quick else fit_relations(context.lake, since)
         moment = datetime(2000, 1, 1, tzinfo=UTC)
         scoped = not context.quick
         edges = derive(context.lake, None, as_of=since, run_id="bench", recorded_at=moment, model=model, scoped=scoped).edges
-    if experiments.counterfactual is None:
-        return [], ["Too few products stayed for a counterfactual: nothing was measured on the installation's data."]
     with context.progress.stage("Measuring what came after"):
         lines = read_category_lines(context.lake, context.as_of)
-        events = list(_events(context, lines, since, experiments.counterfactual))
-        placebos = _placebos(context, lines, since, experiments.counterfactual)
+        stayed = _stayed(context, lines, since)
+        if len(stayed) < LEAST_PLACEBOS:
+            return [], ["Too few products stayed for a counterfactual: nothing was measured on the installation's data."]
+        without = fit_counterfactual(stayed, model.recovery.share)
+        events = list(_events(context, lines, since, without))
     figures = RecoveryFigures(model.recovery.share, model.recovery.error, model.recovery.events, "graph")
     with TemporaryDirectory() as folder, context.progress.stage("Asking what-ifs"):
         demand = _Lost(since)
@@ -117,7 +120,7 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         room = SubstitutionService(shop, figures, demand=demand, past=NoEvents())
         told = [(one, answer) for one in events if (answer := _answer(room, demand, one)) is not None]
     raw = _raw_share(experiments)
-    rows = [*_rows(lines, told, experiments.counterfactual, raw), *_placebo_rows(placebos)]
+    rows = [*_rows(lines, told, without, raw), *_placebo_rows(_placebo_z(stayed, model.recovery.share))]
     notes = [
         f"Fitted up to {since}: recovery {model.recovery.share:.2f}, standard error {model.recovery.error:.2f}.",
         f"{len(told)} of {len(events)} later events are of products with replacements, and are foreseen.",
@@ -128,19 +131,25 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     return rows, notes
 
 
+def _fit_few(lake: Lake, since: date) -> tuple[DiversionModel, Experiments]:
+    """Fit on events of the chain alone and on fewer products passed over: a minute is short."""
+    how = DiversionFit(replace(ChoiceFit(), days_per_category=1, products_per_day=1))
+    lines = read_category_lines(lake, since)
+    return fit_diversion(lines, gone_events(lines, known_events(lake, since, NO_CLUSTERS), {}, how), seed=SEED, fit=how)
+
+
 def _tables(lake: Lake, day: date) -> Tables:
     return _InMemory(shop_facts(lake, day))
 
 
 def _events(context: BenchContext, lines: CategoryLines, since: date, without: Counterfactual) -> Iterator[_Event]:
-    placed = store_clusters(context.lake, since)
-    members = cluster_members(read_category_lines(context.lake, since), placed)
-    clusters = _aligned(context.lake, lines, since, members)
+    placed = NO_CLUSTERS if context.quick else store_clusters(context.lake, since)
+    clusters = {} if context.quick else _clusters(context.lake, lines, since, placed)
     known = known_events(context.lake, context.as_of, placed)
     later = known.filter(pc.greater(known["first_day"], pa.scalar(since)))
     missing = gone_events(lines, later, clusters, DiversionFit())
     if context.quick:
-        missing = [one for one in missing if one.households is None][:QUICK_EVENTS]
+        missing = missing[:QUICK_EVENTS]
     scope_of = {id(mask): scope for scope, mask in clusters.items()}
     for state, one, outcome in _measured(lines, missing):
         if without.lost(outcome) > 0:
@@ -148,9 +157,10 @@ def _events(context: BenchContext, lines: CategoryLines, since: date, without: C
             yield _event(lines, (state, one, outcome), without, scope)
 
 
-def _aligned(lake: Lake, lines: CategoryLines, since: date, members: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Return masks over the households of later lines from those over the earlier ones."""
+def _clusters(lake: Lake, lines: CategoryLines, since: date, placed: pa.Table) -> Mapping[str, np.ndarray]:
+    """Return the households (mask over those of the later lines) of each cluster, as known on the earlier day."""
     earlier = read_category_lines(lake, since)
+    members = cluster_members(earlier, placed)
     at = pc.index_in(lines.household_ids, value_set=earlier.household_ids)
     there = at.is_valid().to_numpy(zero_copy_only=False)
     place = np.asarray(pc.fill_null(at, 0).to_numpy(zero_copy_only=False))
@@ -178,12 +188,19 @@ def _event(lines: CategoryLines, measured: tuple[ShelfState, Missing, Outcome], 
     )  # fmt: skip
 
 
-def _placebos(context: BenchContext, lines: CategoryLines, since: date, without: Counterfactual) -> np.ndarray:
-    """Return the excess of products that stayed after the day, in its standard deviations."""
+def _stayed(context: BenchContext, lines: CategoryLines, since: date) -> list[Outcome]:
+    """Return the outcomes of products that stayed after the day."""
     day = (since - lines.epoch).days
     drawn = [one for one in drawn_passed_over(lines, SEED, DiversionFit().choice) if one.day >= day]
     drawn = drawn[:QUICK_PLACEBOS] if context.quick else drawn
-    return np.array([without.z(outcome) for _, _, outcome in _measured(lines, drawn) if outcome.own_after > 0])
+    return [outcome for _, _, outcome in _measured(lines, drawn) if outcome.own_after > 0]
+
+
+def _placebo_z(stayed: Sequence[Outcome], recovered: float) -> np.ndarray:
+    """Return the excess of what stayed in its standard deviations, by the counterfactual of the other half of the categories."""
+    odd = np.array([one.missing.category % 2 for one in stayed])
+    halves = [fit_counterfactual([one for one, at in zip(stayed, odd, strict=True) if at != side], recovered) for side in (0, 1)]
+    return np.array([halves[at].z(one) for one, at in zip(stayed, odd.tolist(), strict=True)])
 
 
 def _placebo_rows(z: np.ndarray) -> list[BenchRow]:

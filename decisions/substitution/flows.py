@@ -19,8 +19,12 @@ DEMAND_TOGETHER = 0.25
 back-test; taken larger, since a sum that is too sure misleads more than one that is too wide."""
 
 
-LEAST_LEFT = 0.1
-"""A share that is nearly all of it is taken to leave so much to others."""
+SOURCE_TOGETHER = 0.3
+"""How far errors of one replacement go together for all that it replaces: so that intervals of simulated worlds hold where several
+products leave together. Nothing changes for one alone.
+"""
+LEAST_LEFT = 0.01
+"""A share that is nearly all of it is taken to leave a tenth to others: its square."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,8 +144,7 @@ class Flow:
 
         First order in each error (a chain's own derivative: visits times the change of a step times what follows). A larger
         share of one replacement is a smaller one of the others: within a product only differences from its mean count. Errors of
-        one replacement are taken to go together for all that it replaces: what makes it more of a favourite for one does so for
-        others.
+        one replacement go together in part for all that it replaces: what makes it more of a favourite for one does so for others.
         """
         of, sums = self._of, wanted.of_rest.size
         outer = self._outer
@@ -161,7 +164,8 @@ class Flow:
         moved = (self.visits[of.missing] * of.ratio)[:, None] * (along - mean[of.missing])
         moved_rest = (self.visits * of.rest)[:, None] * (of_rest - mean)
         edge, rest = self._own_variances
-        own = ((self._by_source @ (np.sqrt(edge)[:, None] * moved)) ** 2).sum(axis=0) + rest @ moved_rest**2
+        together = ((self._by_source @ (np.sqrt(edge)[:, None] * moved)) ** 2).sum(axis=0)
+        own = SOURCE_TOGETHER * together + (1 - SOURCE_TOGETHER) * (edge @ moved**2) + rest @ moved_rest**2
         product = self._doubts.own**2 * (turned**2).sum(axis=0)
         shared = self._doubts.shared**2 * turned.sum(axis=0) ** 2
         of_demand = of.deviation[:, None] * (to_go if wanted.of_lost is None else to_go + wanted.of_lost)
@@ -178,14 +182,16 @@ class Flow:
     def _own_variances(self) -> tuple[np.ndarray, np.ndarray]:
         """Relative variances of edges' shares, and of the rest's, beyond what doubt about recovery explains.
 
-        An edge's variance is that of a share among others: (1 - share)² of what it would be alone. What others then add makes
-        intervals a little wider than the edges' own. The rest is as doubtful as the most doubtful edge.
+        An edge's variance is that of a share among others that are as doubtful as it. The rest is what others leave over: as
+        doubtful as the most doubtful edge, and as large as it is at least.
         """
         of = self._of
-        share = of.ratio / np.maximum(self.stay[of.missing], 1e-12)
+        stay = np.maximum(self.stay, 1e-12)
+        share, rest = of.ratio / stay[of.missing], of.rest / stay
         beyond = np.maximum(of.variance - self._doubts.shared**2 - self._doubts.own**2, 0.0)
-        alone = beyond / np.maximum(1 - share, LEAST_LEFT) ** 2
-        widest = np.zeros(of.units.size)
+        squares = (_by_missing(of, share**2) + rest**2)[of.missing]
+        alone = beyond / np.maximum(1 - 2 * share + squares, LEAST_LEFT)
+        widest = np.ones(of.units.size)
         np.maximum.at(widest, of.missing, alone)
         return alone, widest
 

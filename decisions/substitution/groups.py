@@ -23,6 +23,7 @@ STANDS_IN_VARIANCE = 0.1
 """Relative variance that a ratio of the chain has more where it stands in for a cluster's: so that intervals of simulated worlds
 hold there too.
 """
+LEAST_UNITS = 1e-3
 MOST_STAYS = 0.999
 """Something always leaves: without it, products that all leave could pass demand on for ever."""
 
@@ -141,21 +142,24 @@ def leaving_of(sources: Sources, positions: np.ndarray, edges: Edges, demand: tu
     stays = np.minimum(np.maximum(sources.figures.share, listed), MOST_STAYS)
     rest = np.maximum(stays - listed * scale, 0.0)
     named = np.unique(edges.source[inner < 0])
-    inside, beside = _others(sources, positions, (edges, inner), named)
+    inside, beside, somebody = _others(sources, positions, (edges, inner), named)
+    # where edges name all that is sold of the category, nothing of it can stay elsewhere
+    rest = np.where(somebody, rest, 0.0)
     return Leaving(demand[0], demand[1], edges.missing, edges.source, inner, ratio, edges.variance, rest, inside, named, beside)
 
 
 def _others(
     sources: Sources, positions: np.ndarray, edges_among: tuple[Edges, np.ndarray], named: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what part of the demand for products that no edge of its own names goes to others that leave (n x n), and to those
-    that edges of others name (n x m): by recent units, within the category.
+    that edges of others name (n x m): by recent units, within the category; and whether anybody is left unnamed in it (n).
     """
     (edges, inner), shop, size = edges_among, sources.shop, positions.size
     category, of_named, of_source = (sources.view.categories(one) for one in (positions, named, edges.source))
     total = shop.units_of_categories[np.maximum(category, 0)]
     listed = np.bincount(edges.missing, shop.units[edges.source] * (of_source == category[edges.missing]), size)
-    unnamed = np.maximum(total - shop.units[positions] - listed, 1e-9)
+    left = total - shop.units[positions] - listed
+    unnamed = np.maximum(left, 1e-9)
     known = (category >= 0)[:, None]
     inside = known & (category[:, None] == category[None, :]) & ~np.eye(size, dtype=bool)
     beside = known & (category[:, None] == of_named[None, :])
@@ -165,4 +169,4 @@ def _others(
     parts = inside * shop.units[positions] / unnamed[:, None], beside * shop.units[named] / unnamed[:, None]
     # units are whole thousandths: what is left of a sum may differ from 0 in its last digits
     over = np.maximum(parts[0].sum(axis=1) + parts[1].sum(axis=1), 1.0)[:, None]
-    return parts[0] / over, parts[1] / over
+    return parts[0] / over, parts[1] / over, (left > LEAST_UNITS) | (category < 0)
