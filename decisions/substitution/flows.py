@@ -20,8 +20,8 @@ back-test; taken larger, since a sum that is too sure misleads more than one tha
 
 
 SOURCE_TOGETHER = 0.3
-"""How far errors of one replacement go together for all that it replaces: so that intervals of simulated worlds hold where several
-products leave together. Nothing changes for one alone.
+"""How far errors of one replacement go together for all that it replaces: so that intervals of simulated worlds hold where
+several products leave together. Nothing changes for one alone.
 """
 LEAST_LEFT = 0.01
 """A share that is nearly all of it is taken to leave a tenth to others: its square."""
@@ -144,7 +144,7 @@ class Flow:
 
         First order in each error (a chain's own derivative: visits times the change of a step times what follows). A larger
         share of one replacement is a smaller one of the others: within a product only differences from its mean count. Errors of
-        one replacement go together in part for all that it replaces: what makes it more of a favourite for one does so for others.
+        one replacement go together in part for all that it replaces: what makes it a favourite for one does so for others.
         """
         of, sums = self._of, wanted.of_rest.size
         outer = self._outer
@@ -165,12 +165,17 @@ class Flow:
         moved_rest = (self.visits * of.rest)[:, None] * (of_rest - mean)
         edge, rest = self._own_variances
         together = ((self._by_source @ (np.sqrt(edge)[:, None] * moved)) ** 2).sum(axis=0)
-        own = SOURCE_TOGETHER * together + (1 - SOURCE_TOGETHER) * (edge @ moved**2) + rest @ moved_rest**2
+        own = SOURCE_TOGETHER * together + (1 - SOURCE_TOGETHER) * (edge @ moved**2) + self._of_rest(rest, moved_rest)
         product = self._doubts.own**2 * (turned**2).sum(axis=0)
         shared = self._doubts.shared**2 * turned.sum(axis=0) ** 2
         of_demand = of.deviation[:, None] * (to_go if wanted.of_lost is None else to_go + wanted.of_lost)
         demand = DEMAND_TOGETHER * of_demand.sum(axis=0) ** 2 + (1 - DEMAND_TOGETHER) * (of_demand**2).sum(axis=0)
         return np.asarray(np.sqrt(np.stack([own, product, shared, demand])))
+
+    def _of_rest(self, variance: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """Return the variance of sums by what is left over: for what counts it, as large as it is at least."""
+        held = np.where(moved > 0, np.maximum(variance, 1.0)[:, None], variance[:, None])
+        return np.asarray((held * moved**2).sum(axis=0))
 
     @cached_property
     def _by_source(self) -> sparse.csr_array:
@@ -182,8 +187,8 @@ class Flow:
     def _own_variances(self) -> tuple[np.ndarray, np.ndarray]:
         """Relative variances of edges' shares, and of the rest's, beyond what doubt about recovery explains.
 
-        An edge's variance is that of a share among others that are as doubtful as it. The rest is what others leave over: as
-        doubtful as the most doubtful edge, and as large as it is at least.
+        An edge's variance is that of a share among others that are as doubtful as it. The rest is as doubtful as the most
+        doubtful edge.
         """
         of = self._of
         stay = np.maximum(self.stay, 1e-12)
@@ -191,7 +196,7 @@ class Flow:
         beyond = np.maximum(of.variance - self._doubts.shared**2 - self._doubts.own**2, 0.0)
         squares = (_by_missing(of, share**2) + rest**2)[of.missing]
         alone = beyond / np.maximum(1 - 2 * share + squares, LEAST_LEFT)
-        widest = np.ones(of.units.size)
+        widest = np.zeros(of.units.size)
         np.maximum.at(widest, of.missing, alone)
         return alone, widest
 
