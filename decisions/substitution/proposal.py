@@ -191,7 +191,7 @@ def _sentence(answer: AssortmentAnswer) -> str:
     text = (
         f"Of {answer.considered} products that are sold of {answer.category_id}, dropping these {answer.count} loses"
         f" {answer.loss.units:.1f} ({answer.loss.low:.1f} to {answer.loss.high:.1f}) {unit} in {answer.horizon_weeks} weeks,"
-        f" of {answer.category_total:.1f}."
+        f" of {answer.category_total:.1f}{': less than nothing, so margin is won' if answer.loss.units < 0 else ''}."
     )
     if answer.optimal:
         return f"{text} By these figures no other choice of as many loses less."

@@ -217,6 +217,7 @@ def test_margins_count_what_is_kept_and_say_that_costs_are_simulated(open_room) 
     mean = (100 * 0.1 + 60 * 2 + 30 * 2) / 190
     assert answer.loss.units == pytest.approx(100 * 0.1 - 100 * (0.4 * 2 + 0.1 * mean))
     assert answer.dropped[0].margin_per_unit == pytest.approx(0.1)
+    assert "so margin is won" in answer.explanation.text
     assert answer.simulated
     told = {one.kind: one.products for one in answer.assumptions}
     assert (told[AssumptionKind.SIMULATED_COST], told[AssumptionKind.WITHOUT_COST]) == (3, 1)
