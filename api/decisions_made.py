@@ -24,6 +24,7 @@ from decisions.relations.contract import RelatedRequest
 from decisions.relations.measured import QualityRequest
 from decisions.relations.why import WhyRequest
 from decisions.scenarios.contract import ComparisonRequest
+from decisions.substitution.contract import AssortmentRequest, DelistRequest
 from governance.policy import Operation, Principal, policy_digest, require
 from governance.records.ports import DecisionEntry
 from kit.errors import ShelfgraphError
@@ -67,6 +68,10 @@ KINDS: Mapping[str, DecisionKind] = {
     "forecast": DecisionKind(ForecastRequest, Operation.FORECAST, "forecast", lambda s, r: s.forecaster.forecast(r)),
     "scenario_comparison": DecisionKind(ComparisonRequest, Operation.FORECAST, "forecast", compared),
     "overridden_forecast": DecisionKind(OverriddenRequest, Operation.FORECAST, "forecast", overridden),
+    "delist_what_if": DecisionKind(DelistRequest, Operation.PLAN_ASSORTMENT, "substitution", lambda s, r: s.what_ifs.delist(r)),
+    "assortment_proposal": DecisionKind(
+        AssortmentRequest, Operation.PLAN_ASSORTMENT, "substitution", lambda s, r: s.what_ifs.propose(r)
+    ),
 }
 RELATIONS = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}
 

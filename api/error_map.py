@@ -14,6 +14,7 @@ from decisions.recommend import errors as recommend
 from decisions.relations import errors as relations
 from decisions.scenarios import errors as scenarios
 from decisions.search import errors as search
+from decisions.substitution import errors as substitution
 from governance import policy
 from governance.records import errors as records
 from kg import errors as kg
@@ -110,6 +111,20 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     records.JobUnfinished: ErrorAnswer("JOB_UNFINISHED", 409, "JobUnfinished"),
     records.JobResultDamaged: ErrorAnswer("JOB_RESULT_DAMAGED", 500),
     records.BookUnavailable: _UNAVAILABLE,
+    substitution.UnknownProduct: _UNKNOWN_PRODUCT,
+    substitution.UnknownStore: _UNKNOWN_STORE,
+    substitution.UnknownCluster: ErrorAnswer("UNKNOWN_CLUSTER", 404, "UnknownStoreCluster"),
+    substitution.UnknownCategory: ErrorAnswer("UNKNOWN_CATEGORY", 404, "UnknownCategory"),
+    substitution.EmptyStoreSet: _INVALID,
+    substitution.StoresNamedTwice: _INVALID,
+    substitution.ProductCountOutOfRange: _INVALID,
+    substitution.DropCountOutOfRange: _INVALID,
+    substitution.HorizonOutOfRange: _INVALID,
+    substitution.LimitOutOfRange: _INVALID,
+    substitution.OtherDay: _INVALID,
+    substitution.InsufficientEvidence: _TOO_LITTLE,
+    substitution.NotServed: ErrorAnswer("NOT_SERVED", 503, "NotServed"),
+    substitution.SubstitutionArtefactError: _UNAVAILABLE,
     # books
     records.DecisionUnknown: ErrorAnswer("UNKNOWN_DECISION", 404, "UnknownDecision"),
     records.DecisionDamaged: ErrorAnswer("DECISION_DAMAGED", 500),

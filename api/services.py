@@ -14,11 +14,22 @@ from decisions.relations.measured import QualityAnswer, QualityRequest
 from decisions.relations.why import WhyAnswer, WhyRequest
 from decisions.scenarios.contract import DelistOutcomes
 from decisions.search.contract import SearchAnswer, SearchRequest
+from decisions.substitution.contract import AssortmentAnswer, AssortmentRequest, DelistAnswer, DelistRequest
+from decisions.substitution.errors import NotServed
 from governance.records.ports import DecisionEntry, DecisionLog, Release
 from kg.ports import ArrayGraph
 from kit.clock import Clock, SystemClock
 
-__all__ = ["DecisionBook", "Forecaster", "ProductFinder", "Recommender", "RelatedService", "Services"]
+__all__ = [
+    "DecisionBook",
+    "Forecaster",
+    "NoWhatIfs",
+    "ProductFinder",
+    "Recommender",
+    "RelatedService",
+    "Services",
+    "WhatIfs",
+]
 
 
 class RelatedService(Protocol):
@@ -65,6 +76,30 @@ class Forecaster(Protocol):
         ...
 
 
+class WhatIfs(Protocol):
+    """Answers where demand goes when products leave, and which ones could."""
+
+    def delist(self, request: DelistRequest) -> DelistAnswer:
+        """Return who picks up the demand, what stays, and what leaves. Raises: the errors of `decisions.substitution`."""
+        ...
+
+    def propose(self, request: AssortmentRequest) -> AssortmentAnswer:
+        """Return what to drop of a category. Raises: the errors of `decisions.substitution`."""
+        ...
+
+
+class NoWhatIfs:
+    """Stands where a release was made without what a what-if needs."""
+
+    def delist(self, request: DelistRequest) -> DelistAnswer:
+        """Refuse. Raises: NotServed."""
+        raise NotServed
+
+    def propose(self, request: AssortmentRequest) -> AssortmentAnswer:
+        """Refuse. Raises: NotServed."""
+        raise NotServed
+
+
 class ProductFinder(Protocol):
     """Answers which products match words."""
 
@@ -109,6 +144,7 @@ class Services:
     recommender: Recommender
     forecaster: Forecaster
     search: ProductFinder
+    what_ifs: WhatIfs = field(default_factory=NoWhatIfs)
     freshness: tuple[Freshness, ...] = ()
     served_from: str = "snapshot"
     clock: Clock = field(default_factory=SystemClock)

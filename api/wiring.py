@@ -7,8 +7,9 @@ from datetime import date
 from functools import cache, cached_property, partial
 from pathlib import Path
 
+from api.planning.delisting import WhatIfOutcomes
 from api.planning.parts import Planner, Planning
-from api.services import Services
+from api.services import NoWhatIfs, Services, WhatIfs
 from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
@@ -16,7 +17,9 @@ from decisions.recommend import RecommendService
 from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.search import ProductSearch
-from features import open_features
+from decisions.substitution import ARTEFACT as WHAT_IFS
+from decisions.substitution import NotServed, SubstitutionService
+from features import FeatureSnapshot, open_features
 from governance.policy import development_principal
 from governance.records import Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
@@ -41,6 +44,7 @@ from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
 from pipeline.relation_scopes import ScopeList, list_scopes
 from pipeline.train import train_release
+from pipeline.what_if_sources import open_what_ifs
 
 __all__ = ["Installation"]
 
@@ -170,20 +174,36 @@ class Installation:
             seed=self.settings.seed,
         )
 
+    def what_ifs(self, progress: Progress) -> SubstitutionService:
+        """Open what answers what-ifs of the current release.
+
+        Raises: NothingReleased, NotServed, SnapshotError, ArtefactDamaged.
+        """
+        with progress.stage("Opening the release"):
+            opened = self.services_of().what_ifs
+        if not isinstance(opened, SubstitutionService):
+            raise NotServed
+        return opened
+
     def services_of(self, release_id: str | None = None) -> Services:
         """Open everything that answers for a release, the current one unless named."""
         release = self.books.releases.get(release_id) if release_id else self.books.releases.current()
         graph = self.snapshot(release.graph_version)
         features = open_features(self.layout.features / release.feature_snapshot)
         artefacts = self.books.artefacts
+        relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
+        forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
+        what_ifs = self._what_ifs(release, features, relations, forecaster)
         return Services(
             release=release,
             graph=graph,
-            relations=RelationService(graph, versions=self.graph_versions(), quality=self._quality(release)),
+            relations=relations,
             recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
-            forecaster=ForecastService(graph, features, artefacts.get(release.models["forecast"])),
+            forecaster=forecaster,
             search=ProductSearch.build(graph),
+            what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
+            delistings=WhatIfOutcomes(what_ifs) if isinstance(what_ifs, SubstitutionService) else None,
         )
 
     def graph_versions(self) -> SnapshotVersions:
@@ -217,6 +237,16 @@ class Installation:
         """List the parts of the chain that relations are told in, as known on a day, the last full one unless named."""
         with progress.stage("Looking at stores and households"):
             return list_scopes(self.lake, as_of or last_full_day(self.lake))
+
+    def _what_ifs(
+        self, release: Release, features: FeatureSnapshot, relations: RelationService, forecaster: ForecastService
+    ) -> WhatIfs:
+        """Return what answers what-ifs; of a release that was made before they were known, what refuses them."""
+        digest = release.models.get(WHAT_IFS)
+        if digest is None:
+            return NoWhatIfs()
+        graph = self.snapshot(release.graph_version)
+        return open_what_ifs(graph, features, self.books.artefacts.get(digest), forecaster, relations)
 
     def _quality(self, release: Release) -> RelationQuality | None:
         """Return the back-test of a release's relations; None where it was made without one."""

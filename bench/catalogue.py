@@ -1,6 +1,19 @@
 """Every benchmark by name."""
 
-from bench import evidence, forecast, links, load, next_basket, planted, promotion_response, reads, serve, switching, training
+from bench import (
+    evidence,
+    forecast,
+    links,
+    load,
+    next_basket,
+    planted,
+    promotion_response,
+    reads,
+    serve,
+    switching,
+    training,
+    whatif,
+)
 from bench.frame import Bench
 
 __all__ = ["BENCHES"]
@@ -19,5 +32,6 @@ BENCHES: dict[str, Bench] = {
         training.BENCH,
         promotion_response.BENCH,
         links.BENCH,
+        whatif.BENCH,
     )
 }

@@ -25,6 +25,17 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "training": ("seconds", "peak_rss_mb", "digests"),
     "promotion_response": ("sign_agreement", "spearman"),
     "links": ("roc_auc", "pr_auc", "f1"),
+    "whatif": (
+        "coverage_90",
+        "bias",
+        "mae",
+        "excess_captured@5",
+        "placebo_z_mean",
+        "placebo_z_sd",
+        "p50_ms",
+        "p99_ms",
+        "seconds",
+    ),
 }
 
 

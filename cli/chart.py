@@ -11,6 +11,7 @@ from api.rest.chart_kinds import CHARTS, chart_of
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, show_json
 from decisions.forecast import ForecastRequest
+from decisions.substitution import DelistRequest
 
 __all__ = ["app"]
 
@@ -36,6 +37,32 @@ def forecast(
         services = Installation.open().services_of()
         answer = services.forecaster.forecast(ForecastRequest(product, store, weeks))
         chart = chart_of(CHARTS["forecast"], services, answer)
+    _write(chart, form, out)
+    if as_json:
+        show_json(chart)
+    console.print(f"Written: {out}")
+
+
+@app.command()
+def delist(
+    products: Annotated[list[str], typer.Argument(help="Ids of the products that leave, all together.")],
+    out: Annotated[Path, typer.Option(help="File to write; its ending says what: .svg, .png or .html.")] = Path("delist.svg"),
+    store: Annotated[list[str] | None, typer.Option(help="Only in this store; may be given again.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Only in the stores of this cluster.")] = None,
+    weeks: Annotated[int, typer.Option(help="How many weeks, 1 to 8.")] = 4,
+    as_json: Annotated[bool, typer.Option("--json", help="Also print the numbers as one JSON object.")] = False,
+) -> None:
+    """Draw where the demand for products that leave goes: to replacements, elsewhere in the category, out of the shop.
+
+    It is not logged: for an answer of record ask the server, `/v1/charts/delist.svg`.
+
+    Example: `shelfgraph chart delist 995242 --out delist.svg`.
+    """
+    form = _form(out)
+    with failing_clearly():
+        services = Installation.open().services_of()
+        answer = services.what_ifs.delist(DelistRequest(tuple(products), tuple(store) if store else None, cluster, weeks))
+        chart = chart_of(CHARTS["delist"], services, answer)
     _write(chart, form, out)
     if as_json:
         show_json(chart)

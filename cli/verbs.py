@@ -20,6 +20,7 @@ from cli import (
     scenario,
     serve,
     train,
+    whatif,
 )
 
 __all__ = ["app"]
@@ -38,6 +39,7 @@ app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
 app.command("forecast")(forecast.forecast)
 app.add_typer(chart.app, name="chart")
+app.add_typer(whatif.app, name="whatif")
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

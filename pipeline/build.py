@@ -20,6 +20,7 @@ from pipeline.errors import CountMismatch, NothingIngested
 from pipeline.layout import HomeLayout
 from pipeline.needs import NEED, SERVES, write_need_nodes
 from pipeline.projections import keep_projections
+from pipeline.what_ifs import note_recovery
 from pipeline.written import WrittenGraph
 
 __all__ = ["BuiltGraph", "build_graph", "last_full_day"]
@@ -98,6 +99,7 @@ def build_graph(
         notes.figures.update({f"derived_{relation}": float(rows.num_rows) for relation, rows in edges.items()})
         notes.figures.update({f"ruled_{rule}": float(count) for rule, count in found.ruled.items()})
         notes.figures.update({f"rejected_{relation}": float(count) for relation, count in sound.rejected.items()})
+        note_recovery(notes, found.model)
         notes.outputs["graph"] = version.digest
     return BuiltGraph(version, load, edges, sound.rejected, notes.run_id)
 

@@ -23,6 +23,7 @@ from lake import Lake
 from pipeline.books import Books, kept_run
 from pipeline.layout import HomeLayout
 from pipeline.tried_relations import try_relations
+from pipeline.what_ifs import keep_what_ifs
 
 __all__ = ["train_release"]
 
@@ -60,6 +61,11 @@ def train_release(
             models[room] = books.artefacts.put(artefact)
             tables.update(_without_clash(room, tables, features))
             notes.figures.update({f"{room}_{name}": value for name, value in figures.items()})
+        recovery = tried.result.model.recovery
+        models["substitution"], features = keep_what_ifs(
+            lake, books, notes, edges=edges, tried=recovery, as_of=as_of, progress=progress
+        )
+        tables.update(_without_clash("substitution", tables, features))
         with progress.stage("Publishing features"):
             snapshot = publish_features(layout.features, as_of, tables)
         notes.outputs.update({**models, "features": snapshot.id})

@@ -52,10 +52,17 @@ LIST_BOUNDS: Mapping[str, int] = {
     "RelationQuality.figures": 200,
     "RelationQuality.pictures": 20,
     **PLANNING_BOUNDS,
+    "DelistWhatIf.delisted": 500,
+    "DelistWhatIf.replacements": 100,
+    "DelistWhatIf.scopes": 12,
+    "DelistWhatIf.events": 10,
+    "DelistWhatIf.assumptions": 12,
+    "AssortmentProposal.dropped": 600,
+    "AssortmentProposal.assumptions": 12,
 }
 DECISIONS = frozenset({
     "Query.substitutes", "Query.complements", "Query.boughtWith", "Query.recommendations", "Query.forecast",
-    "Query.whyRelated", "Query.graphDiff", "Query.relationQuality",
+    "Query.delistWhatIf", "Query.assortmentProposal", "Query.whyRelated", "Query.graphDiff", "Query.relationQuality",
     "Product.substitutes", "Product.complements", "Product.boughtWith",
 })  # fmt: skip
 POINTS_PER_DECISION = 10

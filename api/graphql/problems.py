@@ -17,13 +17,16 @@ __all__ = [
     "InvalidRequest",
     "NeverSoldTogether",
     "NotAuthorised",
+    "NotServed",
     "Problem",
     "QualityNotMeasured",
     "ScopeWithoutData",
+    "UnknownCategory",
     "UnknownDecision",
     "UnknownHousehold",
     "UnknownProduct",
     "UnknownStore",
+    "UnknownStoreCluster",
     "UnknownVersion",
     "problem_for",
     "refused_answer",
@@ -53,6 +56,18 @@ class UnknownStore(Problem):
     """No such store."""
 
 
+@strawberry.type(description="The graph version that answers has no such category.")
+class UnknownCategory(Problem):
+    """No such category."""
+
+
+@strawberry.type(description="The release that answers knows no such cluster of stores.")
+class UnknownStoreCluster(Problem):
+    """No such cluster."""
+
+    clusters: list[str] = strawberry.field(description="The clusters that there are.")
+
+
 @strawberry.type(description="The log holds no such decision.")
 class UnknownDecision(Problem):
     """No such decision."""
@@ -61,6 +76,11 @@ class UnknownDecision(Problem):
 @strawberry.type(description="Your roles do not include this.")
 class NotAuthorised(Problem):
     """Refused by the policy."""
+
+
+@strawberry.type(description="The release that answers was made before this could be asked.")
+class NotServed(Problem):
+    """Nothing to answer with."""
 
 
 @strawberry.type(description="An argument is outside of what is allowed.")

@@ -29,6 +29,7 @@ from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
 from api.graphql.relation_questions import RelationQuestions
 from api.graphql.suggestions import recommendation_connection
+from api.graphql.what_if_questions import WhatIfQuestions
 from api.identifiers import node_ref, plain_id
 from api.loaders import Page
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
@@ -63,7 +64,7 @@ RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, *FORECAST_OUTCOMES)
 
 
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
-class Query(RelationQuestions, PlanningQuestions):
+class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
     """The root of the schema."""
 
     @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)

@@ -13,6 +13,7 @@ from api.identifiers import plain_id
 from api.rest.parameters import day, listed, whole_number
 from api.services import Services
 from decisions.forecast.contract import ForecastRequest
+from decisions.substitution.contract import DelistRequest
 
 __all__ = ["CHARTS", "ChartKind", "chart_of", "delist_kind"]
 
@@ -85,5 +86,6 @@ def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
 
 CHARTS: Mapping[str, ChartKind] = {
     "forecast": ChartKind("forecast", frozenset({"productId", "storeId", "horizonWeeks", "asOf"}), _forecast_request, fan_chart),
+    "delist": delist_kind("delist_what_if", DelistRequest),
 }
 """Every chart that is served, by the name in its path."""

@@ -1,6 +1,6 @@
 """A world: what happened in it as a lake of facts, and what is true in it as tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,7 @@ from bench.world.substitution import (
     sum_up,
 )
 from bench.world.tables import SALES_SCHEMA, Names, describe_tables, events_table, sales_lines
+from bench.world.together import Gone, gone_together
 from lake.delta_lake import DeltaLake
 
 __all__ = ["World", "generate_world", "open_world"]
@@ -86,6 +87,20 @@ class World:
     def substitutes_in(self, scopes: Sequence[Scope]) -> pa.Table:
         """Return true diversion ratios in further scopes, such as clusters that were found and not planted."""
         return substitutes_table(self.names, self._diversions(scopes))
+
+    def gone_together(
+        self, sets: Mapping[int, Sequence[np.ndarray]], scopes: Sequence[Scope]
+    ) -> dict[tuple[int, int, str], Gone]:
+        """Return what happens when sets of products are gone at once, by category, number of the set within it, and scope."""
+        found: dict[tuple[int, int, str], Gone] = {}
+        for chunk in self._chunks():
+            joined = joined_by_product(self.assortment, planted_together(chunk, baskets_by_category(chunk)))
+            trips = {scope.name: scope.trips(chunk) for scope in scopes}
+            for category, of_category in sets.items():
+                for (number, scope), gone in gone_together(chunk, category, of_category, trips, joined).items():
+                    key = category, number, scope
+                    found[key] = found[key].plus(gone) if key in found else gone
+        return found
 
     @cached_property
     def _diverted(self) -> list[Diverted]:

@@ -32,6 +32,7 @@ class Operation(StrEnum):
     RECOMMEND = "recommend"
     RECOMMEND_FOR_HOUSEHOLD = "recommend_for_household"
     FORECAST = "forecast"
+    PLAN_ASSORTMENT = "plan_assortment"
     READ_NODE = "read_node"
     READ_HOUSEHOLD = "read_household"
     READ_DECISION = "read_decision"
@@ -57,6 +58,7 @@ GRANTS: Mapping[Operation, frozenset[Role]] = {
     Operation.RECOMMEND: frozenset({Role.MERCHANDISER, Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER}),
     Operation.RECOMMEND_FOR_HOUSEHOLD: _HOUSEHOLDS,
     Operation.FORECAST: frozenset({Role.MERCHANDISER, Role.PLANNER, Role.DATA_STEWARD, Role.OWNER}),
+    Operation.PLAN_ASSORTMENT: frozenset({Role.MERCHANDISER, Role.PLANNER, Role.DATA_STEWARD, Role.OWNER}),
     Operation.READ_HOUSEHOLD: frozenset({Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER}),
     Operation.READ_DECISION: frozenset({Role.DATA_STEWARD, Role.AUDITOR, Role.OWNER}),
     Operation.READ_PLANS: _PLANNERS | {Role.DATA_STEWARD, Role.AUDITOR},

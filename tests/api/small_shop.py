@@ -18,12 +18,16 @@ from decisions.recommend.contract import RecommendationAnswer, RecommendationReq
 from decisions.relations import RelationService
 from decisions.relations.quality import QualityFigure, RelationQuality
 from decisions.search import ProductSearch
+from decisions.substitution import RecoveryFigures, Shop, SubstitutionService
+from features.shop_facts import PRODUCTS as SHOP_PRODUCTS
+from features.shop_facts import STORE_UNITS, STORES
 from governance.records.ports import Release
 from kg.ports import ArrayGraph, GraphVersion
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
 from kit.clock import FixedClock
 from ontology import load_schema
+from pipeline.what_if_sources import BackTestedEvents, ForecastDemand
 
 AS_OF = date(2017, 12, 31)
 MOMENT = datetime(2018, 1, 1, 12, tzinfo=UTC)
@@ -186,10 +190,34 @@ QUALITY = RelationQuality(
 )
 
 
+class ShopTables:
+    """Every product sold 52 units at 3.00 with a simulated cost of 2.00, all of them in the only store."""
+
+    def table(self, table: str) -> pa.Table:
+        ids = [name(n) for n in range(PRODUCTS)]
+        return {
+            SHOP_PRODUCTS: pa.table({
+                "product_id": ids, "units": [52.0] * PRODUCTS, "net_sales": [156.0] * PRODUCTS, "unit_cost": [2.0] * PRODUCTS,
+                "cost_simulated": [True] * PRODUCTS,
+            }),
+            STORE_UNITS: pa.table({"product_id": ids, "store_id": ["st1"] * PRODUCTS, "units": [52.0] * PRODUCTS}),
+            STORES: pa.table({"store_id": ["st1"], "cluster_id": ["cluster-1"]}),
+        }[table]  # fmt: skip
+
+
+def what_ifs(graph: ArrayGraph, relations: RelationService) -> SubstitutionService:
+    """The real room over the small shop: half of what is lost stays."""
+    shop = Shop(graph, ShopTables())
+    demand = ForecastDemand(FixedForecaster(), shop.shares, AS_OF)
+    return SubstitutionService(
+        shop, RecoveryFigures(0.5, 0.1, 12, "graph"), demand=demand, past=BackTestedEvents(relations, graph)
+    )
+
+
 def services(graph: ArrayGraph, finder: ProductSearch) -> Services:
     release = Release(
         "rel_1", MOMENT, AS_OF.isoformat(), graph.version.id, graph.version.ontology_version, "feat_1",
-        {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel"}, "p", "run_1",
+        {"recommend": "m-rec", "forecast": "m-fc", "relations": "m-rel", "substitution": "m-sub"}, "p", "run_1",
     )  # fmt: skip
     relations = RelationService(graph, versions=TwoVersions(graph), quality=QUALITY)
-    return Services(release, graph, relations, FixedRecommender(), FixedForecaster(), finder)
+    return Services(release, graph, relations, FixedRecommender(), FixedForecaster(), finder, what_ifs=what_ifs(graph, relations))

@@ -22,11 +22,12 @@ ALL_KINDS = """{
   b: complements(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
   c: boughtWith(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
   d: recommendations(householdId: "hh_a", basket: ["P001"], first: 3) { ... on RecommendationConnection { decision { id kind } } }
-  e: forecast(productId: "P007") { ... on Forecast { decision { id kind } } }
-  f: forecast(productId: "P059") { ... on InsufficientEvidence { decision { id kind } } }
+  e: forecast(productId: "P059") { ... on InsufficientEvidence { decision { id kind } } }
   g: whyRelated(a: "P007", b: "P008") { ... on WhyRelated { decision { id kind } } }
   h: graphDiff(relation: "isSubstituteFor", first: 1) { ... on GraphDiff { decision { id kind } } }
   i: relationQuality(relation: "isSubstituteFor", first: 1) { ... on RelationQuality { decision { id kind } } }
+  j: delistWhatIf(productIds: ["P007"]) { ... on DelistWhatIf { decision { id kind } } }
+  k: assortmentProposal(categoryId: "GROCERY > DAIRY", count: 2) { ... on AssortmentProposal { decision { id kind } } }
 }"""
 HEADER = """id kind asOf servedFrom releaseId graphVersion ontologyVersion featureSnapshot modelVersion policyDigest experiment
   freshness { table newest ageDays simulated } degraded { cause rung } recordedAt"""
@@ -78,7 +79,7 @@ def test_the_answer_waits_until_its_decision_is_on_disk(open_shop, tmp_path, res
     log.release.set()
     asking.join(10)
     assert answers[0].status_code == 200
-    assert log.verify().entries == (1 if rest else 9)
+    assert log.verify().entries == (1 if rest else 10)
 
 
 class BrokenLog:
@@ -113,12 +114,12 @@ def test_each_answer_has_exactly_one_entry(shop):
     kinds = {one["decision"]["id"]: one["decision"]["kind"] for one in answer.values()}
     entries = list(shop.log.entries())
     assert {entry.id: entry.kind for entry in entries} == kinds
-    assert len(entries) == 9
+    assert len(entries) == 10
     assert set(kinds.values()) == set(KINDS) - PLANNED
     twice = shop.ask("""{ a: forecast(productId: "P007") { ... on Forecast { decision { id } } }
                           b: forecast(productId: "P007") { ... on Forecast { decision { id } } } }""")["data"]
     assert twice["a"] == twice["b"]
-    assert shop.log.verify().entries == 10
+    assert shop.log.verify().entries == 11
 
 
 def test_the_header_names_every_version(shop):
@@ -137,8 +138,8 @@ def test_the_header_names_every_version(shop):
 def test_every_kind_names_its_model(shop):
     shop.ask(ALL_KINDS)
     named = {entry.kind: json.loads(entry.header)["model_version"] for entry in shop.log.entries()}
-    relations = dict.fromkeys(set(KINDS) - PLANNED - {"recommendations", "forecast"}, "m-rel")
-    assert named == relations | {"recommendations": "m-rec", "forecast": "m-fc"}
+    others = {"recommendations": "m-rec", "forecast": "m-fc", "delist_what_if": "m-sub", "assortment_proposal": "m-sub"}
+    assert named == dict.fromkeys(set(KINDS) - PLANNED, "m-rel") | others
 
 
 @pytest.mark.requirement("R-AUD-07")
@@ -151,10 +152,10 @@ def test_every_kind_of_decision_replays_to_the_same_bytes(shop):
         return shop.services
 
     reports = [replay(entry.id, shop.log, open_services) for entry in shop.log.entries()]
-    assert len(reports) == 9
+    assert len(reports) == 10
     assert {r.kind for r in reports} == set(KINDS) - PLANNED
     assert all(r.identical and r.first_difference is None and r.logged_digest == r.replayed_digest for r in reports)
-    assert opened == ["rel_1"] * 9
+    assert opened == ["rel_1"] * 10
 
 
 def test_a_replay_that_differs_says_where(shop):

@@ -51,9 +51,9 @@ def test_nothing_is_done_again_where_nothing_is_new(built, done):
 def test_the_release_names_the_rules_of_its_relations(built):
     release = built.books.releases.current()
     assert release.models["relations"] == MODEL_VERSION
-    assert set(release.models) == {"relations", "relation_quality", "relation_choice", "recommend", "forecast"}
+    assert set(release.models) == {"relations", "relation_quality", "relation_choice", "recommend", "forecast", "substitution"}
     outputs = built.books.runs.latest("train", limit=1)[0].outputs
-    assert set(outputs) == {"relation_quality", "relation_choice", "recommend", "forecast", "features"}
+    assert set(outputs) == {"relation_quality", "relation_choice", "recommend", "forecast", "substitution", "features"}
     header = json.loads(json.dumps(dict(release.models)))
     assert built.services_of(release.id).release.models == header
 

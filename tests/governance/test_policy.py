@@ -26,6 +26,7 @@ read_relations                     +                 +               +          
 recommend                          +                 +               -           +          -       +
 recommend_for_household            -                 +               -           +          -       +
 forecast                           +                 -               +           +          -       +
+plan_assortment                    +                 -               +           +          -       +
 read_node                          +                 +               +           +          +       +
 read_household                     -                 +               -           +          -       +
 read_decision                      -                 -               -           +          +       +
@@ -56,7 +57,7 @@ def test_all_sets_of_roles_and_all_operations_match_the_oracle():
                 expected = any((operation.value, role) in allowed for role in roles)
                 assert authorise(principal, operation).allowed is expected, (roles, operation)
                 checked += 1
-    assert checked == 64 * 15
+    assert checked == 64 * 16
 
 
 @pytest.mark.requirement("R-SEC-02")

@@ -5,6 +5,7 @@ change with them, and nothing else does.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from api.wiring import Installation
 from decisions.forecast import ForecastRequest
 from decisions.recommend import RecommendationRequest
 from decisions.relations import RelatedRequest
+from decisions.substitution import DelistRequest, InsufficientEvidence
 from kit.canonical import canonical_bytes
 from lake.delta_lake import DeltaLake
 from pipeline import build as build_module
@@ -101,6 +103,21 @@ def test_features_models_and_forecasts_are_the_same(now: Shop, with_facts: Shop)
     for product in PRODUCTS:
         wanted = ForecastRequest(product)
         assert canonical_bytes(figures(now.services, wanted)) == canonical_bytes(figures(with_facts.services, wanted))
+
+
+def test_what_ifs_are_the_same(now: Shop, with_facts: Shop) -> None:
+    answers = [moved(now.services, product) for product in PRODUCTS]
+    assert answers == [moved(with_facts.services, product) for product in PRODUCTS]
+    assert any(isinstance(answer, bytes) for answer in answers)
+
+
+def moved(services: Services, product: str) -> bytes | str:
+    """Everything of a what-if but its paths, which hold the ids of the runs that wrote the edges; or why there is none."""
+    try:
+        answer = services.what_ifs.delist(DelistRequest((product,)))
+    except InsufficientEvidence as refused:
+        return str(refused)
+    return canonical_bytes(replace(answer, explanation=replace(answer.explanation, paths=())))
 
 
 def figures(services: Services, request: ForecastRequest) -> object:
