@@ -69,8 +69,8 @@ class TwoWeeks:
         if request.product_id == "new":
             raise NoHistory("new", None, 26)
         points = (
-            ForecastPoint(date(2024, 1, 1), 10.0, 8.0, 13.0, 9.0, promoted=False),
-            ForecastPoint(date(2024, 1, 8), 20.0, 17.0, 25.0, 9.0, promoted=False),
+            ForecastPoint(date(2024, 1, 1), 10.0, 8.0, 13.0, 9.0, promoted=False, low_95=7.0, high_95=14.0),
+            ForecastPoint(date(2024, 1, 8), 20.0, 17.0, 25.0, 9.0, promoted=False, low_95=15.0, high_95=28.0),
         )
         return ForecastAnswer(request.product_id, None, AS_OF, "s", "b", points, (), Explanation("", ()))
 
