@@ -117,6 +117,16 @@ def test_the_parameters_are_pinned_when_it_is_queued(shop, parts):
     assert (columns[1]["revision"], columns[1]["units"]) == (1, 0.0)
 
 
+def test_the_same_act_is_the_same_job_also_when_its_scenario_has_moved_on(shop, parts):
+    made = create(shop, "gone", [delist("P007", 0)])["scenario"]["id"]
+    given = {"productIds": ["P007"], "scenarios": [{"id": made}]}
+    first = start(shop, scenarioComparison=given)
+    revise = """mutation($id: ID!) { scenarioRevise(id: $id, expectedVersion: 1, idempotencyKey: "r", name: "x") { repeated } }"""
+    shop.ask(revise, id=made)
+    again = start(shop, scenarioComparison=given)
+    assert (again["repeated"], again["job"]["id"]) == (True, first["job"]["id"])
+
+
 def test_the_same_question_gives_the_same_bytes(shop, parts):
     digests = set()
     for key in ("a", "b"):
