@@ -37,17 +37,21 @@ def start(
     work: Annotated[bool, typer.Option("--work", help="Work on it here and now, not in a server.")] = False,
     key: Key = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Queue the comparison of scenarios with the base over many products.
+    """Queue the comparison of scenarios with the base over many products; a running server has a worker that takes it up.
 
     Example: `shelfgraph job start scn_… --category "GROCERY > FLUID MILK PRODUCTS" --work`.
     """
     with failing_clearly():
         installation = Installation.open()
         planner = installation.planner()
-        products = products_of(planner, category) if category else tuple(product or ())
-        held = tuple(pinned(planner.planning.books.scenarios.get(one)) for one in scenarios or ())
-        sheet = ComparisonSheet(products, held, store, weeks, combined)
-        kept = start_job(planner, "scenario_comparison", sheet, key=key or ordered_id("cli"))
+
+        def complete() -> ComparisonSheet:
+            products = products_of(planner, category) if category else tuple(product or ())
+            held = tuple(pinned(planner.planning.books.scenarios.get(one)) for one in scenarios or ())
+            return ComparisonSheet(products, held, store, weeks, combined)
+
+        asked = [scenarios, category, product, store, weeks, combined]
+        kept = start_job(planner, "scenario_comparison", asked, complete, key=key or ordered_id("cli"))
         if work:
             work_on_jobs(installation, ordered_id("cli"), progress=progress_for(as_json=as_json))
     _tell_act(planner, kept, as_json=as_json)

@@ -93,14 +93,15 @@ class ForecastOverlay:
     - `promotions_off`: the week's coverage under that mechanic is 0, in place of what the plan says.
     - `neighbours_ignored`: the forecast is what it would be if the release's relations lacked the edge from source to target, in
       every relation and scope. Nothing else changes: the products themselves stay on sale.
-    - `products_gone`: the product is not sold in that week. The requested product itself has 0 units, `low` and `high` 0 in such
-      a week, whatever else the overlay says of it. A neighbour that is gone counts as not available, not promoted and not priced.
+    - `products_gone`: the product is not sold in that week. The requested product itself has 0 units in such a week, and every
+      end of an interval is 0, whatever else the overlay says of it. A neighbour that is gone counts as not available, not
+      promoted and not priced.
     - `prices`: the week's price, in place of what is planned or last known.
 
     Promises of a forecaster that takes an overlay (`forecast(request, overlay=...)`): an empty overlay gives the bytes of no
-    overlay; the same request and overlay on the same release give the same bytes; parts that
-    concern neither the product nor a neighbour of it change nothing. What it
-    cannot honour (a price where the model knows none) it refuses with an error of its room, and never leaves out silently.
+    overlay; the same request and overlay on the same release give the same bytes; parts that concern neither the product nor a
+    neighbour of it change nothing. What it cannot honour (a price where the model knows none) it refuses with an error of its
+    room, and never leaves out silently.
 
     Each tuple is sorted and free of repetitions, so equal suppositions are equal values. Use `ForecastOverlay.of` to build one.
 

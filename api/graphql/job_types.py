@@ -1,6 +1,8 @@
 """Jobs as GraphQL types."""
 
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import cast
 
 import strawberry
@@ -143,12 +145,15 @@ class JobInput:
     delist_what_if: DelistJobInput | None = None
 
 
-def job_asked(asked: Asked, given: JobInput) -> tuple[str, ComparisonSheet | DelistSheet]:
-    """Return the kind of a job and its parameters, complete. Raises: ArgumentInvalid, ScenarioUnknown."""
+def job_asked(asked: Asked, given: JobInput) -> tuple[str, Callable[[], ComparisonSheet | DelistSheet]]:
+    """Return the kind of a job and what completes its parameters, which raises ArgumentInvalid and ScenarioUnknown.
+
+    Raises: ArgumentInvalid.
+    """
     if given.scenario_comparison is not None and given.delist_what_if is None:
-        return "scenario_comparison", _comparison(asked, given.scenario_comparison)
+        return "scenario_comparison", partial(_comparison, asked, given.scenario_comparison)
     if given.delist_what_if is not None and given.scenario_comparison is None:
-        return "delist_what_if", _delisting(asked, given.delist_what_if)
+        return "delist_what_if", partial(_delisting, asked, given.delist_what_if)
     raise ArgumentInvalid("input", "exactly one kind of job")
 
 

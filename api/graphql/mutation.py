@@ -142,8 +142,8 @@ class Mutation:
 
     @act("Queue long work on the release that is served.", Operation.RUN_JOBS, _no_job, *plan.JOB_OUTCOMES)
     def job_start(self, info: Ask, *, input: JobInput, idempotency_key: str, dry_run: bool = False) -> JobPayload:
-        kind, parameters = job_asked(info.context, input)
-        return job_payload(start_job(info.context.planner(), kind, parameters, key=idempotency_key, dry_run=dry_run))
+        kind, complete = job_asked(info.context, input)
+        return job_payload(start_job(info.context.planner(), kind, input, complete, key=idempotency_key, dry_run=dry_run))
 
     @act(
         "Cancel a job: at once where it waits, behind its present step where it runs.",

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from api.decisions_made import Refused, compute
-from api.error_map import LOGGED_REFUSALS
+from api.error_map import LOGGED_REFUSALS, answer_for
 from api.errors import ArgumentInvalid, JobKindUnknown
 from api.planning.evaluating import takes_overlay
 from api.restored import restored
@@ -95,7 +95,9 @@ class _Comparing:
     def _row(self, product_id: str) -> dict[str, Any]:
         sheet = self._sheet
         asked = ComparisonRequest(product_id, sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
-        answer: ComparisonAnswer | Refused = compute(self._services, "scenario_comparison", asked, LOGGED_REFUSALS)
+        answer: ComparisonAnswer | Refused = _or_refused(
+            lambda: compute(self._services, "scenario_comparison", asked, LOGGED_REFUSALS)
+        )
         if isinstance(answer, Refused):
             return {"product_id": product_id, "refused": answer, "columns": []}
         columns = [
@@ -128,10 +130,10 @@ class _Delisting:
             raise EvaluationUnavailable("what a delisting does to other products")
         until = sheet.until_week or horizon_of(self._services.graph.version.as_of).end
         asked = DelistQuestion(product_id, sheet.store_ids, sheet.from_week, until)
-        try:
-            return {"product_id": product_id, "refused": None, "outcome": delistings.outcome(asked)}
-        except LOGGED_REFUSALS as error:
-            return {"product_id": product_id, "refused": _refused(error), "outcome": None}
+        answer = _or_refused(lambda: delistings.outcome(asked))
+        if isinstance(answer, Refused):
+            return {"product_id": product_id, "refused": answer, "outcome": None}
+        return {"product_id": product_id, "refused": None, "outcome": answer}
 
 
 def _check_comparison(services: Services, sheet: ComparisonSheet) -> None:
@@ -201,5 +203,11 @@ def _rows(results: Sequence[bytes]) -> list[Any]:
     return [row for result in results for row in json.loads(result)]
 
 
-def _refused(error: ShelfgraphError) -> Refused:
-    return Refused(type(error).__name__, error.problem, error.remedy)
+def _or_refused(ask: Callable[[], Any]) -> Any:
+    """Return an answer, or the business outcome that stands in its way: one product's is no failure of the whole job."""
+    try:
+        return ask()
+    except ShelfgraphError as error:
+        if answer_for(error).outcome is None:
+            raise
+        return Refused(type(error).__name__, error.problem, error.remedy)

@@ -1,6 +1,7 @@
 """Jobs as their principals see them: queued, looked at, cancelled, resumed. What is somebody else's is not there."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from api.planning.parts import Planner, act_of
 from governance.policy import Operation, authorise
 from governance.records import Job, JobDraft, JobEvent, Recorded
 from governance.records.errors import JobUnknown
-from kit.canonical import canonical_bytes, digest_of_bytes
+from kit.canonical import canonical_bytes
 
 __all__ = ["KeptJob", "cancel_job", "find_job", "job_events", "job_result", "jobs_of", "products_of", "resume_job", "start_job"]
 
@@ -24,19 +25,24 @@ class KeptJob:
     recorded: Recorded[Job] | None
 
 
-def start_job(planner: Planner, kind: str, parameters: Any, *, key: str, dry_run: bool = False) -> KeptJob:
-    """Queue a job on the served release. `parameters` are of the kind's type, complete.
+def start_job(
+    planner: Planner, kind: str, asked: Any, complete: Callable[[], Any], *, key: str, dry_run: bool = False
+) -> KeptJob:
+    """Queue a job on the served release.
+
+    `asked` is what was asked for, in whatever form: the same again under the same key is the same act, also when a category or a
+    scenario has other content by then. `complete` returns the parameters, of the kind's type, with all of that pinned.
 
     Raises: JobKindUnknown, JobQueueFull, IdempotencyKeyReused, EvaluationUnavailable, and what the kind's check says.
     """
     found = kind_of(kind)
-    content = canonical_bytes(parameters)
-    act = act_of(planner, "job_start", key, kind=kind, parameters=digest_of_bytes(content))
+    act = act_of(planner, "job_start", key, kind=kind, asked=asked)
     done = None if dry_run else planner.planning.books.jobs.done(act)
     if done is not None:
         return KeptJob(done.value.draft, done)
+    parameters = complete()
     found.check(planner.services, parameters)
-    draft = JobDraft(kind, content, planner.services.release.id, planner.name, found.steps(parameters))
+    draft = JobDraft(kind, canonical_bytes(parameters), planner.services.release.id, planner.name, found.steps(parameters))
     if dry_run:
         return KeptJob(draft, None)
     recorded = planner.planning.books.jobs.submit(draft, act, limit=planner.planning.queue_limit)

@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from api.planning.job_kinds import JOB_KINDS, PRODUCTS_PER_STEP, open_work
+from decisions.overlay import NO_OVERLAY
+from decisions.scenarios import EvaluationUnavailable
 from governance.policy import Principal, Role
 from governance.records import JobStatus
+from kg.errors import SnapshotError
 from kit.progress import SilentProgress
 from pipeline.job_runner import run_next_job
 from tests.api import small_shop
@@ -115,6 +118,34 @@ def test_the_parameters_are_pinned_when_it_is_queued(shop, parts):
     work(shop, parts)
     columns = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["rows"][0]["columns"]
     assert (columns[1]["revision"], columns[1]["units"]) == (1, 0.0)
+
+
+def test_what_cannot_be_supposed_of_one_product_is_a_row_and_a_fault_ends_the_job(shop, parts):
+    class Choosy(SupposingForecaster):
+        def forecast(self, request, overlay=NO_OVERLAY):
+            if request.product_id == "P001":
+                raise EvaluationUnavailable("a price of this product")
+            if request.product_id == "P002":
+                raise SnapshotError("a file is gone", "")
+            return super().forecast(request, overlay)
+
+    job_id = start(shop, "a", scenarioComparison={"productIds": ["P000", "P001"]})["job"]["id"]
+    assert work(shop, parts, forecaster=Choosy()).status is JobStatus.SUCCEEDED
+    rows = shop.ask(RESULT, id=job_id)["data"]["jobResult"]["rows"]
+    assert [row["refused"] and row["refused"]["outcome"] for row in rows] == [None, "EvaluationUnavailable"]
+    start(shop, "b", scenarioComparison={"productIds": ["P000", "P002"]})
+    failed = work(shop, parts, forecaster=Choosy())
+    assert (failed.status, failed.problem) == (JobStatus.FAILED, SnapshotError("a file is gone", "").problem)
+
+
+def test_the_same_act_is_the_same_job_also_when_its_scenario_has_moved_on(shop, parts):
+    made = create(shop, "gone", [delist("P007", 0)])["scenario"]["id"]
+    given = {"productIds": ["P007"], "scenarios": [{"id": made}]}
+    first = start(shop, scenarioComparison=given)
+    revise = """mutation($id: ID!) { scenarioRevise(id: $id, expectedVersion: 1, idempotencyKey: "r", name: "x") { repeated } }"""
+    shop.ask(revise, id=made)
+    again = start(shop, scenarioComparison=given)
+    assert (again["repeated"], again["job"]["id"]) == (True, first["job"]["id"])
 
 
 def test_the_same_question_gives_the_same_bytes(shop, parts):

@@ -188,14 +188,14 @@ def test_the_worker_of_a_server_is_killed_and_the_job_ends_with_the_same_bytes(i
     keeper = WorkerKeeper(book, installation.layout.home)
     keeper.start()
     try:
-        first = start_job(planner, "scenario_comparison", sheet, key="killed").recorded.value
+        first = start_job(planner, "scenario_comparison", 1, lambda: sheet, key="killed").recorded.value
         keeper.wake()
         for number in range(2):
             wait_until(lambda n=number: book.get(first.id).steps_done > 20 * n and keeper.process_id is not None)
             os.kill(keeper.process_id, signal.SIGKILL)
             wait_until(lambda n=number: len([e for e in book.events(first.id) if e.note.startswith("taken")]) > n + 1)
         wait_until(lambda: book.get(first.id).status is JobStatus.SUCCEEDED)
-        second = start_job(planner, "scenario_comparison", sheet, key="left alone").recorded.value
+        second = start_job(planner, "scenario_comparison", 1, lambda: sheet, key="left alone").recorded.value
         keeper.wake()
         wait_until(lambda: book.get(second.id).status is JobStatus.SUCCEEDED)
     finally:
@@ -212,7 +212,8 @@ def test_a_server_that_stops_leaves_its_job_to_the_next(installation):
     planner = installation.planner()
     book = installation.planning_books.jobs
     keeper = WorkerKeeper(book, installation.layout.home)
-    job = start_job(planner, "scenario_comparison", ComparisonSheet(PRODUCTS * 400, ()), key="stopped").recorded.value
+    sheet = ComparisonSheet(PRODUCTS * 400, ())
+    job = start_job(planner, "scenario_comparison", 1, lambda: sheet, key="stopped").recorded.value
     keeper.start()
     wait_until(lambda: book.get(job.id).steps_done > 2)
     keeper.close()
