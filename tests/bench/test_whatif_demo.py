@@ -15,7 +15,7 @@ SYSTEMS = {"shelfgraph", "type_popularity", "repertoire", "popularity", "raw_gai
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[BenchRow], list[str]]:
     world = generate_world(SMALL, 1, tmp_path_factory.mktemp("small"))
-    return demo_rows(BenchContext(world.lake, Path(), quick=True, progress=SilentProgress(), as_of=world.as_of))
+    return demo_rows(BenchContext(world.lake, Path(), quick=False, progress=SilentProgress(), as_of=world.as_of))
 
 
 def test_all_systems_are_tried_on_the_same_events(measured) -> None:
