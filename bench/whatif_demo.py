@@ -21,7 +21,9 @@ from bench.frame import BenchContext, BenchRow
 from bench.whatif_world import NoEvents
 from decisions.relations import derive, fit_relations
 from decisions.relations.choice import SAME_TYPE, ChoiceFit
-from decisions.relations.diversion import DiversionModel
+from decisions.relations.derive import Limits
+from decisions.relations.diversion import UNIT, DiversionModel, Scopes, diversions, joined
+from decisions.relations.edges import Candidates, Provenance, edge_table
 from decisions.relations.fitting import DiversionFit, Experiments, drawn_passed_over, fit_diversion, gone_events, known_events
 from decisions.relations.recovery import Counterfactual, Outcome, fit_counterfactual, measure_outcome
 from decisions.relations.scoping import cluster_members
@@ -57,6 +59,9 @@ NAMED = 12
 TOP = 5
 RESAMPLES, SEED, TAIL, Z_90 = 500, 7, 0.05, 1.6449
 QUICK_EVENTS, QUICK_PLACEBOS = 30, 200
+QUICK_CATEGORIES = 2
+"""One category in so many is looked at in a hurry."""
+MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 LEAST_PLACEBOS = 20
 CLUSTER = "store_cluster:"
 NO_CLUSTERS = CLUSTER_SCHEMA.empty_table()
@@ -102,12 +107,10 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return figures of the held-back events and of placebos, and remarks."""
     since = context.as_of - timedelta(days=HELD_OUT_DAYS)
     with context.progress.stage(f"Fitting relations as of {since}"):
-        model, experiments = _fit_few(context.lake, since) if context.quick else fit_relations(context.lake, since)
-        moment = datetime(2000, 1, 1, tzinfo=UTC)
-        scoped = not context.quick
-        edges = derive(context.lake, None, as_of=since, run_id="bench", recorded_at=moment, model=model, scoped=scoped).edges
+        fitted = _fit_few(context.lake, since) if context.quick else _fit(context.lake, since)
+    model = fitted.model
     with context.progress.stage("Measuring what came after"):
-        lines = read_category_lines(context.lake, context.as_of)
+        lines = read_category_lines(context.lake, context.as_of, fitted.categories)
         stayed = _stayed(context, lines, since)
         if len(stayed) < LEAST_PLACEBOS:
             return [], ["Too few products stayed for a counterfactual: nothing was measured on the installation's data."]
@@ -116,10 +119,10 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     figures = RecoveryFigures(model.recovery.share, model.recovery.error, model.recovery.events, "graph")
     with TemporaryDirectory() as folder, context.progress.stage("Asking what-ifs"):
         demand = _Lost(since)
-        shop = Shop(_graph(context.lake, edges["isSubstituteFor"], since, Path(folder)), _tables(context.lake, since))
+        shop = Shop(_graph(context.lake, fitted.edges, since, Path(folder)), _tables(context.lake, since))
         room = SubstitutionService(shop, figures, demand=demand, past=NoEvents())
         told = [(one, answer) for one in events if (answer := _answer(room, demand, one)) is not None]
-    raw = _raw_share(experiments)
+    raw = _raw_share(fitted.experiments)
     rows = [*_rows(lines, told, without, raw), *_placebo_rows(_placebo_z(stayed, model.recovery.share))]
     notes = [
         f"Fitted up to {since}: recovery {model.recovery.share:.2f}, standard error {model.recovery.error:.2f}.",
@@ -131,11 +134,39 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     return rows, notes
 
 
-def _fit_few(lake: Lake, since: date) -> tuple[DiversionModel, Experiments]:
-    """Fit on events of the chain alone and on fewer products passed over: a minute is short."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """What was known on a day: the model, what it was fitted on, the edges, and the categories that are looked at (None: all)."""
+
+    model: DiversionModel
+    experiments: Experiments
+    edges: pa.Table
+    categories: Sequence[str] | None
+
+
+def _fit(lake: Lake, since: date) -> _Fitted:
+    model, experiments = fit_relations(lake, since)
+    edges = derive(lake, None, as_of=since, run_id="bench", recorded_at=MOMENT, model=model, scoped=True).edges
+    return _Fitted(model, experiments, edges["isSubstituteFor"], None)
+
+
+def _fit_few(lake: Lake, since: date) -> _Fitted:
+    """Fit on some categories, events of the chain alone and fewer products passed over: a minute is short."""
+    named = lake.arrow("products", ("category",))["category"]
+    categories = pc.unique(named.drop_null()).sort().to_pylist()[::QUICK_CATEGORIES]
     how = DiversionFit(replace(ChoiceFit(), days_per_category=1, products_per_day=1))
-    lines = read_category_lines(lake, since)
-    return fit_diversion(lines, gone_events(lines, known_events(lake, since, NO_CLUSTERS), {}, how), seed=SEED, fit=how)
+    lines = read_category_lines(lake, since, categories)
+    gone = gone_events(lines, known_events(lake, since, NO_CLUSTERS), {}, how)
+    model, experiments = fit_diversion(lines, gone, seed=SEED, fit=how)
+    limits = Limits()
+    told: list[Candidates] = []
+    for category in range(len(lines.categories)):
+        told += diversions(
+            lines, model, category, day=lines.last_day, scopes=Scopes({}, 0, 0), per_product=limits.substitutes_per_product,
+            least=limits.replaced,
+        ).values()  # fmt: skip
+    by = Provenance("isSubstituteFor", UNIT, ("sales_lines",), "bench", "bench", since, MOMENT)
+    return _Fitted(model, experiments, edge_table(joined(told), lines.product_ids, by), categories)
 
 
 def _tables(lake: Lake, day: date) -> Tables:
