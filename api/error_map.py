@@ -94,6 +94,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     scenarios.ScenarioInvalid: _INVALID,
     scenarios.OverlappingChanges: ErrorAnswer("OVERLAPPING_CHANGES", 409, "OverlappingChanges"),
     scenarios.StoreByStoreOnly: ErrorAnswer("STORE_BY_STORE_ONLY", 422, "StoreByStoreOnly"),
+    scenarios.DelistUntold: _TOO_LITTLE,
     scenarios.EvaluationUnavailable: ErrorAnswer("EVALUATION_UNAVAILABLE", 422, "EvaluationUnavailable"),
     overrides.OverrideInvalid: _INVALID,
     overrides.WeeksNotForecast: ErrorAnswer("WEEKS_OUTSIDE_HORIZON", 400, "WeeksOutsideHorizon"),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from api.services import WhatIfs
-from decisions.scenarios import DelistOutcome, DelistQuestion, Taker
-from decisions.substitution import DelistAnswer, DelistRequest
+from decisions.scenarios import DelistOutcome, DelistQuestion, DelistUntold, Taker
+from decisions.substitution import DelistAnswer, DelistRequest, InsufficientEvidence
 from features.demand_panel import WEEK
 
 __all__ = ["WhatIfOutcomes"]
@@ -45,4 +45,7 @@ class WhatIfOutcomes:
     def _asked(self, question: DelistQuestion, weeks: int | None) -> DelistAnswer:
         horizon = weeks or max(1, (question.until_week - question.from_week + timedelta(days=6)) // WEEK)
         request = DelistRequest((question.product_id,), question.store_ids, None, horizon, TAKERS, question.as_of)
-        return self.what_ifs.delist(request)
+        try:
+            return self.what_ifs.delist(request)
+        except InsufficientEvidence as error:
+            raise DelistUntold(error.problem, error.remedy) from error

@@ -146,7 +146,8 @@ def _trial(transform: DemandTransform, models: Mapping[str, DemandModel], origin
     features = None
     if len(rows):
         forecasts |= baseline_forecasts(units, last_year)
-        forecasts |= classical_forecasts(units, count, INTERMITTENT_METHODS)
+        # of thin series there are many, and for them a mean does as well
+        forecasts |= classical_forecasts(units, count, INTERMITTENT_METHODS) if supported else {}
         features = transform.features(origin, rows, range(1, count + 1)) if models else None
     if features is not None:
         forecasts |= {name: predicted(model, transform, features) for name, model in models.items()}

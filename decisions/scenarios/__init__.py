@@ -20,6 +20,7 @@ from decisions.scenarios.contract import (
     WeekOutlook,
 )
 from decisions.scenarios.errors import (
+    DelistUntold,
     EmptyStoreSet,
     EvaluationUnavailable,
     OverlappingChanges,
@@ -45,6 +46,7 @@ __all__ = [
     "DelistOutcome",
     "DelistOutcomes",
     "DelistQuestion",
+    "DelistUntold",
     "EmptyStoreSet",
     "EvaluationUnavailable",
     "Horizon",

@@ -22,7 +22,7 @@ from decisions.scenarios.contract import (
     Question,
     ScenarioEvaluator,
 )
-from decisions.scenarios.errors import OverlappingChanges, ScenarioInvalid
+from decisions.scenarios.errors import DelistUntold, OverlappingChanges, ScenarioInvalid
 from decisions.scenarios.overlaps import overlaps_between, placed
 from decisions.scenarios.overlaying import overlay_of
 
@@ -141,7 +141,11 @@ class _Comparison:
             return None, NO_DELIST_SERVICE
         stores = gone.store_ids if store_id is None else (store_id,)
         asked = DelistQuestion(self._request.product_id, stores, weeks[0], weeks[-1] + WEEK, self._request.as_of)
-        return self._delistings.outcome(asked), None
+        try:
+            return self._delistings.outcome(asked), None
+        except DelistUntold as error:
+            # the forecast of the scenario is told all the same
+            return None, error.problem
 
 
 def _units(outlook: Outlook) -> float:

@@ -202,5 +202,5 @@ class DelistOutcomes(Protocol):
     """Says what happens to the demand for a product that goes."""
 
     def outcome(self, question: DelistQuestion) -> DelistOutcome:
-        """Return lost and kept units. Raises: the errors of the room that answers."""
+        """Return lost and kept units. Raises: DelistUntold where too little is known, and the errors of the room that answers."""
         ...

@@ -8,6 +8,7 @@
 ├── ScenarioInvalid         a name, a change or a request is outside of what is allowed
 ├── OverlappingChanges      two changes say different things of the same product, store and week
 ├── StoreByStoreOnly        a change holds in some stores only, and the whole chain was asked about
+├── DelistUntold            too little is known to say what a delisting does to other products
 └── EvaluationUnavailable   the release has nothing that could evaluate this
 """
 
@@ -18,6 +19,7 @@ from decisions.scenarios.overlaps import Overlap
 from kit.errors import ShelfgraphError
 
 __all__ = [
+    "DelistUntold",
     "EmptyStoreSet",
     "EvaluationUnavailable",
     "OverlappingChanges",
@@ -129,6 +131,10 @@ class StoreByStoreOnly(ScenarioError):
             f"Change {position} holds in some stores only; what it does to the whole chain is not told.",
             "Ask for one store at a time, or let the change hold in all stores.",
         )
+
+
+class DelistUntold(ScenarioError):
+    """Too little is known to say what a delisting does to other products; `problem` and `remedy` are those of who was asked."""
 
 
 class EvaluationUnavailable(ScenarioError):

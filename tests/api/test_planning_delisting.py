@@ -7,8 +7,8 @@ import pytest
 
 from api.planning.delisting import WhatIfOutcomes
 from decisions.envelope import Explanation
-from decisions.scenarios import DelistQuestion
-from decisions.substitution import Amount, DelistRequest
+from decisions.scenarios import DelistQuestion, DelistUntold
+from decisions.substitution import Amount, DelistRequest, NoReplacementKnown
 from decisions.substitution.contract import DelistAnswer, Replacement
 
 FIRST = date(2018, 1, 1)
@@ -69,3 +69,14 @@ def test_a_later_window_loses_what_lies_in_it():
     assert found.lost_units == pytest.approx(30.0 + 40.0)
     assert found.kept_units == pytest.approx(0.6 * 70.0)
     assert found.takers[0].units == pytest.approx(0.3 * 70.0)
+
+
+def test_what_cannot_be_told_is_said_in_planning_s_own_words():
+    class NothingKnown:
+        def delist(self, request):
+            raise NoReplacementKnown(request.product_ids)
+
+    question = DelistQuestion("A", None, FIRST, FIRST + timedelta(weeks=2))
+    with pytest.raises(DelistUntold) as caught:
+        WhatIfOutcomes(NothingKnown()).outcome(question)
+    assert (caught.value.problem, caught.value.remedy) == (caught.value.__cause__.problem, caught.value.__cause__.remedy)
