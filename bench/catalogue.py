@@ -16,7 +16,7 @@ from bench import (
 )
 from bench.frame import Bench
 
-__all__ = ["BENCHES"]
+__all__ = ["BENCHES", "NOT_YET_MEASURED"]
 
 BENCHES: dict[str, Bench] = {
     bench.name: bench
@@ -35,3 +35,6 @@ BENCHES: dict[str, Bench] = {
         whatif.BENCH,
     )
 }
+
+NOT_YET_MEASURED = frozenset({"forecast"})
+"""Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench.catalogue import BENCHES
+from bench.catalogue import BENCHES, NOT_YET_MEASURED
 from bench.readme import with_figures
 
 ROW_KEYS = {"system", "metric", "slice", "value", "low", "high", "n", "seeds"}
@@ -17,7 +17,9 @@ def test_the_readme_agrees_with_the_results(project_root: Path) -> None:
 
 def test_results_are_whole_runs_of_known_benchmarks(project_root: Path) -> None:
     results = sorted((project_root / "bench" / "results").glob("*.json"))
-    assert {path.stem.split(".")[0] for path in results} == set(BENCHES)
+    measured = {path.stem.split(".")[0] for path in results}
+    assert measured == set(BENCHES) - NOT_YET_MEASURED
+    assert set(BENCHES) >= NOT_YET_MEASURED
     for path in results:
         result = json.loads(path.read_text())
         assert path.stem.split(".")[0] == result["bench"]
