@@ -93,7 +93,8 @@ class DriverAttribution:
         outside = np.tile(self._neutral.astype(features.dtype), (len(features), 1))
         for position, stand_in in self._stand_ins:
             outside[:, position] = features[:, stand_in]
-        return outside
+        # what is not known, such as the plan of a week, brings nothing
+        return np.where(np.isnan(features), features, outside)
 
     def _with(self, features: np.ndarray, outside: np.ndarray, drivers: Sequence[str]) -> np.ndarray:
         out = [self._members[driver] for driver in self._drivers if driver not in drivers]
