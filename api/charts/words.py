@@ -23,6 +23,7 @@ MINUS = "−"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WRITTEN_OUT = 1e9
+NEXT_TO_NOTHING = 1e-3
 FEW_DIGITS = 0.1
 SMALLEST = 1e-4
 
@@ -49,8 +50,11 @@ def change_text(value: float | None) -> str:
 
 
 def interval_text(low: float | None, high: float | None) -> str:
-    """Return an interval's two ends."""
-    return UNKNOWN if low is None or high is None else f"{units_text(low)} to {units_text(high)}"
+    """Return an interval's two ends; a lower one that is next to nothing beside the upper one is written as 0."""
+    if low is None or high is None:
+        return UNKNOWN
+    nothing = math.isfinite(low) and 0 < low < NEXT_TO_NOTHING * high
+    return f"{'0' if nothing else units_text(low)} to {units_text(high)}"
 
 
 def share_text(part: float, whole: float) -> str:

@@ -186,6 +186,7 @@ def test_changes_shares_and_intervals():
     assert [share_text(one, 200.0) for one in (50.0, 1.0, 0.1, 0.0, -50.0)] == ["25 %", "0.5 %", "under 0.1 %", "0 %", "−25 %"]
     assert share_text(1.0, 0.0) == share_text(float("nan"), 1.0) == ""
     assert (interval_text(1.0, 2.0), interval_text(None, 2.0)) == ("1.0 to 2.0", "unknown")
+    assert (interval_text(2.3e-5, 99.0), interval_text(2e-5, 4e-5)) == ("0 to 99.0", f"{units_text(2e-5)} to {units_text(4e-5)}")
 
 
 def test_names_are_made_readable_and_fit():
