@@ -150,13 +150,13 @@ def test_trees_find_planted_links_and_heed_direction() -> None:
     labels = np.repeat([1, 0], [len(hidden), len(source)])
     ends = np.concatenate([hidden.source, source]), np.concatenate([hidden.target, target])
     view = PairView(rest)
-    trees = Trees(pairs[1], "random", rounds=40, seed=0)
+    trees = Trees(pairs[1], "random", rounds=60, seed=0)
     scores = trees.scores(view.figures(1, *ends)[1])
     assert link_quality(labels, scores)[0] > 0.97
-    assert np.array_equal(scores, Trees(pairs[1], "random", rounds=40, seed=0).scores(view.figures(1, *ends)[1]))
+    assert np.array_equal(scores, Trees(pairs[1], "random", rounds=60, seed=0).scores(view.figures(1, *ends)[1]))
     turned = trees.scores(view.figures(1, hidden.target, hidden.source)[1])
     assert link_quality(np.repeat([1, 0], len(hidden)), np.concatenate([scores[labels == 1], turned]))[0] > 0.95
-    blind = Trees(pairs[1], "random", rounds=40, seed=0, undirected=True)
+    blind = Trees(pairs[1], "random", rounds=60, seed=0, undirected=True)
     assert np.allclose(
         blind.scores(view.figures(1, hidden.target, hidden.source)[1]),
         blind.scores(view.figures(1, *ends)[1])[labels == 1],
