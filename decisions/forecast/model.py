@@ -1,4 +1,4 @@
-"""The global demand model: gradient-boosted Tweedie regressions over all series and horizons, the mean of a few seeds.
+"""The global demand model: gradient-boosted Tweedie regressions over all series and horizons, the mean of two seeds.
 
 It learns how far demand departs from an offset, the logarithm of a level that is taken from the features themselves
 (half the decayed mean, half the mean of alike weeks), so that the trees spend their splits on what changes.
@@ -31,9 +31,9 @@ SMALL_ROWS = 20_000
 ROUNDS = 120
 SEEING = 0.5
 """Share of the training rows of weeks without a known plan that are shown what was planned: a plan may be supposed later."""
-MEMBERS = 3
+MEMBERS = 2
 MEMBERS_APART = 1000
-"""Trees of one seed are off by chance of the draw; the mean of three is off by less, at three times the price."""
+"""Trees of one seed are off by chance of the draw; the mean of two is off by less, at twice the price."""
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.3,

@@ -59,7 +59,7 @@ def test_what_serves_is_what_won_the_back_test(fitted):
         assert set(levels[name]["systems"]) == {"shelfgraph"}
         best = min((value, key) for key, value in levels[name]["figures"].items() if key.startswith("wape_"))
         assert best[0] == levels[name]["figures"]["wape_served"]
-        assert {f"forecast_{name}_shelfgraph_{member}.txt" for member in range(3)} <= set(fitted.artefact)
+        assert {f"forecast_{name}_shelfgraph_{member}.txt" for member in range(2)} <= set(fitted.artefact)
 
 
 def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecast_edges, fitted):
