@@ -208,8 +208,9 @@ def _codes(lake: Lake, product_ids: pa.ChunkedArray) -> tuple["_Coded", "_Coded"
     department, category, narrow = (
         products[name].combine_chunks().take(at) for name in ("department", "category", "product_type")
     )
-    path = pc.binary_join_element_wise(department, category, PATH, null_handling="skip")
-    return _ranked(path), _ranked(pc.binary_join_element_wise(path, narrow, PATH, null_handling="skip"))
+    # the whole path where all of it is known, else what is: a retailer may have no categories at all
+    path = pc.coalesce(pc.binary_join_element_wise(department, category, PATH), department, category, "")
+    return _ranked(path), _ranked(pc.coalesce(pc.binary_join_element_wise(path, narrow, PATH), path))
 
 
 _Coded = tuple[np.ndarray, tuple[str, ...]]

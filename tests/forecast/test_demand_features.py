@@ -219,3 +219,17 @@ def _blank(matrix, column):
     changed = matrix.copy()
     changed[:, column:] = 77.0
     return changed
+
+
+def test_a_retailer_without_categories_has_one_group_and_one_with_some_has_their_paths(tmp_path):
+    lake = known_lake(tmp_path / "lake")
+    products = lake.arrow("products")
+    at = [products.schema.get_field_index(name) for name in ("department", "category", "product_type")]
+    nothing = pa.nulls(products.num_rows, pa.string())
+    bare = products.set_column(at[0], "department", nothing).set_column(at[1], "category", nothing)
+    lake.replace("products", bare.set_column(at[2], "product_type", nothing))
+    panel = chain_panel(lake, as_of=PLAN_DAY)
+    assert panel.category_ids == ("",)
+    assert set(panel.category) == set(panel.product_type) == {0}
+    lake.replace("products", products)
+    assert chain_panel(lake, as_of=PLAN_DAY).category_ids == ("D", "D > C0", "D > C1", "D > C2", "D > C3")
