@@ -16,6 +16,7 @@ from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
 from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
+from decisions.scenarios import horizon_of
 from decisions.search import ProductSearch
 from decisions.substitution import ARTEFACT as WHAT_IFS
 from decisions.substitution import NotServed, SubstitutionService
@@ -194,6 +195,7 @@ class Installation:
         relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
         forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
         what_ifs = self._what_ifs(release, features, relations, forecaster)
+        outcomes = WhatIfOutcomes(what_ifs, horizon_of(graph.version.as_of).first_week)
         return Services(
             release=release,
             graph=graph,
@@ -203,7 +205,9 @@ class Installation:
             search=ProductSearch.build(graph),
             what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
-            delistings=WhatIfOutcomes(what_ifs) if isinstance(what_ifs, SubstitutionService) else None,
+            delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
+            if isinstance(what_ifs, SubstitutionService)
+            else None,
         )
 
     def graph_versions(self) -> SnapshotVersions:

@@ -12,7 +12,7 @@ Slices of `sku`, named before any result was seen, are by what is known at the o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -43,12 +43,12 @@ from bench.forecast_systems import (
     simple_systems,
 )
 from bench.frame import Bench, BenchContext, BenchRow
-from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, held_out_origin
+from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
+from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
 from decisions.forecast.classical import CLASSICAL, CROSTON, TSB
-from decisions.forecast.fitting import Fit, FitSettings, fit_panels
-from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL
-from decisions.forecast.intervals import LEVELS_PERCENT, coverage, whole_units
-from decisions.forecast.levels import Sums
+from decisions.forecast.fitting import Fit, FitSettings, eve_of_back_test, fit_panels
+from decisions.forecast.intervals import LEVELS_PERCENT, TAILS, coverage, whole_units
+from decisions.forecast.levels import Base, sums_of
 from decisions.relations.derive import derive
 from features.demand_neighbours import neighbours
 from features.demand_panel import DemandPanel, chain_panel, store_panel
@@ -63,7 +63,6 @@ MEASURES = (("wape", wape), ("rmsse", rmsse), ("wrmsse", wrmsse), ("bias", bias)
 RATIOS = MEASURES[:3]
 RIVALS = (TWIN_SYSTEM, "mean_8", PLAIN)
 OTHER_SEED = "shelfgraph-without-neighbours-other-seed"
-QUANTILES = (0.025, 0.1, 0.9, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +96,17 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Told:
-    """Forecasts of one level at one origin: horizons x rows per system; `masks` are the slices, by name."""
+    """Forecasts of one level at one origin: horizons x rows per system. `masks` are the slices, by name, `ends` those of the
+    served intervals of the first seed (4 x horizons x rows), where they are measured.
+    """
 
     kind: np.ndarray
     week: int
     known: np.ndarray
     actual: np.ndarray
     systems: Mapping[str, Sequence[np.ndarray]]
-    masks: Mapping[str, np.ndarray]
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ends: np.ndarray | None = None
 
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
@@ -113,7 +115,6 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     with context.progress.stage("forecast: panels and edges as of each origin", len(effort.weeks_before_end)) as stage:
         origins = list(_origins(context, effort, stage))
     levels: dict[str, list[_Told]] = {}
-    bands: list[tuple[str, np.ndarray, np.ndarray, np.ndarray]] = []
     served: list[str] = []
     with context.progress.stage("forecast: origins and seeds", len(origins) * effort.seeds) as stage:
         for origin in origins:
@@ -124,9 +125,8 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
             served.append(_who_serves(origin, fits[0]))
             for name, told in _told(origin, fits, effort).items():
                 levels.setdefault(name, []).append(told)
-            bands.append(_band(origin, fits[0]))
     rows = [row for name, told in levels.items() for row in _rows(name, told)]
-    return [*rows, *_interval_rows(levels["sku"], bands)], _notes(origins, effort, levels, served)
+    return [*rows, *_interval_rows(levels["sku"])], _notes(origins, effort, levels, served)
 
 
 def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> Sequence[_Origin]:
@@ -139,7 +139,7 @@ def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> Sequence[_
         as_of = whole.weeks[-1] + timedelta(days=6, weeks=-before)
         chain = chain_panel(lake, as_of=as_of)
         stores = store_panel(lake, chain)
-        eve = chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
+        eve = eve_of_back_test(chain)
         for day in (as_of, eve) if effort.whole else ():
             known.setdefault(day, _edges(lake, day))
         found.append(
@@ -183,8 +183,8 @@ def _told(origin: _Origin, fits: Sequence[Fit], effort: _Effort) -> dict[str, _T
     rows = chosen_products(origin.chain.units)
     found = {"sku": _products(origin, fits, rows, effort, longest)}
     if longest > HORIZONS:
-        found["sku_weeks_5_to_8"] = _later(found["sku"], longest)
-        found["sku"] = _first(found["sku"])
+        found["sku_weeks_5_to_8"] = replace(_weeks(found["sku"], slice(HORIZONS, longest)), masks={}, ends=None)
+        found["sku"] = _weeks(found["sku"], slice(HORIZONS))
     if effort.whole:
         found["sku_store"] = _in_stores(origin, fits, effort)
     return found | {name: _summed(origin, fits, name) for name in (CATEGORY, TOTAL)}
@@ -213,45 +213,51 @@ def _products(origin: _Origin, fits: Sequence[Fit], rows: np.ndarray, effort: _E
         origin.later[rows, origin.week : origin.week + horizons].T.astype(np.float64),
         systems,
         masks,
+        _ends(fits[0], rows, horizons),
     )
 
 
 def _add_other_seed(systems: dict[str, list[np.ndarray]]) -> None:
-    twin = systems.get(TWIN_SYSTEM, [])
-    if len(twin) > 1:
-        systems[OTHER_SEED] = [*twin[1:], twin[0]]
+    """Add the twin with its second seed as a system: against the first alone it shows what chance makes of the same model."""
+    second = systems.get(TWIN_SYSTEM, [])[1:2]
+    if second:
+        systems[OTHER_SEED] = second
 
 
-def _first(told: _Told) -> _Told:
-    systems = {name: [one[:HORIZONS] for one in by_seed] for name, by_seed in told.systems.items()}
-    return _Told(told.kind, told.week, told.known, told.actual[:HORIZONS], systems, told.masks)
+def _weeks(told: _Told, chosen: slice) -> _Told:
+    systems = {name: [one[chosen] for one in by_seed] for name, by_seed in told.systems.items()}
+    return replace(told, actual=told.actual[chosen], systems=systems, ends=None if told.ends is None else told.ends[:, chosen])
 
 
-def _later(told: _Told, horizons: int) -> _Told:
-    systems = {name: [one[HORIZONS:] for one in by_seed] for name, by_seed in told.systems.items()}
-    return _Told(told.kind, told.week, told.known, told.actual[HORIZONS:horizons], systems, {})
+def _places(base: Base, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where rows of the panel stand among the forecasts, and which do: others have not sold for half a year."""
+    place = np.minimum(np.searchsorted(base.rows, rows), len(base.rows) - 1)
+    return place, base.rows[place] == rows
 
 
 def _served(fit: Fit, level: str, rows: np.ndarray, horizons: int) -> np.ndarray:
-    base, final = fit.forecasts.base[level], fit.forecasts.final[level]
-    place = np.searchsorted(base.rows, rows)
-    inside = base.rows[np.minimum(place, len(base.rows) - 1)] == rows
-    # a product that has not sold for half a year is not forecast: it is told as selling nothing
-    return np.where(inside, final[:horizons, np.minimum(place, len(base.rows) - 1)], 0.0)
+    """Return what is served (horizons x rows); what is not forecast is told as selling nothing."""
+    place, there = _places(fit.forecasts.base[level], rows)
+    return np.where(there, fit.forecasts.final[level][:horizons, place], 0.0)
+
+
+def _ends(fit: Fit, rows: np.ndarray, horizons: int) -> np.ndarray:
+    """Return the ends of the served intervals of products (4 x horizons x rows: 2.5, 10, 90 and 97.5 %)."""
+    base, units = fit.forecasts.base[CHAIN], fit.forecasts.final[CHAIN][:horizons]
+    bands = [calibration.band(units, base.promoted[:horizons]) for calibration in fit.calibrations[CHAIN]]
+    sides = ("low_95", "low_80", "high_80", "high_95")
+    ends = np.stack([np.where(base.supported, *(getattr(band, side) for band in bands)) for side in sides])
+    place, there = _places(base, rows)
+    return np.where(there, ends[:, :, place], 0.0)
 
 
 def _in_stores(origin: _Origin, fits: Sequence[Fit], effort: _Effort) -> _Told:
     panel = origin.stores
-    store_level = fits[0].hierarchy.store
-    if store_level is None:
-        raise ValueError("stores were not fitted")
-    rows = store_level.transform.supported(origin.week)
+    rows = fits[0].hierarchy.store.transform.supported(origin.week)
     asked = Asked(rows, HORIZONS)
     systems: dict[str, list[np.ndarray]] = {}
     for seed, fit in enumerate(fits):
         level = fit.hierarchy.store
-        if level is None:
-            continue
         found = {MODEL_SYSTEM: _served(fit, STORE, rows, HORIZONS), **learned_systems(level, asked)}
         found[PERMUTED] = permuted_system(
             level.transform, asked, seed=seed, maximum_rows=effort.training_rows, members=effort.members
@@ -263,13 +269,12 @@ def _in_stores(origin: _Origin, fits: Sequence[Fit], effort: _Effort) -> _Told:
     systems |= {name: [forecast] for name, forecast in simple.items()}
     actual = origin.later_stores[rows, origin.week : origin.week + HORIZONS].T.astype(np.float64)
     kind = origin.chain.product_type[panel.parent[rows]]
-    return _Told(kind, origin.week, panel.units[rows], actual, systems, {})
+    return _Told(kind, origin.week, panel.units[rows], actual, systems)
 
 
 def _summed(origin: _Origin, fits: Sequence[Fit], name: str) -> _Told:
     panel = origin.chain
-    group = np.zeros(len(panel.product_ids), np.int64) if name == TOTAL else panel.category.astype(np.int64)
-    sums = Sums(group, 1 if name == TOTAL else len(panel.category_ids))
+    sums = sums_of(panel, name)
     known = sums.of_series(panel.units.T).T
     systems: dict[str, list[np.ndarray]] = {MODEL_SYSTEM: [fit.forecasts.final[name][:HORIZONS] for fit in fits]}
     systems["bottom_up"] = [
@@ -278,7 +283,7 @@ def _summed(origin: _Origin, fits: Sequence[Fit], name: str) -> _Told:
     simple = simple_systems(known, origin.week, HORIZONS, CLASSICAL)
     systems |= {system: [forecast] for system, forecast in simple.items()}
     actual = sums.of_series(origin.later[:, origin.week : origin.week + HORIZONS].T.astype(np.float64))
-    return _Told(np.arange(sums.count), origin.week, known, actual, systems, {})
+    return _Told(np.arange(sums.count), origin.week, known, actual, systems)
 
 
 def _rows(name: str, told: Sequence[_Told]) -> list[BenchRow]:
@@ -322,8 +327,9 @@ def _figures(label: str, errors: Mapping[str, Sequence[SeriesErrors]]) -> list[B
     for system in compared:
         for rival in RIVALS if system == MODEL_SYSTEM else (TWIN_SYSTEM,):
             if system in errors and rival in errors:
+                theirs = errors[rival][:1] if system == OTHER_SEED else errors[rival]
                 for metric, measure in RATIOS:
-                    found = ratio_bootstrap(measure, errors[system], errors[rival], seed=0)
+                    found = ratio_bootstrap(measure, errors[system], theirs, seed=0)
                     counts = len(errors[system][0].sold), len(errors[system])
                     rows.append(
                         BenchRow(system, f"{metric}_ratio_to_{rival}", label, found.value, found.low, found.high, *counts)
@@ -331,25 +337,11 @@ def _figures(label: str, errors: Mapping[str, Sequence[SeriesErrors]]) -> list[B
     return rows
 
 
-def _band(origin: _Origin, fit: Fit) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the served intervals of the first weeks, of the products that the level `sku` holds."""
-    base, final = fit.forecasts.base[CHAIN], fit.forecasts.final[CHAIN]
-    supported, thin = fit.calibrations[CHAIN]
-    units, promoted = final[:HORIZONS], base.promoted[:HORIZONS]
-    bands = [calibration.band(units, promoted) for calibration in (supported, thin)]
-    ends = [
-        np.where(base.supported, *(getattr(band, side) for band in bands)) for side in ("low_95", "low_80", "high_80", "high_95")
-    ]
-    rows = chosen_products(origin.chain.units)
-    place = np.searchsorted(base.rows, rows)
-    return str(origin.week), np.stack(ends)[:, :, place], promoted[:, place], rows
-
-
-def _interval_rows(told: Sequence[_Told], bands: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]]) -> list[BenchRow]:
+def _interval_rows(told: Sequence[_Told]) -> list[BenchRow]:
     """Return coverage (as it is, and with ends in whole units) and pinball loss of the served intervals, by slice."""
     rows: list[BenchRow] = []
     actual = np.concatenate([one.actual for one in told], axis=1)
-    ends = np.concatenate([band[1] for band in bands], axis=2)
+    ends = np.concatenate([one.ends for one in told if one.ends is not None], axis=2)
     for label, mask in _masks("sku", told):
         inside = actual[:, mask]
         for percent, (low, high) in zip(LEVELS_PERCENT, ((1, 2), (0, 3)), strict=True):
@@ -357,22 +349,16 @@ def _interval_rows(told: Sequence[_Told], bands: Sequence[tuple[str, np.ndarray,
             rows.append(BenchRow(MODEL_SYSTEM, f"coverage_{percent}", label, coverage(pair, inside), n=inside.size))
             whole = coverage(whole_units(pair), inside)
             rows.append(BenchRow(MODEL_SYSTEM, f"coverage_{percent}_whole_units", label, whole, n=inside.size))
-        losses = [pinball(inside, ends[place][:, mask], level) for place, level in enumerate(QUANTILES)]
+        losses = [pinball(inside, ends[place][:, mask], level) for place, level in enumerate(TAILS)]
         rows.append(BenchRow(MODEL_SYSTEM, "pinball", label, float(np.mean(losses)), n=inside.size))
     return rows
 
 
 def _who_serves(origin: _Origin, fit: Fit) -> str:
-    counts = ", ".join(
-        f"{level} {'/'.join(dict.fromkeys(verdict.systems))}"
-        for level, verdict in (
-            (CHAIN, fit.hierarchy.chain.verdict),
-            (STORE, fit.hierarchy.store.verdict if fit.hierarchy.store else fit.hierarchy.chain.verdict),
-            (CATEGORY, fit.hierarchy.verdicts[CATEGORY]),
-            (TOTAL, fit.hierarchy.verdicts[TOTAL]),
-        )
-    )
-    return f"Served at {origin.chain.as_of} (first seed): {counts}."
+    tree = fit.hierarchy
+    verdicts = {CHAIN: tree.chain.verdict, STORE: tree.store.verdict, **tree.verdicts}
+    told = ", ".join(f"{level} {'/'.join(dict.fromkeys(verdict.systems))}" for level, verdict in verdicts.items())
+    return f"Served at {origin.chain.as_of} (first seed): {told}."
 
 
 def _notes(
@@ -386,7 +372,7 @@ def _notes(
         f"Series by level and origin: {counts}.",
         f"The promotion rows of {min(one.chain.planned_weeks for one in origins)} weeks or more after each origin are the plan.",
         f"Models are rebuilt at each origin; neighbours are {edges}. Intervals are 95 % over product types and weeks of origin.",
-        f"{OTHER_SEED} is the twin with its seeds in another order: what chance alone makes of the same model.",
+        f"{OTHER_SEED} is the twin's second seed against its first: what chance alone makes of the same model.",
         *served,
     ]
 

@@ -1,7 +1,7 @@
 """What a delisting does to other products, as planning asks it: of the what-ifs of the release."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date
 
 from api.services import WhatIfs
 from decisions.scenarios import DelistOutcome, DelistQuestion, DelistUntold, Taker
@@ -15,19 +15,18 @@ TAKERS = 10
 
 @dataclass(frozen=True, slots=True)
 class WhatIfOutcomes:
-    """Implements `decisions.scenarios.DelistOutcomes` on the served what-ifs.
+    """Implements `decisions.scenarios.DelistOutcomes` on the served what-ifs, whose first week ahead begins on `first_week`.
 
     A what-if begins with the first week ahead. Of one that begins later, what is lost is that up to its end less that up to its
     beginning, and goes where the whole goes.
     """
 
     what_ifs: WhatIfs
+    first_week: date
 
     def outcome(self, question: DelistQuestion) -> DelistOutcome:
-        whole = self._asked(question, None)
-        first = whole.first_week
-        ahead, before = (question.until_week - first) // WEEK, (question.from_week - first) // WEEK
-        told = whole if ahead == whole.horizon_weeks else self._asked(question, ahead)
+        ahead, before = ((day - self.first_week) // WEEK for day in (question.until_week, question.from_week))
+        told = self._asked(question, ahead)
         part = 1.0
         if before > 0 and told.lost.units > 0:
             part = max(0.0, 1.0 - self._asked(question, before).lost.units / told.lost.units)
@@ -42,9 +41,8 @@ class WhatIfOutcomes:
             ),
         )
 
-    def _asked(self, question: DelistQuestion, weeks: int | None) -> DelistAnswer:
-        horizon = weeks or max(1, (question.until_week - question.from_week + timedelta(days=6)) // WEEK)
-        request = DelistRequest((question.product_id,), question.store_ids, None, horizon, TAKERS, question.as_of)
+    def _asked(self, question: DelistQuestion, weeks: int) -> DelistAnswer:
+        request = DelistRequest((question.product_id,), question.store_ids, None, weeks, TAKERS, question.as_of)
         try:
             return self.what_ifs.delist(request)
         except InsufficientEvidence as error:

@@ -12,8 +12,11 @@ from decisions.forecast.intervals import IntervalCalibration
 from kit.canonical import canonical_bytes
 
 __all__ = [
-    "LEVELS",
+    "CATEGORY",
+    "CHAIN",
     "METADATA_FILE",
+    "STORE",
+    "TOTAL",
     "ForecastMetadata",
     "LevelMetadata",
     "ModelMetadata",
@@ -24,7 +27,7 @@ __all__ = [
 
 METADATA_FILE = "forecast.json"
 FORMAT = "forecast/2"
-LEVELS = ("chain", "store", "category", "total")
+TOTAL, CATEGORY, CHAIN, STORE = "total", "category", "chain", "store"
 
 
 @dataclass(frozen=True, slots=True)

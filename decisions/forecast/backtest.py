@@ -9,8 +9,8 @@ slow sellers hardly tell methods apart, and biases add up. The best simple basel
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -26,16 +26,20 @@ __all__ = [
     "BOTTOM_UP",
     "MODEL_SYSTEM",
     "TWIN_SYSTEM",
+    "Candidates",
     "LevelVerdict",
     "Trial",
+    "candidates",
     "held_out_origin",
     "judge",
     "predicted",
     "promoted_ahead",
     "recently_sold",
     "scale_of",
+    "served_of",
     "trial_origins",
     "trials",
+    "tried_by",
     "wape",
 ]
 
@@ -49,23 +53,33 @@ WEIGHT_WEEKS = 13
 NEARLY_BEST = 1.02
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """Forecasts at one origin: horizons x series per system, and what happened.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Candidates:
+    """What every system says at one origin: horizons x series per system.
 
-    `promoted` is of the same shape, `segment`, `scale` (mean squared change of the past) and `weight` (units of 13 weeks) are by
-    series. `seasonal_share`: for which share of the forecasts `seasonal_naive` is the week one year before, not its fall-back.
+    `rows` are those of the panel, `promoted` is horizons x series, `segment` by series. `seasonal_share`: for which share of the
+    forecasts `seasonal_naive` is the week one year before, not its fall-back. `features` (horizons x series x F) are what models
+    were asked with; None without models.
     """
 
     origin: int
     rows: np.ndarray
-    actual: np.ndarray
     forecasts: Mapping[str, np.ndarray]
     promoted: np.ndarray
     segment: np.ndarray
+    seasonal_share: float
+    features: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Trial(Candidates):
+    """Candidates, and what happened: `actual` is horizons x series, `scale` (mean squared change of the past) and `weight` (units
+    of 13 weeks) are by series.
+    """
+
+    actual: np.ndarray
     scale: np.ndarray
     weight: np.ndarray
-    seasonal_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,49 +137,72 @@ def predicted(model: DemandModel, transform: DemandTransform, features: np.ndarr
 
 
 def trials(transform: DemandTransform, models: Mapping[str, DemandModel], *, supported: bool = True) -> list[Trial]:
-    """Return the back-test's forecasts.
+    """Return the back-test's forecasts, one trial for each of `trial_origins`.
 
     Args:
         transform: features of the level.
         models: by system, trained before the first held-out week; none tries the simple methods alone.
         supported: try the supported series; False tries those with a sale in the last 26 weeks that are not.
     """
-    tried = [_trial(transform, models, origin, supported) for origin in trial_origins(transform.panel.week_count)]
-    return [trial for trial in tried if trial.actual.size]
+    # of thin series there are many, and for them a mean does as well
+    methods = INTERMITTENT_METHODS if supported else ()
+    return [_trial(transform, models, origin, methods, supported) for origin in trial_origins(transform.panel.week_count)]
 
 
-def _trial(transform: DemandTransform, models: Mapping[str, DemandModel], origin: int, supported: bool) -> Trial:
+def candidates(
+    transform: DemandTransform,
+    models: Mapping[str, DemandModel],
+    origin: int,
+    horizons: int,
+    *,
+    supported: bool,
+    methods: Collection[str],
+) -> Candidates:
+    """Return what the simple baselines, some `methods` of `classical` and `models` say at an origin of one kind of series."""
     panel = transform.panel
     rows = transform.supported(origin)
     if not supported:
         rows = np.setdiff1d(recently_sold(panel, origin), rows, assume_unique=True)
-    count = min(MAXIMUM_HORIZON_WEEKS, panel.week_count - origin)
-    units = panel.units[rows, :origin]
-    last_year = year_before(panel.units[rows], origin, count)
+    units, last_year = panel.units[rows, :origin], year_before(panel.units[rows], origin, horizons)
     forecasts: dict[str, np.ndarray] = {}
     features = None
     if len(rows):
         forecasts |= baseline_forecasts(units, last_year)
-        # of thin series there are many, and for them a mean does as well
-        forecasts |= classical_forecasts(units, count, INTERMITTENT_METHODS) if supported else {}
-        features = transform.features(origin, rows, range(1, count + 1)) if models else None
+        forecasts |= classical_forecasts(units, horizons, sorted(methods))
+        features = transform.features(origin, rows, range(1, horizons + 1)) if supported else None
     if features is not None:
         forecasts |= {name: predicted(model, transform, features) for name, model in models.items()}
-    return Trial(
+    return Candidates(
         origin=origin,
         rows=rows,
-        actual=transform.targets(origin, rows, range(1, count + 1)).astype(np.float64),
         forecasts=forecasts,
-        promoted=promoted_ahead(panel, origin, rows, count),
+        promoted=promoted_ahead(panel, origin, rows, horizons),
         segment=segment_codes(transform, units, features),
-        scale=scale_of(units),
-        weight=units[:, -WEIGHT_WEEKS:].sum(axis=1, dtype=np.float64),
         seasonal_share=seasonal_share(last_year) if len(rows) else 0.0,
+        features=features,
     )
 
 
+def _trial(
+    transform: DemandTransform, models: Mapping[str, DemandModel], origin: int, methods: Collection[str], supported: bool
+) -> Trial:
+    panel = transform.panel
+    horizons = min(MAXIMUM_HORIZON_WEEKS, panel.week_count - origin)
+    said = candidates(transform, models, origin, horizons, supported=supported, methods=methods)
+    actual = transform.targets(origin, said.rows, range(1, horizons + 1)).astype(np.float64)
+    return tried_by(said, panel.units[said.rows, :origin], actual)
+
+
+def tried_by(said: Candidates, history: np.ndarray, actual: np.ndarray) -> Trial:
+    """Return candidates with what happened. `history`: series x past weeks. Features are let go: a trial is judged without."""
+    told = {field.name: getattr(said, field.name) for field in fields(Candidates)} | {"features": None}
+    weight = history[:, -WEIGHT_WEEKS:].sum(axis=1, dtype=np.float64)
+    return Trial(**told, actual=actual, scale=scale_of(history), weight=weight)
+
+
 def judge(tried: Sequence[Trial]) -> LevelVerdict:
-    """Return the verdict over all trials. Without any trial (no series to try) `mean_8` serves every segment."""
+    """Return the verdict over all trials. Without any series to try `mean_8` serves every segment."""
+    tried = [trial for trial in tried if trial.actual.size]
     if not tried:
         nothing = (FALLBACK_BASELINE,) * len(SEGMENTS)
         return LevelVerdict(nothing, nothing, {"forecasts": 0.0})
@@ -242,10 +279,10 @@ def _figures(tried: Sequence[Trial], systems: Sequence[str]) -> dict[str, float]
     return figures
 
 
-def served_of(trial: Trial, systems: Sequence[str]) -> np.ndarray:
+def served_of(said: Candidates, systems: Sequence[str]) -> np.ndarray:
     """Return the forecasts (horizons x series) of the system that serves each series' segment."""
-    served: np.ndarray = np.empty(trial.actual.shape)
-    for code, system in enumerate(systems):
-        inside = trial.segment == code
-        served[:, inside] = trial.forecasts[system][:, inside]
+    served: np.ndarray = np.empty(said.promoted.shape)
+    for code in np.unique(said.segment):
+        inside = said.segment == code
+        served[:, inside] = said.forecasts[systems[code]][:, inside]
     return served

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from decisions.forecast.artefact import (
+    CATEGORY,
+    CHAIN,
     METADATA_FILE,
+    STORE,
+    TOTAL,
     ForecastMetadata,
     LevelMetadata,
     ModelMetadata,
@@ -20,16 +24,15 @@ from decisions.forecast.backtest import (
     MODEL_SYSTEM,
     TWIN_SYSTEM,
     LevelVerdict,
-    Trial,
     held_out_origin,
     judge,
     trials,
 )
 from decisions.forecast.contributions import neutral_values
 from decisions.forecast.errors import TooLittleHistory
-from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL, Forecasts, Hierarchy, fit_hierarchy
-from decisions.forecast.intervals import UNTRIED, IntervalCalibration, calibrate, coverage
-from decisions.forecast.levels import SeriesLevel, Sums
+from decisions.forecast.hierarchy import Forecasts, Hierarchy, TriedLevel, fit_hierarchy
+from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.levels import SeriesLevel, sums_of
 from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
 from decisions.forecast.panels import panel_table, panel_table_name
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
@@ -40,7 +43,7 @@ from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["Calibrations", "Fit", "FitSettings", "fit", "fit_panels", "known_chain", "twin_names"]
+__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
@@ -48,6 +51,7 @@ MINIMUM_WEEKS = 2
 MINIMUM_ROWS = 200
 """Below this many training rows no model is tried: the simple methods serve."""
 SERIES_LEVELS = (CHAIN, STORE)
+LEVELS = (*SERIES_LEVELS, CATEGORY, TOTAL)
 Calibrations = Mapping[str, tuple[IntervalCalibration, IntervalCalibration]]
 
 
@@ -108,7 +112,7 @@ def fit(
         TooLittleHistory: too few complete weeks are known.
     """
     with progress.stage("demand panels", 2) as stage:
-        chain = known_chain(lake, as_of, promotion_plan=promotion_plan)
+        chain = _known_chain(lake, as_of, promotion_plan=promotion_plan)
         stage.advance()
         stores = store_panel(lake, chain, promotion_plan=promotion_plan, minimum_weeks_sold=MINIMUM_WEEKS_SOLD_IN_STORE)
         stage.note(f"{len(chain.product_ids)} products, {len(stores.product_ids)} products in stores")
@@ -119,7 +123,7 @@ def fit(
     return _outputs(found, settings)
 
 
-def known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
+def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
     """Return the chain's panel of a day. Raises: TooLittleHistory."""
     try:
         chain = chain_panel(lake, as_of=as_of, promotion_plan=promotion_plan)
@@ -153,8 +157,7 @@ def fit_panels(
         settings: how to fit.
         progress: who watches.
     """
-    tried: dict[str, list[Trial]] = {}
-    levels: dict[str, SeriesLevel] = {}
+    tried: dict[str, TriedLevel] = {}
     figures: dict[str, float] = {}
     for name, panel in ((CHAIN, chain), (STORE, stores)):
         with progress.stage(f"forecast, back-test of {name}", 2) as stage:
@@ -162,32 +165,35 @@ def fit_panels(
             # one member each: both sides are compared alike, and intervals come out a little too wide, not too narrow
             models, _ = _models(transform, replace(settings, members=1), before_week=held_out_origin(panel.week_count))
             stage.advance()
-            tried[name] = trials(transform, models)
-            thin = judge(trials(transform, {}, supported=False))
-            levels[name] = SeriesLevel(transform, models, judge(tried[name]), thin)
-            figures |= {f"{name}_{key}": value for key, value in levels[name].verdict.figures.items()}
-            figures |= {f"{name}_thin_{key}": value for key, value in thin.figures.items()}
+            supported, others = trials(transform, models), trials(transform, {}, supported=False)
+            level = SeriesLevel(transform, models, judge(supported), judge(others))
+            tried[name] = TriedLevel(level, supported, others)
+            figures |= {f"{name}_{key}": value for key, value in level.verdict.figures.items()}
+            figures |= {f"{name}_thin_{key}": value for key, value in level.thin.figures.items()}
             stage.advance()
     with progress.stage("forecast, what adds up"):
-        hierarchy, back = fit_hierarchy(levels[CHAIN], levels[STORE], tried)
-        calibrations = _calibrations(chain, stores, back)
-        figures |= _coverages(chain, stores, back)
-        for name in (CATEGORY, TOTAL):
-            figures |= {f"{name}_{key}": value for key, value in hierarchy.verdicts[name].figures.items()}
+        hierarchy, back = fit_hierarchy(tried[CHAIN], tried[STORE])
+        outcomes = {name: _outcomes(name, chain, stores, back) for name in LEVELS}
+        calibrations = {name: _calibrated(told) for name, told in outcomes.items()}
+        figures |= {f"{name}_{key}": value for name in SERIES_LEVELS for key, value in _coverages(outcomes[name]).items()}
+        for name, verdict in hierarchy.verdicts.items():
+            figures |= {f"{name}_{key}": value for key, value in verdict.figures.items()}
+    levels: dict[str, SeriesLevel] = {}
     neutral: dict[str, np.ndarray] = {}
     for name in SERIES_LEVELS:
         with progress.stage(f"forecast, models of {name}"):
-            transform = replace(levels[name].transform, relations=relations)
-            models, rows = _models(transform, settings, served=None if settings.every_model else levels[name].verdict.systems)
+            level = tried[name].level
+            transform = replace(level.transform, relations=relations)
+            models, rows = _models(transform, settings, served=None if settings.every_model else level.verdict.systems)
             neutral[name] = neutral_values(transform.names, rows.features)
-            levels[name] = replace(levels[name], transform=transform, models=models)
+            levels[name] = replace(level, transform=transform, models=models)
             figures[f"{name}_training_rows"] = float(len(rows.targets))
             figures[f"{name}_supported_series"] = float(len(transform.supported(transform.panel.week_count)))
     hierarchy = replace(hierarchy, chain=levels[CHAIN], store=levels[STORE])
     return Fit(hierarchy, hierarchy.forecasts(chain.week_count, MAXIMUM_HORIZON_WEEKS), calibrations, neutral, figures)
 
 
-def twin_names(names: Sequence[str]) -> tuple[str, ...]:
+def _twin_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the features that no neighbour has a part in."""
     return tuple(name for name in names if FEATURE_GROUPS.get(name) != "neighbours")
 
@@ -197,7 +203,7 @@ def _models(
 ) -> tuple[dict[str, DemandModel], TrainingRows]:
     """Return the models by system, of those that serve where they are named; both learn from the same rows."""
     rows = training_rows(transform, HORIZONS, seed=settings.seed, maximum_rows=settings.maximum_rows, before_week=before_week)
-    known = {MODEL_SYSTEM: transform.names, TWIN_SYSTEM: twin_names(transform.names)}
+    known = {MODEL_SYSTEM: transform.names, TWIN_SYSTEM: _twin_names(transform.names)}
     if settings.with_neighbours is not None:
         known = {name: known[name] for name in [TWIN_SYSTEM, MODEL_SYSTEM][settings.with_neighbours :][:1]}
     models = {}
@@ -209,48 +215,55 @@ def _models(
     return models, rows
 
 
-def _calibrations(chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> Calibrations:
-    found = {}
-    for name in (CHAIN, STORE, CATEGORY, TOTAL):
-        parts = [_outcomes(name, chain, stores, origin, forecasts) for origin, forecasts in back]
-        forecast, actual, promoted, supported = (np.concatenate(one) for one in zip(*parts, strict=True))
-        found[name] = tuple(
-            calibrate(forecast[chosen], actual[chosen], promoted[chosen]) if chosen.any() else UNTRIED
-            for chosen in (supported, ~supported)
-        )
-    return {name: (pair[0], pair[1]) for name, pair in found.items()}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """Forecasts at one origin of the back-test and what happened, one value a forecast."""
+
+    forecast: np.ndarray
+    actual: np.ndarray
+    promoted: np.ndarray
+    supported: np.ndarray
+
+    def calibrated(self, chosen: np.ndarray) -> IntervalCalibration:
+        """Return intervals from some of the forecasts (a mask)."""
+        if not chosen.any():
+            return UNTRIED
+        return calibrate(self.forecast[chosen], self.actual[chosen], self.promoted[chosen])
 
 
-def _outcomes(
-    name: str, chain: DemandPanel, stores: DemandPanel, origin: int, forecasts: Forecasts
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return forecasts, actual units, whether promoted, and whether supported, one value a forecast."""
-    base, final = forecasts.base[name], forecasts.final[name]
-    ahead = slice(origin, origin + len(final))
-    if name in SERIES_LEVELS:
-        actual = (chain if name == CHAIN else stores).units[base.rows, ahead].T
-    else:
-        group = np.zeros(len(chain.product_ids), np.int64) if name == TOTAL else chain.category.astype(np.int64)
-        actual = Sums(group, final.shape[1]).of_series(chain.units[:, ahead].T)
-    supported = np.tile(base.supported, (len(final), 1))
-    return final.reshape(-1), actual.reshape(-1).astype(np.float64), base.promoted.reshape(-1), supported.reshape(-1)
+def _outcomes(name: str, chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> list[_Outcome]:
+    found = []
+    for origin, forecasts in back:
+        base, final = forecasts.base[name], forecasts.final[name]
+        ahead = slice(origin, origin + len(final))
+        if name in SERIES_LEVELS:
+            actual = (chain if name == CHAIN else stores).units[base.rows, ahead].T
+        else:
+            actual = sums_of(chain, name).of_series(chain.units[:, ahead].T)
+        flat = (final, actual.astype(np.float64), base.promoted, np.tile(base.supported, (len(final), 1)))
+        found.append(_Outcome(*(one.reshape(-1) for one in flat)))
+    return found
 
 
-def _coverages(chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> dict[str, float]:
+def _joined(told: Sequence[_Outcome]) -> _Outcome:
+    return _Outcome(*(np.concatenate([getattr(one, field.name) for one in told]) for field in fields(_Outcome)))
+
+
+def _calibrated(told: Sequence[_Outcome]) -> tuple[IntervalCalibration, IntervalCalibration]:
+    """Return the intervals of supported series, and of others."""
+    joined = _joined(told)
+    return joined.calibrated(joined.supported), joined.calibrated(~joined.supported)
+
+
+def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     """Return what intervals of all but the last origin would have covered at it, of supported series."""
-    if len(back) < 2:
+    *earlier, last = told
+    if not earlier or not last.supported.any():
         return {}
-    figures = {}
-    for name in SERIES_LEVELS:
-        *earlier, last = [_outcomes(name, chain, stores, origin, forecasts) for origin, forecasts in back]
-        forecast, actual, promoted, supported = (np.concatenate(one) for one in zip(*earlier, strict=True))
-        if not supported.any() or not last[3].any():
-            continue
-        calibration = calibrate(forecast[supported], actual[supported], promoted[supported])
-        band = calibration.band(last[0][last[3]], last[2][last[3]])
-        for percent in (80, 95):
-            figures[f"{name}_coverage_{percent}"] = coverage(band.ends(percent), last[1][last[3]])
-    return figures
+    before = _joined(earlier)
+    band = before.calibrated(before.supported).band(last.forecast[last.supported], last.promoted[last.supported])
+    actual = last.actual[last.supported]
+    return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 
 
 def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
@@ -259,9 +272,7 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
     tables: dict[str, pa.Table] = {}
     levels: dict[str, LevelMetadata] = {}
     for name in SERIES_LEVELS:
-        level = found.hierarchy.chain if name == CHAIN else found.hierarchy.store
-        if level is None:
-            continue
+        level = _level(found, name)
         models = {}
         for system, model in level.models.items():
             texts = model.to_files(model_prefix(name, system))
@@ -270,8 +281,8 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
         levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)
         tables[panel_table_name(name)] = panel_table(level.transform.panel)
         tables[rows_table_name(name)] = rows_table(found.forecasts.base[name], len(level.transform.names))
-    for name in (CATEGORY, TOTAL):
-        levels[name] = _metadata(found, name, found.hierarchy.verdicts[name], (), {})
+    for name, verdict in found.hierarchy.verdicts.items():
+        levels[name] = _metadata(found, name, verdict, (), {})
     for name in levels:
         tables[history_table_name(name)] = _history(found, name)
     metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels)
@@ -300,13 +311,14 @@ def _history(found: Fit, name: str) -> pa.Table:
     if name == TOTAL:
         return history_table({}, chain.units.sum(axis=0, keepdims=True), base, final)
     if name == CATEGORY:
-        units = Sums(chain.category.astype(np.int64), len(chain.category_ids)).of_series(chain.units.T).T
+        units = sums_of(chain, name).of_series(chain.units.T).T
         return history_table({"category_id": pa.array(chain.category_ids, pa.string())}, units, base, final)
-    level = found.hierarchy.chain if name == CHAIN else found.hierarchy.store
-    if level is None:
-        raise ValueError(f"level {name} was not fitted")
-    panel = level.transform.panel
+    panel = _level(found, name).transform.panel
     names = {"product_id": pa.array(panel.product_ids, pa.string()).take(pa.array(base.rows))}
     if panel.store_ids is not None:
         names["store_id"] = pa.array(panel.store_ids, pa.string()).take(pa.array(base.rows))
     return history_table(names, panel.units[base.rows], base, final)
+
+
+def _level(found: Fit, name: str) -> SeriesLevel:
+    return found.hierarchy.chain if name == CHAIN else found.hierarchy.store

@@ -9,14 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decisions.forecast.backtest import LevelVerdict, Trial, judge, trial_origins
+from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
+from decisions.forecast.backtest import BOTTOM_UP, LevelVerdict, Trial, judge, trial_origins
+from decisions.forecast.classical import AUTO_ETS
 from decisions.forecast.coherence import Level, reconciled
-from decisions.forecast.levels import BOTTOM_UP, Base, SeriesLevel, Sums, base_forecasts, spread_of, sum_base, sum_trial
-from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel
+from decisions.forecast.levels import (
+    Base,
+    SeriesLevel,
+    said_by,
+    series_base,
+    spread_of,
+    sum_base,
+    sum_candidates,
+    sum_trial,
+    sums_of,
+)
 
-__all__ = ["CATEGORY", "CHAIN", "STORE", "TOTAL", "Forecasts", "Hierarchy", "fit_hierarchy"]
+__all__ = ["Forecasts", "Hierarchy", "TriedLevel", "fit_hierarchy"]
 
-TOTAL, CATEGORY, CHAIN, STORE = "total", "category", "chain", "store"
 REST_WEEKS = 13
 
 
@@ -32,6 +42,23 @@ class Forecasts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TriedLevel:
+    """A level of series with its trials, of supported and of other series, one of each an origin."""
+
+    level: SeriesLevel
+    supported: Sequence[Trial]
+    others: Sequence[Trial]
+
+    def bases(self) -> list[Base]:
+        """Return the base forecasts at each origin."""
+        return [series_base(self.level, *both) for both in zip(self.supported, self.others, strict=True)]
+
+    def spread(self) -> float:
+        """Return the variance of a forecast of one unit of a supported series."""
+        return spread_of(self.supported, self.level.verdict.systems)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Hierarchy:
     """What is needed to forecast all levels: those of series, the verdicts on sums, and how far each is off.
 
@@ -39,49 +66,39 @@ class Hierarchy:
     """
 
     chain: SeriesLevel
-    store: SeriesLevel | None
+    store: SeriesLevel
     verdicts: Mapping[str, LevelVerdict]
     spreads: Mapping[str, float]
 
     def forecasts(self, origin: int, horizons: int) -> Forecasts:
         """Return the forecasts of all levels at an origin."""
         panel = self.chain.transform.panel
-        chain = base_forecasts(self.chain, origin, horizons)
-        base = {CHAIN: chain}
-        for name in (CATEGORY, TOTAL):
-            base[name] = sum_base(_sums(panel, name), panel.units, chain, origin, self.verdicts[name])
-        if self.store is not None:
-            base[STORE] = base_forecasts(self.store, origin, horizons)
-        return Forecasts(base, self._final(base, origin))
+        chain, store = (series_base(level, *said_by(level, origin, horizons)) for level in (self.chain, self.store))
+        base = {CHAIN: chain, STORE: store}
+        for name, verdict in self.verdicts.items():
+            methods = set(verdict.systems[:1]) & {AUTO_ETS}
+            base[name] = sum_base(sum_candidates(sums_of(panel, name), panel.units, chain, origin, methods), verdict)
+        return self.made_coherent(base, origin)
 
-    def _final(self, base: Mapping[str, Base], origin: int) -> dict[str, np.ndarray]:
-        panel, spreads, chain = self.chain.transform.panel, self.spreads, base[CHAIN]
-        levels = [
-            Level(base[TOTAL].units, spreads[TOTAL], np.zeros(1, dtype=np.int64), spreads[f"{TOTAL}/children"]),
-            Level(
-                base[CATEGORY].units,
-                spreads[CATEGORY],
-                np.zeros(len(base[CATEGORY].rows), np.int64),
-                spreads[f"{CATEGORY}/children"],
-            ),
-            Level(chain.units, spreads[CHAIN], panel.category[chain.rows]),
-        ]
-        pairs = np.zeros(0, dtype=np.int64)
-        if self.store is not None:
-            below, pairs = self._in_stores(base, origin)
-            levels.append(below)
-        total, category, products, *rest = reconciled(levels)
-        final = {TOTAL: total, CATEGORY: category, CHAIN: products}
-        if self.store is not None:
-            stores = base[STORE].units.copy()
-            stores[:, pairs] = rest[0][:, : len(pairs)]
-            final[STORE] = stores
-        return final
+    def made_coherent(self, base: Mapping[str, Base], origin: int) -> Forecasts:
+        """Return base forecasts of all levels with those that add up."""
+        spreads, chain = self.spreads, base[CHAIN]
+        below, pairs = self._in_stores(base, origin)
+        one_parent = np.zeros(len(base[CATEGORY].rows), dtype=np.int64)
+        total, category, products, lowest = reconciled(
+            [
+                Level(base[TOTAL].units, spreads[TOTAL], one_parent[:1], spreads[f"{TOTAL}/children"]),
+                Level(base[CATEGORY].units, spreads[CATEGORY], one_parent, spreads[f"{CATEGORY}/children"]),
+                Level(chain.units, spreads[CHAIN], self.chain.transform.panel.category[chain.rows]),
+                below,
+            ]
+        )
+        stores = base[STORE].units.copy()
+        stores[:, pairs] = lowest[:, : len(pairs)]
+        return Forecasts(base, {TOTAL: total, CATEGORY: category, CHAIN: products, STORE: stores})
 
     def _in_stores(self, base: Mapping[str, Base], origin: int) -> tuple[Level, np.ndarray]:
         """Return supported series of stores, then one node for all other stores of a product, and which series the former are."""
-        if self.store is None:
-            raise ValueError("no stores are forecast")
         store_panel, panel = self.store.transform.panel, self.chain.transform.panel
         stores, chain = base[STORE], base[CHAIN]
         place = np.full(len(panel.product_ids), -1, dtype=np.int64)
@@ -98,39 +115,26 @@ class Hierarchy:
         return Level(forecast, spread, np.concatenate([parent, having])), pairs
 
 
-def fit_hierarchy(
-    chain: SeriesLevel, store: SeriesLevel | None, tried: Mapping[str, Sequence[Trial]]
-) -> tuple[Hierarchy, list[tuple[int, Forecasts]]]:
+def fit_hierarchy(chain: TriedLevel, store: TriedLevel) -> tuple[Hierarchy, list[tuple[int, Forecasts]]]:
     """Return the tree as its back-test wants it, and the forecasts of all levels at the origins of the back-test.
 
     Args:
         chain: with models that were trained before the first held-out week.
-        store: likewise; None where no stores are forecast.
-        tried: the trials of the supported series of both.
+        store: likewise.
     """
-    panel = chain.transform.panel
+    panel = chain.level.transform.panel
     origins = trial_origins(panel.week_count)
-    bases = [base_forecasts(chain, origin, _horizons(panel, origin)) for origin in origins]
-    spreads = {CHAIN: spread_of(tried[CHAIN], chain.verdict.systems) if tried[CHAIN] else 1.0}
-    if store is not None:
-        spreads[STORE] = spread_of(tried[STORE], store.verdict.systems) if tried[STORE] else 1.0
+    bases = [{CHAIN: one, STORE: other} for one, other in zip(chain.bases(), store.bases(), strict=True)]
+    spreads = {CHAIN: chain.spread(), STORE: store.spread()}
     verdicts = {}
     for name in (CATEGORY, TOTAL):
-        sums = _sums(panel, name)
-        trials = [sum_trial(sums, panel.units, base, origin) for base, origin in zip(bases, origins, strict=True)]
-        trials = [trial for trial in trials if trial.actual.size]
-        verdicts[name] = judge(trials)
-        spreads[name] = spread_of(trials, verdicts[name].systems)
-        spreads[f"{name}/children"] = spread_of(trials, BOTTOM_UP)
-    hierarchy = Hierarchy(chain, store, verdicts, spreads)
-    return hierarchy, [(origin, hierarchy.forecasts(origin, _horizons(panel, origin))) for origin in origins]
-
-
-def _horizons(panel: DemandPanel, origin: int) -> int:
-    return min(MAXIMUM_HORIZON_WEEKS, panel.week_count - origin)
-
-
-def _sums(panel: DemandPanel, level: str) -> Sums:
-    if level == TOTAL:
-        return Sums(np.zeros(len(panel.product_ids), dtype=np.int64), 1)
-    return Sums(panel.category.astype(np.int64), len(panel.category_ids))
+        sums = sums_of(panel, name)
+        tried = [sum_trial(sums, panel.units, base[CHAIN], origin) for base, origin in zip(bases, origins, strict=True)]
+        verdicts[name] = judge(tried)
+        spreads[name] = spread_of(tried, verdicts[name].systems)
+        spreads[f"{name}/children"] = spread_of(tried, BOTTOM_UP)
+        for base, trial in zip(bases, tried, strict=True):
+            base[name] = sum_base(trial, verdicts[name])
+    hierarchy = Hierarchy(chain.level, store.level, verdicts, spreads)
+    back = [(origin, hierarchy.made_coherent(base, origin)) for base, origin in zip(bases, origins, strict=True)]
+    return hierarchy, back

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LEVELS_PERCENT", "UNTRIED", "Band", "IntervalCalibration", "calibrate", "coverage", "whole_units"]
+__all__ = ["LEVELS_PERCENT", "TAILS", "UNTRIED", "Band", "IntervalCalibration", "calibrate", "coverage", "whole_units"]
 
 TAILS = (0.025, 0.1, 0.9, 0.975)
 LEVELS_PERCENT = (80, 95)

@@ -4,31 +4,43 @@
 sums of the chain's, forecast from their own weeks or from the sum of their products, whichever wins.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
+from decisions.forecast.artefact import TOTAL
 from decisions.forecast.backtest import (
     BOTTOM_UP,
     MODEL_SYSTEM,
     TWIN_SYSTEM,
+    Candidates,
     LevelVerdict,
     Trial,
-    predicted,
-    promoted_ahead,
-    recently_sold,
-    scale_of,
+    candidates,
     served_of,
+    tried_by,
 )
 from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
-from decisions.forecast.classical import AUTO_ETS, CROSTON, TSB, classical_forecasts
+from decisions.forecast.classical import AUTO_ETS, CLASSICAL, CROSTON, TSB, classical_forecasts
 from decisions.forecast.model import DemandModel
-from decisions.forecast.segments import segment_codes
 from features.demand import DemandTransform
+from features.demand_panel import DemandPanel
 
-__all__ = ["BOTTOM_UP", "SYSTEMS", "Base", "SeriesLevel", "Sums", "base_forecasts", "spread_of", "sum_base", "sum_trial"]
+__all__ = [
+    "SYSTEMS",
+    "Base",
+    "SeriesLevel",
+    "Sums",
+    "said_by",
+    "series_base",
+    "spread_of",
+    "sum_base",
+    "sum_candidates",
+    "sum_trial",
+    "sums_of",
+]
 
 SYSTEMS = (MODEL_SYSTEM, TWIN_SYSTEM, *BASELINES, CROSTON, TSB, AUTO_ETS, BOTTOM_UP)
 """Every system that may answer, in the order of their codes in tables."""
@@ -62,46 +74,46 @@ class Base:
     features: np.ndarray | None
 
 
-def base_forecasts(level: SeriesLevel, origin: int, horizons: int) -> Base:
-    """Return the base forecasts of every series with a sale in the 26 weeks before an origin."""
-    transform, panel = level.transform, level.transform.panel
-    rows = recently_sold(panel, origin)
-    supported = np.isin(rows, transform.supported(origin))
-    units, last_year = panel.units[rows, :origin], year_before(panel.units[rows], origin, horizons)
-    simple: dict[str, np.ndarray] = dict(baseline_forecasts(units, last_year)) if len(rows) else {}
-    wanted = {*level.verdict.systems, *level.thin.systems} & {CROSTON, TSB}
-    simple |= classical_forecasts(units, horizons, sorted(wanted))
-    known = rows[supported]
-    features = transform.features(origin, known, range(1, horizons + 1)) if len(known) else None
-    segment = segment_codes(transform, units, None)
-    segment[supported] = segment_codes(transform, units[supported], features)
-    chosen = np.asarray([SYSTEMS.index(name) for name in level.verdict.systems])[segment]
-    chosen = np.where(supported, chosen, np.asarray([SYSTEMS.index(name) for name in level.thin.systems])[segment])
-    reference = np.asarray([SYSTEMS.index(name) for name in level.verdict.baselines])[segment]
-    reference = np.where(supported, reference, np.asarray([SYSTEMS.index(name) for name in level.thin.baselines])[segment])
-    everything = dict(simple)
-    for name, model in level.models.items():
-        if features is not None and (chosen == SYSTEMS.index(name)).any():
-            everything[name] = np.zeros((horizons, len(rows)))
-            everything[name][:, supported] = predicted(model, transform, features)
-    return Base(
-        rows,
-        _picked(everything, chosen, horizons),
-        _picked(simple, reference, horizons),
-        chosen,
-        reference,
-        promoted_ahead(panel, origin, rows, horizons),
-        supported,
-        features,
+def said_by(level: SeriesLevel, origin: int, horizons: int) -> tuple[Candidates, Candidates]:
+    """Return what the systems that serve say at an origin, of supported and of other series."""
+    served = {*level.verdict.systems, *level.thin.systems}
+    models = {name: model for name, model in level.models.items() if name in served}
+    methods = [name for name in CLASSICAL if name in level.verdict.systems]
+    return (
+        candidates(level.transform, models, origin, horizons, supported=True, methods=methods),
+        candidates(level.transform, {}, origin, horizons, supported=False, methods=()),
     )
 
 
-def _picked(forecasts: Mapping[str, np.ndarray], chosen: np.ndarray, horizons: int) -> np.ndarray:
-    picked = np.zeros((horizons, len(chosen)))
-    for code in np.unique(chosen):
-        inside = chosen == code
-        picked[:, inside] = forecasts[SYSTEMS[code]][:, inside]
-    return picked
+def series_base(level: SeriesLevel, supported: Candidates, others: Candidates) -> Base:
+    """Return the base forecasts of a level of series, in the order of the panel."""
+    parts = _chosen(supported, level.verdict), _chosen(others, level.thin)
+    rows = np.concatenate([supported.rows, others.rows])
+    order = np.argsort(rows)
+    return Base(
+        rows=rows[order],
+        units=np.concatenate([part.units for part in parts], axis=1)[:, order],
+        baseline=np.concatenate([part.baseline for part in parts], axis=1)[:, order],
+        system=np.concatenate([part.system for part in parts])[order],
+        baseline_system=np.concatenate([part.baseline_system for part in parts])[order],
+        promoted=np.concatenate([supported.promoted, others.promoted], axis=1)[:, order],
+        supported=np.arange(len(rows))[order] < len(supported.rows),
+        features=supported.features,
+    )
+
+
+def sum_base(said: Candidates, verdict: LevelVerdict) -> Base:
+    """Return the base forecasts of a level of sums. All its series are unsupported: they have no features."""
+    return replace(_chosen(said, verdict), supported=np.zeros(len(said.rows), dtype=bool))
+
+
+def _chosen(said: Candidates, verdict: LevelVerdict) -> Base:
+    system, reference = (
+        np.asarray([SYSTEMS.index(name) for name in names])[said.segment] for names in (verdict.systems, verdict.baselines)
+    )
+    everyone = np.ones(len(said.rows), dtype=bool)
+    units, baseline = served_of(said, verdict.systems), served_of(said, verdict.baselines)
+    return Base(said.rows, units, baseline, system, reference, said.promoted, everyone, said.features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,47 +130,48 @@ class Sums:
         return np.asarray(values @ adding)
 
 
-def sum_trial(sums: Sums, chain_units: np.ndarray, base: Base, origin: int) -> Trial:
-    """Return what the systems of a level of sums would have forecast at an origin, and what happened."""
-    horizons = len(base.units)
+def sums_of(panel: DemandPanel, level: str) -> Sums:
+    """Return what the chain's series are added up to: `category`, or one `total`."""
+    if level == TOTAL:
+        return Sums(np.zeros(len(panel.product_ids), dtype=np.int64), 1)
+    return Sums(panel.category.astype(np.int64), len(panel.category_ids))
+
+
+def sum_candidates(sums: Sums, chain_units: np.ndarray, chain: Base, origin: int, methods: Collection[str]) -> Candidates:
+    """Return what the systems of a level of sums say at an origin, the sum of the chain's base forecasts among them."""
+    horizons = len(chain.units)
     history = sums.of_series(chain_units[:, :origin].T).T
     last_year = year_before(history, origin, horizons)
-    forecasts = dict(baseline_forecasts(history, last_year))
-    forecasts |= classical_forecasts(history, horizons, (AUTO_ETS,))
-    forecasts[BOTTOM_UP] = sums.of_series(base.units, base.rows)
-    return Trial(
+    forecasts = {
+        **baseline_forecasts(history, last_year),
+        **classical_forecasts(history, horizons, sorted(methods)),
+        BOTTOM_UP: sums.of_series(chain.units, chain.rows),
+    }
+    return Candidates(
         origin=origin,
         rows=np.arange(sums.count),
-        actual=sums.of_series(chain_units[:, origin : origin + horizons].T),
         forecasts=forecasts,
         promoted=np.zeros((horizons, sums.count), dtype=bool),
         segment=np.zeros(sums.count, dtype=np.int64),
-        scale=scale_of(history),
-        weight=history[:, -13:].sum(axis=1),
         seasonal_share=seasonal_share(last_year),
     )
 
 
-def sum_base(sums: Sums, chain_units: np.ndarray, base: Base, origin: int, verdict: LevelVerdict) -> Base:
-    """Return a level of sums as its back-test wants it forecast. All its series are unsupported: they have no features."""
-    horizons = len(base.units)
-    history = sums.of_series(chain_units[:, :origin].T).T
-    forecasts = dict(baseline_forecasts(history, year_before(history, origin, horizons)))
-    system, reference = verdict.systems[0], verdict.baselines[0]
-    if system == AUTO_ETS:
-        forecasts |= classical_forecasts(history, horizons, (AUTO_ETS,))
-    forecasts[BOTTOM_UP] = sums.of_series(base.units, base.rows)
-    everyone, nobody = np.arange(sums.count), np.zeros(sums.count, dtype=bool)
-    # a method that needs more weeks than are known gives way to the sum of the products
-    units = forecasts.get(system, forecasts[BOTTOM_UP])
-    codes = [np.full(sums.count, SYSTEMS.index(name if name in forecasts else BOTTOM_UP)) for name in (system, reference)]
-    return Base(everyone, units, forecasts[reference], codes[0], codes[1], np.zeros(units.shape, dtype=bool), nobody, None)
+def sum_trial(sums: Sums, chain_units: np.ndarray, chain: Base, origin: int) -> Trial:
+    """Return what the systems of a level of sums would have forecast at an origin, and what happened."""
+    said = sum_candidates(sums, chain_units, chain, origin, (AUTO_ETS,))
+    history, actual = (
+        sums.of_series(chain_units[:, part].T) for part in (slice(origin), slice(origin, origin + len(chain.units)))
+    )
+    return tried_by(said, history.T, actual.astype(np.float64))
 
 
 def spread_of(tried: Sequence[Trial], systems: Sequence[str] | str) -> float:
     """Return the squared errors of a back-test over its forecast units: the variance of a forecast of one unit."""
     squared = units = 0.0
     for trial in tried:
+        if not trial.actual.size:
+            continue
         forecast = trial.forecasts[systems] if isinstance(systems, str) else served_of(trial, systems)
         squared += float(((trial.actual - forecast) ** 2).sum())
         units += float(forecast.sum())

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from decisions.forecast.artefact import ForecastMetadata, LevelMetadata, read_metadata
+from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL, ForecastMetadata, LevelMetadata, read_metadata
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
 from decisions.forecast.baseline import SEASONAL
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
@@ -22,7 +22,6 @@ from decisions.forecast.errors import (
     UnknownStore,
 )
 from decisions.forecast.explain import ForecastExplainer, Shares, words_of
-from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.model import DemandModel
 from decisions.forecast.news import shared_out
 from decisions.forecast.serving import Series, ServingTables

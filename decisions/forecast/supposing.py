@@ -5,7 +5,7 @@ and changes nothing where it concerns a neighbour. A supposed forecast moves by 
 forecast; it is not made to add up with forecasts of other products, which are not supposed to change.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -13,16 +13,15 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from decisions.forecast.artefact import ForecastMetadata
+from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, ForecastMetadata
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, promoted_ahead
 from decisions.forecast.contract import ForecastRequest
 from decisions.forecast.errors import NotSupposable
-from decisions.forecast.hierarchy import CATEGORY, CHAIN, STORE
 from decisions.forecast.model import DemandModel
 from decisions.forecast.panels import read_panel
 from decisions.forecast.serving import Series
 from decisions.forecast.tables import history_table_name
-from decisions.overlay import ForecastOverlay, Mechanic
+from decisions.overlay import ForecastOverlay, Mechanic, PlannedPromotion, SwitchedOffPromotion
 from features import FeatureSnapshot
 from features.demand import DemandTransform
 from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, neighbours
@@ -179,43 +178,47 @@ class Supposer:
             store_id: the store whose series are changed, in a panel of stores.
             kept: a product whose plan stays as it is: in the chain's panel, what is supposed of one store only.
         """
-        display, mailer = panel.display.copy(), panel.mailer.copy()
+        shares = {Mechanic.DISPLAY: panel.display.copy(), Mechanic.MAILER: panel.mailer.copy()}
         codes = {Mechanic.DISPLAY: panel.display_code.copy(), Mechanic.MAILER: panel.mailer_code.copy()}
-        shares = {Mechanic.DISPLAY: display, Mechanic.MAILER: mailer}
         also = {self._weeks[one.week_start] for one in overlay.promotions_on}
-        gone = np.zeros((len(panel.product_ids), MAXIMUM_HORIZON_WEEKS), dtype=bool)
-        for horizon in also:
-            column = panel.week_count + horizon - 1
+        for column in (panel.week_count + horizon - 1 for horizon in also):
             for share in shares.values():
                 share[:, column] = np.nan_to_num(share[:, column])
-        told = [(one.product_id, one.week_start, one.mechanic, one.coverage) for one in overlay.promotions_on]
-        told += [(one.product_id, one.week_start, one.mechanic, 0.0) for one in overlay.promotions_off]
-        for product_id, week, mechanic, coverage in told:
-            row = self._place(panel, product_id, store_id)
-            horizon = self._weeks[week]
-            if row is None or product_id == kept or not (panel.is_planned(horizon) or horizon in also):
-                continue
-            whole = coverage if panel.store_ids is None else float(coverage > 0)
-            shares[mechanic][row, panel.week_count + horizon - 1] = whole
-            if whole == 0:
-                codes[mechanic][row, panel.week_count + horizon - 1] = -1
+        for cell, mechanic, coverage in self._told(panel, overlay, store_id, kept):
+            if panel.is_planned(cell[1]) or cell[1] in also:
+                at = cell[0], panel.week_count + cell[1] - 1
+                shares[mechanic][at] = coverage if panel.store_ids is None else float(coverage > 0)
+                codes[mechanic][at] = codes[mechanic][at] if coverage > 0 else -1
+        gone = np.zeros((len(panel.product_ids), MAXIMUM_HORIZON_WEEKS), dtype=bool)
         for absent in overlay.products_gone:
             row = self._place(panel, absent.product_id, store_id)
             if row is not None and absent.product_id != kept:
-                horizon = self._weeks[absent.week_start]
-                gone[row, horizon - 1] = True
-                for share in shares.values():
-                    share[row, panel.week_count + horizon - 1] = np.nan_to_num(share[row, panel.week_count + horizon - 1]) * 0.0
+                gone[row, self._weeks[absent.week_start] - 1] = True
+        for share in shares.values():
+            ahead = share[:, panel.week_count :]
+            ahead[gone] = 0.0
         return replace(
             panel,
-            display=display,
-            mailer=mailer,
+            display=shares[Mechanic.DISPLAY],
+            mailer=shares[Mechanic.MAILER],
             display_code=codes[Mechanic.DISPLAY],
             mailer_code=codes[Mechanic.MAILER],
             planned_also=panel.planned_also | also,
             gone=gone if gone.any() else None,
-            kept_expected=panel.expected,
         )
+
+    def _told(
+        self, panel: DemandPanel, overlay: ForecastOverlay, store_id: str | None, kept: str | None
+    ) -> Iterator[tuple[tuple[int, int], Mechanic, float]]:
+        """Yield the row and the horizon of each supposed promotion, its mechanic and its coverage (0: switched off)."""
+        changes: list[tuple[PlannedPromotion | SwitchedOffPromotion, float]] = [
+            *((one, one.coverage) for one in overlay.promotions_on),
+            *((one, 0.0) for one in overlay.promotions_off),
+        ]
+        for change, coverage in changes:
+            row = self._place(panel, change.product_id, store_id)
+            if row is not None and change.product_id != kept:
+                yield (row, self._weeks[change.week_start]), change.mechanic, coverage
 
     def _place(self, panel: DemandPanel, product_id: str, store_id: str | None) -> int | None:
         if panel.store_ids is None:
@@ -232,17 +235,15 @@ class Supposer:
 
 def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:
     """Return the weights without some edges, the others of the same rows weighing as much more as they would have had."""
-    left = weights.tolil(copy=True)
-    for target, source in cut:
-        if left[target, source] == 0:
-            continue
-        left[target, source] = 0
-        whole = sum(left.data[target])
-        left.data[target] = [value / whole for value in left.data[target]] if whole > 0 else []
-        left.rows[target] = left.rows[target] if whole > 0 else []
-    found = left.tocsr()
-    found.eliminate_zeros()
-    return found
+    left, width = weights.tocoo(), weights.shape[1]
+    kept = ~np.isin(left.row.astype(np.int64) * width + left.col, [target * width + source for target, source in cut])
+    if kept.all():
+        return weights
+    row, column, data = left.row[kept], left.col[kept], left.data[kept]
+    touched = np.isin(row, [target for target, _ in cut])
+    whole = np.bincount(row, weights=data, minlength=weights.shape[0])
+    data = np.where(touched, data / np.maximum(whole[row], np.finfo(np.float32).tiny), data).astype(weights.dtype)
+    return sparse.csr_array((data, (row, column)), shape=weights.shape)
 
 
 def _without(series: Series, steps: Collection[int]) -> Series:

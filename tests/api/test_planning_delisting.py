@@ -54,7 +54,7 @@ ANSWER = _answer()
 def outcome(from_week: int, until_week: int):
     asked: list = []
     question = DelistQuestion("A", ("s1",), FIRST + timedelta(weeks=from_week), FIRST + timedelta(weeks=until_week))
-    return WhatIfOutcomes(EightWeeks(asked)).outcome(question), asked
+    return WhatIfOutcomes(EightWeeks(asked), FIRST).outcome(question), asked
 
 
 def test_a_window_from_the_first_week_on_is_the_what_if_itself():
@@ -78,5 +78,5 @@ def test_what_cannot_be_told_is_said_in_planning_s_own_words():
 
     question = DelistQuestion("A", None, FIRST, FIRST + timedelta(weeks=2))
     with pytest.raises(DelistUntold) as caught:
-        WhatIfOutcomes(NothingKnown()).outcome(question)
+        WhatIfOutcomes(NothingKnown(), FIRST).outcome(question)
     assert (caught.value.problem, caught.value.remedy) == (caught.value.__cause__.problem, caught.value.__cause__.remedy)

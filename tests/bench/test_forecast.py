@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.forecast import run
-from bench.forecast_scores import bootstrap, series_errors, wape
+from bench.forecast import OTHER_SEED, _add_other_seed, _figures, run
+from bench.forecast_scores import bootstrap, series_errors, value_of, wape
 from bench.forecast_slices import chosen_products, slices_of
 from bench.forecast_systems import Asked, permuted_system, simple_systems
 from bench.frame import BenchContext
+from decisions.forecast.backtest import TWIN_SYSTEM
 from features.demand import DemandTransform
 from features.demand_neighbours import neighbours
 from features.demand_panel import chain_panel
@@ -18,8 +19,7 @@ from tests.forecast.conftest import (
     RELATIONS,
     SHOPS,
     WEEKS,
-    forecast_edges,  # noqa: F401 - a fixture of that module
-    forecast_lake,  # noqa: F401 - a fixture of that module
+    known_edges,
     known_lake,
     line_table,
     promoted,
@@ -27,9 +27,14 @@ from tests.forecast.conftest import (
 
 
 @pytest.fixture(scope="module")
-def transform(forecast_lake, forecast_edges):  # noqa: F811 - the fixtures that are imported above
-    chain = chain_panel(forecast_lake, as_of=PLAN_DAY)
-    return DemandTransform(chain, chain, neighbours(chain, forecast_edges))
+def shop(tmp_path_factory):
+    return known_lake(tmp_path_factory.mktemp("forecast-bench"))
+
+
+@pytest.fixture(scope="module")
+def transform(shop):
+    chain = chain_panel(shop, as_of=PLAN_DAY)
+    return DemandTransform(chain, chain, neighbours(chain, known_edges()))
 
 
 def test_products_are_chosen_from_the_weeks_known_alone():
@@ -90,12 +95,12 @@ def test_the_placebo_has_other_neighbours(transform):
     assert (first != other).any()
 
 
-def test_a_quick_run_measures_what_is_served_and_is_blind_to_later_sales(tmp_path, forecast_lake):  # noqa: F811 - imported above
+def test_a_quick_run_measures_what_is_served_and_is_blind_to_later_sales(tmp_path, shop):
     def measured(lake, name):
         context = BenchContext(lake=lake, home=tmp_path / name, quick=True, progress=SilentProgress(), as_of=PLAN_DAY)
         return run(context)
 
-    rows, notes = measured(forecast_lake, "one")
+    rows, notes = measured(shop, "one")
     figures = {(row.system, row.metric, row.slice): row.value for row in rows}
     for system in ("shelfgraph", "shelfgraph-with-neighbours", "shelfgraph-without-neighbours", "mean_8", "croston", "tsb"):
         assert 0 < figures[system, "wape", "sku"] < 2
@@ -109,3 +114,18 @@ def test_a_quick_run_measures_what_is_served_and_is_blind_to_later_sales(tmp_pat
     lake.append("sales_lines", line_table(keys, [500.0] * len(keys)))
     again, _ = measured(lake, "two")
     assert [row.value for row in again] == [row.value for row in rows]
+
+
+def test_another_seed_is_the_second_against_the_first_and_not_all_against_all():
+    random = np.random.default_rng(0)
+    systems = {TWIN_SYSTEM: [random.gamma(5, 1, (2, 50)) for _ in range(3)]}
+    _add_other_seed(systems)
+    history, actual = random.poisson(5, (50, 9)).astype(float), np.full((2, 50), 5.0)
+    errors = {
+        name: [series_errors(np.arange(50), 0, history, actual, one) for one in by_seed] for name, by_seed in systems.items()
+    }
+    asked = OTHER_SEED, f"wape_ratio_to_{TWIN_SYSTEM}"
+    (told,) = [row.value for row in _figures("sku", errors) if (row.system, row.metric) == asked]
+    first, second = (value_of(wape, one) for one in errors[TWIN_SYSTEM][:2])
+    assert told == pytest.approx(second / first)
+    assert abs(told - 1) > 0.001

@@ -134,9 +134,13 @@ def known_lake(folder) -> DeltaLake:
     return lake
 
 
+def known_edges():
+    return {name: _edge_table([_edge(s, t, name, v) for s, t, v in rows]) for name, rows in RELATIONS.items()}
+
+
 @pytest.fixture(scope="session")
 def forecast_edges():
-    return {name: _edge_table([_edge(s, t, name, v) for s, t, v in rows]) for name, rows in RELATIONS.items()}
+    return known_edges()
 
 
 @pytest.fixture(scope="session")
@@ -200,3 +204,28 @@ def fitted(forecast_lake, forecast_edges, tmp_path_factory):
 @pytest.fixture(scope="session")
 def forecaster(forecast_graph, fitted):
     return ForecastService(forecast_graph, fitted.features, fitted.artefact)
+
+
+LOSS = 0.8
+"""Of a product's demand, when the other of its pair is promoted."""
+
+
+def partner(product: int) -> int:
+    return product + 1 if product % 2 == 0 else product - 1
+
+
+def pair_edges():
+    pairs = [(PRODUCTS[partner(number)], product) for number, product in enumerate(PRODUCTS)]
+    return {"isSubstituteFor": _edge_table([_edge(source, target, "isSubstituteFor", 0.9) for source, target in pairs])}
+
+
+@pytest.fixture(scope="module")
+def pairs_lake(tmp_path_factory):
+    """A shop in which a product loses most of its demand while the other of its pair is promoted."""
+    lake, random = known_lake(tmp_path_factory.mktemp("pairs")), np.random.default_rng(5)
+    keys = [(week, product, shop) for week in range(WEEKS) for product in range(len(PRODUCTS)) for shop in SHOPS]
+    kept = [1 - LOSS if promoted(partner(product), week) else 1.0 for week, product, _ in keys]
+    rates = [rate(product, week) * part for (week, product, _), part in zip(keys, kept, strict=True)]
+    lake.replace("promotion_weeks", known_promotions(planned=8))
+    lake.replace("sales_lines", line_table(keys, random.poisson(rates).astype(float)))
+    return lake

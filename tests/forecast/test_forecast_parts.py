@@ -79,7 +79,10 @@ def _trial(errors, segment, *, origin=5, horizons=4, share=0.0):
     actual = np.full((horizons, len(segment)), 10.0)
     forecasts = {name: actual + np.asarray(of) for name, of in errors.items()}
     everyone = np.ones(len(segment))
-    return Trial(origin, np.arange(len(segment)), actual, forecasts, actual > 99, segment, everyone, everyone, share)
+    return Trial(
+        origin=origin, rows=np.arange(len(segment)), forecasts=forecasts, promoted=actual > 99, segment=segment,
+        seasonal_share=share, actual=actual, scale=everyone, weight=everyone,
+    )  # fmt: skip
 
 
 def test_the_seasonal_share_of_a_back_test_counts_forecasts_and_not_origins():

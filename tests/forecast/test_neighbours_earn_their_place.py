@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import numpy as np
 import pytest
 
 from decisions.forecast import ForecastRequest, ForecastService, fit
@@ -12,45 +11,9 @@ from decisions.forecast.segments import SEGMENTS
 from features import publish_features
 from kit.progress import SilentProgress
 
-from .conftest import (
-    PLAN_DAY,
-    PLANNED,
-    PRODUCTS,
-    SHOPS,
-    WEEKS,
-    _edge,
-    _edge_table,
-    known_lake,
-    known_promotions,
-    line_table,
-    promoted,
-    rate,
-)
+from .conftest import PLAN_DAY, PLANNED, pair_edges
 
 LEFT_OUT = "Neighbours did not lower its error in the back-test and are left out."
-LOSS = 0.8
-"""Of a product's demand, when the other of its pair is promoted."""
-
-
-def partner(product: int) -> int:
-    return product + 1 if product % 2 == 0 else product - 1
-
-
-def pair_edges():
-    pairs = [(PRODUCTS[partner(number)], product) for number, product in enumerate(PRODUCTS)]
-    return {"isSubstituteFor": _edge_table([_edge(source, target, "isSubstituteFor", 0.9) for source, target in pairs])}
-
-
-@pytest.fixture(scope="module")
-def pairs_lake(tmp_path_factory):
-    """A shop in which a product loses most of its demand while the other of its pair is promoted."""
-    lake, random = known_lake(tmp_path_factory.mktemp("pairs")), np.random.default_rng(5)
-    keys = [(week, product, shop) for week in range(WEEKS) for product in range(len(PRODUCTS)) for shop in SHOPS]
-    kept = [1 - LOSS if promoted(partner(product), week) else 1.0 for week, product, _ in keys]
-    rates = [rate(product, week) * part for (week, product, _), part in zip(keys, kept, strict=True)]
-    lake.replace("promotion_weeks", known_promotions(planned=8))
-    lake.replace("sales_lines", line_table(keys, random.poisson(rates).astype(float)))
-    return lake
 
 
 def fitted(lake, edges):

@@ -18,8 +18,7 @@ from decisions.overlay import (
 )
 from kit.canonical import canonical_bytes
 
-from .conftest import PLAN_DAY, PLANNED, PRODUCTS, UPLIFT, WEEKS, fitted_on, graph_with, promoted
-from .test_neighbours_earn_their_place import pair_edges, pairs_lake, partner  # noqa: F401 - a fixture of that module
+from .conftest import PLAN_DAY, PLANNED, PRODUCTS, UPLIFT, WEEKS, fitted_on, graph_with, pair_edges, partner, promoted
 
 FIRST = PLAN_DAY + timedelta(days=1)
 PROMOTED = next(product for number, product in enumerate(PRODUCTS) if promoted(number, WEEKS))
@@ -39,7 +38,7 @@ def units(service, product, overlay=NO_OVERLAY, store=None, weeks=4):
 
 
 @pytest.fixture(scope="module")
-def paired(pairs_lake, tmp_path_factory):  # noqa: F811 - the fixture that is imported above
+def paired(pairs_lake, tmp_path_factory):
     fitted = fitted_on(pairs_lake, pair_edges(), tmp_path_factory.mktemp("paired"), PLAN_DAY)
     graph = graph_with(pair_edges(), tmp_path_factory.mktemp("paired-graph"))
     return ForecastService(graph, fitted.features, fitted.artefact)
@@ -131,7 +130,7 @@ def test_drivers_sum_to_forecast_minus_baseline_in_every_case(forecaster, paired
     assert cases == 1152
 
 
-def test_a_neighbour_is_told_with_what_it_does_and_what_such_weeks_brought_before(paired, pairs_lake):  # noqa: F811 - imported
+def test_a_neighbour_is_told_with_what_it_does_and_what_such_weeks_brought_before(paired):
     number = next(n for n in range(len(PRODUCTS)) if promoted(partner(n), WEEKS) and not promoted(n, WEEKS))
     product, other = PRODUCTS[number], PRODUCTS[partner(number)]
     answer = paired.forecast(ForecastRequest(product, None, 1))
