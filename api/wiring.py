@@ -206,8 +206,6 @@ class Installation:
             what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
-            if isinstance(what_ifs, SubstitutionService)
-            else None,
         )
 
     def graph_versions(self) -> SnapshotVersions:
