@@ -72,6 +72,9 @@ class ForecastService:
         self._levels = {name: _open_level(name, level, features, artefact) for name, level in self._metadata.levels.items()}
         self._explainer = ForecastExplainer(graph)
         self._supposer = Supposer(graph, features, self._metadata)
+        if MODEL_SYSTEM in self._levels[CHAIN].models or MODEL_SYSTEM in self._levels[STORE].models:
+            # whoever asks first must not wait for the neighbours to be read
+            _ = self._supposer.relations
 
     def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         """Return weekly units with 80 and 95 % intervals, the baseline beside them, and the drivers of the difference.
