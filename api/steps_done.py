@@ -54,7 +54,8 @@ class StepsDone:
         version = self._version()
         if version is None:
             return None
-        parameters = {"as_of": version.as_of, "seed": self.installation.settings.seed}
+        settings = self.installation.settings
+        parameters = {"as_of": version.as_of, "seed": settings.seed, "country": settings.country}
         run, release = self._last("train", parameters, {"graph": version.digest, **self._tables()}), self._release()
         if run is None or release is None or release.run_id != run.id:
             return None

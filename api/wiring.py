@@ -173,6 +173,7 @@ class Installation:
             clock=SystemClock(),
             progress=progress,
             seed=self.settings.seed,
+            country=self.settings.country,
         )
 
     def what_ifs(self, progress: Progress) -> SubstitutionService:

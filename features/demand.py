@@ -2,8 +2,9 @@
 
 An origin is a number of known weeks: at origin `t` the transform reads sales of the columns `[0, t)` alone, and
 forecasts column `t + horizon - 1`. Promotion columns from `t` on are read for as many weeks as the panel's plan
-covers (`planned_weeks`), so that training sees as much of the future plan as serving will (`training_rows` of the model
-shows it half of the rows of other weeks with their plan, so that a supposed plan can be answered, too).
+covers (`planned_weeks`), prices and events as they were announced by the origin: training sees as much of the future plan as
+serving will (`training_rows` of the model shows it half of the rows of other weeks with their plan, so that a supposed plan
+can be answered, too).
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from features.demand_ahead import AHEAD_FEATURES, NEIGHBOUR_PRICES, ahead_block, neighbour_price_block
 from features.demand_history import HISTORY_FEATURES, history_block
 from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
@@ -33,6 +35,7 @@ FEATURE_GROUPS: dict[str, str] = {
     **PLAN_FEATURES,
     **RESIDUAL_FEATURES,
     **RELATION_FEATURES,
+    **AHEAD_FEATURES,
     **dict.fromkeys(CALENDAR_FEATURES, "calendar"),
 }
 """The driver that each feature belongs to: own_history, price, promotion, neighbours or calendar."""
@@ -58,7 +61,14 @@ class DemandTransform:
         own = (*HISTORY_FEATURES, *RESIDUAL_FEATURES, *PLAN_FEATURES)
         parent = () if self.panel is self.chain else tuple(PARENT_PREFIX + name for name in own)
         relation = tuple(RELATION_FEATURES) if self.relations is not None else ()
-        return (*own, *parent, *relation, *CALENDAR_FEATURES)
+        if self.relations is not None and self._knows_prices:
+            relation = (*relation, *NEIGHBOUR_PRICES)
+        ahead = () if self.panel.ahead is None else self.panel.ahead.features
+        return (*own, *parent, *relation, *ahead, *CALENDAR_FEATURES)
+
+    @property
+    def _knows_prices(self) -> bool:
+        return self.chain.ahead is not None and self.chain.ahead.prices is not None
 
     def supported(self, origin: int) -> np.ndarray:
         """Return the rows (int64) with enough evidence at `origin`: sold in 8 of the last 26 weeks, and in one of the last 13."""
@@ -94,6 +104,9 @@ class DemandTransform:
             if self.relations is not None:
                 block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked, planned=known)
                 parts.append(block[place])
+                if self._knows_prices:
+                    parts.append(neighbour_price_block(self.chain, self.relations, origin, horizon, parents))
+            parts.append(ahead_block(self.panel, origin, horizon, rows))
             parts.append(self._calendar(origin, horizon, len(rows)))
             blocks.append(np.concatenate(parts, axis=1))
         return np.stack(blocks)

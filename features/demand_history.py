@@ -4,12 +4,13 @@ import numpy as np
 
 from features.demand_panel import DemandPanel
 
-__all__ = ["HISTORY_FEATURES", "PROMOTION_MEMORY_WEEKS", "decayed_mean", "history_block"]
+__all__ = ["HISTORY_FEATURES", "PROMOTION_MEMORY_WEEKS", "decayed_mean", "history_block", "last_price", "usual_price"]
 
 PROMOTED_COVERAGE = 0.1
 """A week counts as promoted when at least this share of the stores had a mailer or a display."""
 PROMOTION_MEMORY_WEEKS = 26
 """How far back past promotions are looked at."""
+PRICE_WEEKS = 26
 
 HISTORY_FEATURES: dict[str, str] = {
     "last_1": "own_history",
@@ -54,6 +55,16 @@ def decayed_mean(units: np.ndarray, half_life_weeks: float) -> np.ndarray:
     return np.asarray(units @ (weight / weight.sum()), dtype=np.float32)
 
 
+def usual_price(panel: DemandPanel, origin: int, rows: np.ndarray) -> np.ndarray:
+    """Return the mean price of the 26 weeks before the origin (currency a unit; NaN without a sale)."""
+    return _mean_known(panel.price[rows, max(0, origin - PRICE_WEEKS) : origin])
+
+
+def last_price(panel: DemandPanel, origin: int, rows: np.ndarray) -> np.ndarray:
+    """Return the last price in the 26 weeks before the origin (currency a unit; NaN without a sale)."""
+    return _last_known(panel.price[rows, max(0, origin - PRICE_WEEKS) : origin])
+
+
 def _levels(units: np.ndarray) -> list[np.ndarray]:
     lags = [units[:, -k] if units.shape[1] >= k else np.full(len(units), np.nan, np.float32) for k in (1, 2, 3)]
     means = [units[:, -k:].mean(axis=1) for k in (4, 8, 13, 26)]
@@ -86,10 +97,8 @@ def _promoted(panel: DemandPanel, origin: int, rows: np.ndarray) -> list[np.ndar
 
 
 def _prices(panel: DemandPanel, origin: int, rows: np.ndarray) -> list[np.ndarray]:
-    past = slice(max(0, origin - 26), origin)
-    price, discount = panel.price[rows, past], panel.discount[rows, past]
-    last = _last_known(price)
-    usual = _mean_where(price, ~np.isnan(price))
+    discount = panel.discount[rows, max(0, origin - PRICE_WEEKS) : origin]
+    last, usual = last_price(panel, origin, rows), usual_price(panel, origin, rows)
     return [last, last / np.maximum(usual, 1e-6), _last_known(discount), _mean_known(discount[:, -13:])]
 
 

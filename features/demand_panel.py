@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from features.demand_alike import expected_units
 from features.demand_columns import floats, row_positions, scatter, week_numbers
 from features.demand_promotions import MAXIMUM_HORIZON_WEEKS, promotion_matrices
+from features.known_ahead import KnownAhead
 from kit.errors import ShelfgraphError
 from lake import Lake
 
@@ -47,10 +48,11 @@ class NoCompleteWeek(ShelfgraphError):
 class DemandPanel:
     """N series over T complete weeks. Arrays are float32 unless said otherwise.
 
-    `units`, `price` (units of currency per unit, after discounts; NaN without a sale) and `discount` (retail discount
-    as a share of the undiscounted price; NaN without a sale) are N x T. `display` and `mailer` (share of the stores
-    with promotion rows in which the product is promoted; 0 or 1 for a store) and `display_code`, `mailer_code`
-    (position of the location in `locations`, int16; -1 none) are N x (T + 8), NaN (-1) where `planned_weeks` ends.
+    `units` (sold, or wanted where stock is known: `lost`), `price` (units of currency per unit, after discounts; NaN without a
+    sale) and `discount` (retail discount as a share of the undiscounted price; NaN without a sale) are N x T. `display` and
+    `mailer` (share of the stores with promotion rows in which the product is promoted; 0 or 1 for a store) and
+    `display_code`, `mailer_code` (position of the location among all, int16; -1 none) are N x (T + 8), NaN (-1) where
+    `planned_weeks` ends.
     `category` and `product_type` are int32 codes; `category_ids` names the former: ids of the graph's category nodes. `parent`
     (int64) is the row of the chain panel, its own row for the chain.
     """
@@ -75,6 +77,10 @@ class DemandPanel:
     """Horizons beyond `planned_weeks` for which a plan is supposed."""
     kept_expected: np.ndarray | None = None
     """What `expected` gave, where a panel was kept with it."""
+    ahead: KnownAhead | None = None
+    """What else is known ahead of each week (`demand_ahead.with_known_ahead`); None: nothing."""
+    lost: np.ndarray | None = None
+    """The part of `units` that was not sold, since the shelf was empty (`demand_stock`; N x T); None: no stock is known."""
     gone: np.ndarray | None = None
     """Which series are supposed not to be on sale in each of the 8 weeks ahead (N x 8 bool); None: nothing is supposed."""
 
@@ -87,6 +93,11 @@ class DemandPanel:
     def expected(self) -> np.ndarray:
         """What each week was to sell by the weeks before it that were promoted alike (N x T, `demand_alike.expected_units`)."""
         return expected_units(self.units, self.display, self.mailer) if self.kept_expected is None else self.kept_expected
+
+    @property
+    def sold(self) -> np.ndarray:
+        """What was sold (N x T): the demand, less what was lost."""
+        return self.units if self.lost is None else self.units - self.lost
 
     def is_planned(self, horizon: int) -> bool:
         """Return whether a plan is known (or supposed) for the week so many weeks ahead."""

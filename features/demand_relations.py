@@ -72,9 +72,7 @@ def relation_block(
     """
     units, expected = panel.units[:, :origin], panel.expected[:, :origin]
     usual = units[:, -13:].mean(axis=1)
-    stopped = (units[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (usual >= STEADY_UNITS)
-    if panel.gone is not None:
-        stopped = stopped | panel.gone[:, horizon - 1]
+    stopped = _stopped(panel, origin, horizon)
     display, mailer = _planned(panel, origin, horizon, planned=planned)
     recent = [part[:, -TREND_WEEKS:].mean(axis=1) for part in (units, expected)]
     amounts = np.stack([*recent, units[:, -1], expected[:, -1], stopped, mailer, display], axis=1).astype(np.float32)
@@ -87,6 +85,16 @@ def relation_block(
         told = _told_by_pressure(panel, pressures.get(name), origin, horizon, rows) if planned else None
         parts[place] = _with_plan(parts[place], told)
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _stopped(panel: DemandPanel, origin: int, horizon: int) -> np.ndarray:
+    """Return how far each product cannot be bought (0 to 1): stopped, out of stock last week, or supposed to be gone."""
+    sold, usual = panel.sold[:, :origin], panel.units[:, max(0, origin - 13) : origin].mean(axis=1)
+    stopped = ((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (usual >= STEADY_UNITS)).astype(np.float32)
+    if panel.lost is not None:
+        last = panel.units[:, origin - 1]
+        stopped = np.maximum(stopped, np.where(last > 0, panel.lost[:, origin - 1] / np.where(last > 0, last, 1.0), 0.0))
+    return stopped if panel.gone is None else np.maximum(stopped, panel.gone[:, horizon - 1])
 
 
 def _planned(panel: DemandPanel, origin: int, horizon: int, *, planned: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """What a retailer knows of weeks to come: planned prices and calendar events, each from the day of its announcement on.
 
-For a week that is over, what counts is what was known on its eve, the Sunday before; for weeks to come, what is known on
-`as_of`. A forecast made some weeks before a week may have known less than its eve did: whoever needs that exactly reads the
-columns of that day, with fewer weeks and an earlier `as_of`.
+For a week that is over, what counts is what was known on its eve, the Sunday before, or on a Sunday `lead_weeks - 1` weeks
+earlier than that: a forecast made some weeks before a week may have known less than its eve did. For weeks to come it is what is
+known on `as_of`.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,9 @@ EPOCH = date(1970, 1, 1)
 NEVER = np.iinfo(np.int32).max
 
 
-def planned_price_matrix(lake: Lake, index: pa.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8) -> np.ndarray:
+def planned_price_matrix(
+    lake: Lake, index: pa.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8, *, lead_weeks: int = 1
+) -> np.ndarray:
     """Return the price planned for each row of `index` and week: float32, N x (T + horizon_weeks), NaN where none was known.
 
     In one store the plan announced last counts, be it for that store or for every store; of two announced on one day the one
@@ -49,11 +51,12 @@ def planned_price_matrix(lake: Lake, index: pa.Table, weeks: tuple[date, ...], a
         weeks: the T complete weeks, Mondays without a gap.
         as_of: what was announced later is not known.
         horizon_weeks: how many weeks follow the last complete one.
+        lead_weeks: of a week that is over, what was known so many weeks ahead counts; 1: on its eve.
     """
     shape = (index.num_rows, len(weeks) + horizon_weeks)
     if PRICES not in lake.names() or not weeks:
         return np.full(shape, np.nan, dtype=np.float32)
-    known = lake.to_arrow(_known_prices(lake.table(PRICES), weeks, as_of, horizon_weeks))
+    known = lake.to_arrow(_known_prices(lake.table(PRICES), weeks, as_of, horizon_weeks, lead_weeks))
     everywhere = known.filter(pc.is_null(known["store_id"]))
     named = known.filter(pc.is_valid(known["store_id"]))
     if "store_id" in index.column_names:
@@ -61,32 +64,34 @@ def planned_price_matrix(lake: Lake, index: pa.Table, weeks: tuple[date, ...], a
     return _chain_prices(index, everywhere, named, weeks[0], shape, _selling_stores(lake, as_of))
 
 
-def event_columns(lake: Lake, weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8) -> dict[str, np.ndarray]:
+def event_columns(
+    lake: Lake, weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8, *, lead_weeks: int = 1
+) -> dict[str, np.ndarray]:
     """Return `event_KIND` for each of `EVENT_KINDS`: the share of the chain's stores that have such an event in the week.
 
     Float32 arrays of T + horizon_weeks; 1 where it concerns every store, 0 where none is known. The chain's stores are those
     that sold anything by `as_of`. Arguments are those of `planned_price_matrix`; `calendar_events` is read, where it is.
     """
-    live = _LiveEvents(lake, weeks, as_of, horizon_weeks)
+    live = _LiveEvents(lake, weeks, as_of, horizon_weeks, lead_weeks)
     stores = _selling_stores(lake, as_of) if live.stores else pa.array([], pa.string())
     return live.columns(stores.to_pylist() or live.stores, over_stores=True)
 
 
 def store_event_columns(
-    lake: Lake, store_ids: Sequence[str], weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8
+    lake: Lake, store_ids: Sequence[str], weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8, *, lead_weeks: int = 1
 ) -> dict[str, np.ndarray]:
     """Return `event_KIND` for each of `EVENT_KINDS` in each store: float32, len(store_ids) x (T + horizon_weeks), 1 or 0."""
-    return _LiveEvents(lake, weeks, as_of, horizon_weeks).columns(store_ids, over_stores=False)
+    return _LiveEvents(lake, weeks, as_of, horizon_weeks, lead_weeks).columns(store_ids, over_stores=False)
 
 
-def _known_prices(plans: ir.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int) -> ir.Table:
+def _known_prices(plans: ir.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int, lead_weeks: int) -> ir.Table:
     """One row per product, store (null: every store) and week, with the plan that counted and its day."""
     last = weeks[-1] + timedelta(days=7 * horizon_weeks)
     to_come = plans.week_start > _literal(weeks[-1])
     known = plans.filter(
         plans.week_start.between(_literal(weeks[0]), _literal(last)),
         plans.announced_on <= _literal(as_of),
-        to_come | (plans.announced_on < plans.week_start),
+        to_come | (plans.announced_on + ibis.interval(weeks=lead_weeks - 1) < plans.week_start),
     )
     latest = known.group_by([*PRODUCT_IN_STORE, "week_start"]).agg(
         planned_price=known.planned_price.argmax(known.announced_on), announced_on=known.announced_on.max()
@@ -147,7 +152,7 @@ def _selling_stores(lake: Lake, as_of: date) -> pa.Array:
 class _LiveEvents:
     """Which event is known to take place in which week: one entry of `kind`, `store` (-1: every store) and `week` for each."""
 
-    def __init__(self, lake: Lake, weeks: tuple[date, ...], as_of: date, horizon_weeks: int) -> None:
+    def __init__(self, lake: Lake, weeks: tuple[date, ...], as_of: date, horizon_weeks: int, lead_weeks: int) -> None:
         self.week_count = len(weeks) + horizon_weeks
         self.stores: list[str] = []
         self.kind = self.store = self.week = np.empty(0, dtype=np.int64)
@@ -155,7 +160,7 @@ class _LiveEvents:
             return
         end = weeks[-1] + timedelta(days=7 * horizon_weeks + 6)
         rows = lake.to_arrow(_known_events(lake.table(EVENTS), as_of, weeks[0], end))
-        event, self.week = np.nonzero(_live(rows, weeks, as_of, horizon_weeks))
+        event, self.week = np.nonzero(_live(rows, weeks, as_of, horizon_weeks, lead_weeks))
         self.stores = pc.unique(rows["store_id"].combine_chunks().drop_null()).to_pylist()
         self.kind = _places(rows["kind"], EVENT_KINDS)[event]
         self.store = _places(rows["store_id"], self.stores)[event]
@@ -182,12 +187,12 @@ def _known_events(events: ir.Table, as_of: date, start: date, end: date) -> ir.T
     return told.select("kind", "store_id", "first_day", "last_day", "announced_on", "replaced_on")
 
 
-def _live(rows: pa.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int) -> np.ndarray:
+def _live(rows: pa.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int, lead_weeks: int) -> np.ndarray:
     """Which row is known to hold in which week (bool, rows x weeks)."""
     monday = mondays(weeks, horizon_weeks).astype(np.int64)
     today = (as_of - EPOCH).days
     over = np.arange(len(monday)) < len(weeks)
-    known_by = np.where(over, np.minimum(monday - 1, today), today)
+    known_by = np.where(over, np.minimum(monday - 1 - 7 * (lead_weeks - 1), today), today)
     first, last, told = (_days(rows[name])[:, None] for name in ("first_day", "last_day", "announced_on"))
     replaced = _days(pc.fill_null(rows["replaced_on"].cast(pa.date32()).cast(pa.int32()), NEVER))[:, None]
     return np.asarray((first <= monday + 6) & (last >= monday) & (told <= known_by) & (known_by < replaced))

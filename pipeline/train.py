@@ -39,24 +39,26 @@ def train_release(
     clock: Clock,
     progress: Progress,
     seed: int,
+    country: str | None = None,
 ) -> Release:
     """Fit the decision models on what was known on `as_of`, and publish them with their features as the current release.
 
     `edges` are those of the graph's version, derived as of the same day. Back-tests ask for edges of earlier days. The relations
-    are back-tested too; where they do worse than the served release's on the same events, nothing is published.
+    are back-tested too; where they do worse than the served release's on the same events, nothing is published. `country`: whose
+    public holidays forecasts know ahead; None: none.
 
     Raises:
         RelationsDidWorse: the back-test says so beyond chance.
     """
     inputs = {"graph": version.digest, **{name: lake.version(name).digest for name in lake.names()}}
-    with kept_run(books, "train", parameters={"as_of": as_of, "seed": seed}, inputs=inputs) as notes:
+    with kept_run(books, "train", parameters={"as_of": as_of, "seed": seed, "country": country}, inputs=inputs) as notes:
         models: dict[str, str] = {}
         tables: dict[str, pa.Table] = {}
         tried = try_relations(lake, books, notes, as_of=as_of, progress=progress, seed=seed)
         models.update(tried.artefacts)
         derived_on = partial(_derived_on, lake, tried.result, run_id=notes.run_id, clock=clock)
         edges_as_of = _edges_as_of(derived_on, edges, as_of, progress=progress)
-        for room, fit in (("forecast", forecast.fit), ("recommend", recommend.fit)):
+        for room, fit in (("forecast", partial(forecast.fit, country=country)), ("recommend", recommend.fit)):
             artefact, features, figures = fit(lake, as_of=as_of, edges_as_of=edges_as_of, seed=seed, progress=progress)
             models[room] = books.artefacts.put(artefact)
             tables.update(_without_clash(room, tables, features))

@@ -34,16 +34,18 @@ from decisions.forecast.hierarchy import Forecasts, Hierarchy, TriedLevel, fit_h
 from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
 from decisions.forecast.levels import SeriesLevel, sums_of
 from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
-from decisions.forecast.panels import panel_table, panel_table_name
+from decisions.forecast.panels import panel_tables
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import FEATURE_GROUPS, DemandTransform
+from features.demand_ahead import with_known_ahead
 from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
+from features.demand_stock import with_demand
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels"]
+__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels", "known_panels"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
@@ -91,6 +93,7 @@ def fit(
     progress: Progress,
     promotion_plan: bool = True,
     with_neighbours: bool | None = None,
+    country: str | None = None,
 ) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
     """Fit, back-test and prepare serving for products, products in stores, categories and the whole chain.
 
@@ -104,6 +107,7 @@ def fit(
         progress: who watches.
         promotion_plan: whether promotion rows of later weeks are taken as a plan known today.
         with_neighbours: whether models learn from neighbours; None lets the back-test decide for each segment.
+        country: whose public holidays are known ahead; None: none are.
 
     Returns:
         The artefact's files, the feature tables, and figures by name (`chain_wape_mean_8`, ...).
@@ -115,6 +119,7 @@ def fit(
         chain = _known_chain(lake, as_of, promotion_plan=promotion_plan)
         stage.advance()
         stores = store_panel(lake, chain, promotion_plan=promotion_plan, minimum_weeks_sold=MINIMUM_WEEKS_SOLD_IN_STORE)
+        chain, stores = known_panels(lake, chain, stores, country)
         stage.note(f"{len(chain.product_ids)} products, {len(stores.product_ids)} products in stores")
         stage.advance()
     relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, eve_of_back_test(chain)))
@@ -132,6 +137,12 @@ def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPane
     if chain.week_count < MINIMUM_WEEKS:
         raise TooLittleHistory(as_of, chain.week_count)
     return chain
+
+
+def known_panels(lake: Lake, chain: DemandPanel, stores: DemandPanel, country: str | None) -> tuple[DemandPanel, DemandPanel]:
+    """Return the panels with demand where shelves were empty, and with what is known ahead beside promotions."""
+    chain, stores = with_demand(lake, chain, stores)
+    return with_known_ahead(lake, chain, country), with_known_ahead(lake, stores, country)
 
 
 def eve_of_back_test(chain: DemandPanel) -> date:
@@ -279,7 +290,7 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
             files |= texts
             models[system] = ModelMetadata(model.names, {file: digest_of_bytes(text) for file, text in texts.items()})
         levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)
-        tables[panel_table_name(name)] = panel_table(level.transform.panel)
+        tables |= panel_tables(name, level.transform.panel)
         tables[rows_table_name(name)] = rows_table(found.forecasts.base[name], len(level.transform.names))
     for name, verdict in found.hierarchy.verdicts.items():
         levels[name] = _metadata(found, name, verdict, (), {})
@@ -309,15 +320,15 @@ def _history(found: Fit, name: str) -> pa.Table:
     chain = found.hierarchy.chain.transform.panel
     base, final = found.forecasts.base[name], found.forecasts.final[name]
     if name == TOTAL:
-        return history_table({}, chain.units.sum(axis=0, keepdims=True), base, final)
+        return history_table({}, chain.sold.sum(axis=0, keepdims=True), base, final)
     if name == CATEGORY:
-        units = sums_of(chain, name).of_series(chain.units.T).T
+        units = sums_of(chain, name).of_series(chain.sold.T).T
         return history_table({"category_id": pa.array(chain.category_ids, pa.string())}, units, base, final)
     panel = _level(found, name).transform.panel
     names = {"product_id": pa.array(panel.product_ids, pa.string()).take(pa.array(base.rows))}
     if panel.store_ids is not None:
         names["store_id"] = pa.array(panel.store_ids, pa.string()).take(pa.array(base.rows))
-    return history_table(names, panel.units[base.rows], base, final)
+    return history_table(names, panel.sold[base.rows], base, final)
 
 
 def _level(found: Fit, name: str) -> SeriesLevel:

@@ -26,6 +26,7 @@ from features import FeatureSnapshot
 from features.demand import DemandTransform
 from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK, DemandPanel
+from features.known_ahead import KnownAhead
 from kg.ports import ArrayGraph
 
 __all__ = ["Supposer"]
@@ -140,8 +141,8 @@ class Supposer:
         names: tuple[str, ...],
         overlay: ForecastOverlay,
     ) -> Series:
-        if overlay.prices:
-            raise NotSupposable("the model knows no planned prices")
+        if overlay.prices and (self.chain.ahead is None or self.chain.ahead.prices is None):
+            raise NotSupposable("no planned prices were delivered, so that the model knows none")
         if model is None or series.features is None or series.system not in MODELS:
             raise NotSupposable(f"this series is served by {series.system}, which knows no promotions")
         chain = self._changed(self.chain, overlay, None, None if request.store_id is None else request.product_id)
@@ -204,6 +205,7 @@ class Supposer:
             display_code=codes[Mechanic.DISPLAY],
             mailer_code=codes[Mechanic.MAILER],
             planned_also=panel.planned_also | also,
+            ahead=self._at_supposed_prices(panel, overlay, store_id, kept),
             gone=gone if gone.any() else None,
         )
 
@@ -219,6 +221,21 @@ class Supposer:
             row = self._place(panel, change.product_id, store_id)
             if row is not None and change.product_id != kept:
                 yield (row, self._weeks[change.week_start]), change.mechanic, coverage
+
+    def _at_supposed_prices(
+        self, panel: DemandPanel, overlay: ForecastOverlay, store_id: str | None, kept: str | None
+    ) -> KnownAhead | None:
+        """Return what is known ahead, with prices as supposed."""
+        ahead = panel.ahead
+        if ahead is None or ahead.prices is None or not overlay.prices:
+            return ahead
+        prices = ahead.prices.copy()
+        for change in overlay.prices:
+            row = self._place(panel, change.product_id, store_id)
+            if row is not None and change.product_id != kept:
+                step = self._weeks[change.week_start] - 1
+                prices[step, row, panel.week_count + step] = change.price
+        return replace(ahead, prices=prices)
 
     def _place(self, panel: DemandPanel, product_id: str, store_id: str | None) -> int | None:
         if panel.store_ids is None:

@@ -110,7 +110,7 @@ def test_a_product_that_is_gone_sells_nothing_in_that_week(forecaster):
 
 def test_what_cannot_be_taken_into_account_is_refused(forecaster):
     priced = ForecastOverlay.of(prices=[PlannedPrice("p00", week(0), 1.5)])
-    with pytest.raises(NotSupposable, match="planned prices"):
+    with pytest.raises(NotSupposable, match="no planned prices were delivered"):
         forecaster.forecast(ForecastRequest("p00"), overlay=priced)
     with pytest.raises(NotSupposable, match="ask for a product"):
         forecaster.forecast(ForecastRequest(), overlay=priced)
