@@ -94,7 +94,7 @@ def neighbour_price_block(panel: DemandPanel, neighbours: Neighbours, origin: in
         whole = neighbours.sibling_sum(grouping, usual)[:, 0]
         summed = neighbours.sibling_sum(grouping, usual * moved)[:, 0]
         columns.append(np.where(whole > SMALL_UNITS, summed / np.maximum(whole, SMALL_UNITS), np.nan))
-    return np.stack(columns, axis=1)[rows].astype(np.float32)
+    return np.asarray(np.stack(columns, axis=1)[rows], dtype=np.float32)
 
 
 def _ratio(planned: np.ndarray, known: np.ndarray) -> np.ndarray:

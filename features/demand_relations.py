@@ -94,7 +94,8 @@ def _stopped(panel: DemandPanel, origin: int, horizon: int) -> np.ndarray:
     if panel.lost is not None:
         last = panel.units[:, origin - 1]
         stopped = np.maximum(stopped, np.where(last > 0, panel.lost[:, origin - 1] / np.where(last > 0, last, 1.0), 0.0))
-    return stopped if panel.gone is None else np.maximum(stopped, panel.gone[:, horizon - 1])
+    gone = np.zeros_like(stopped) if panel.gone is None else panel.gone[:, horizon - 1]
+    return np.asarray(np.maximum(stopped, gone))
 
 
 def _planned(panel: DemandPanel, origin: int, horizon: int, *, planned: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -88,6 +88,6 @@ def _out_of_stock(lake: Lake, stores: DemandPanel) -> np.ndarray | None:
         return None
     found = found.filter(pa.array(kept))
     share = floats(pc.divide(found["stock_out_days"].cast(pa.float64()), DAYS))
-    return np.clip(
-        scatter(stores.units.shape, row[kept], week_numbers(found["week_start"], stores.weeks[0]), share, 0.0), 0.0, 1.0
-    )
+    week = week_numbers(found["week_start"], stores.weeks[0])
+    out: np.ndarray = np.clip(scatter(stores.units.shape, row[kept], week, share, 0.0), 0.0, 1.0)
+    return out
