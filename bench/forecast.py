@@ -46,7 +46,7 @@ from bench.frame import Bench, BenchContext, BenchRow
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
 from decisions.forecast.classical import CLASSICAL, CROSTON, TSB
-from decisions.forecast.fitting import Fit, FitSettings, eve_of_back_test, fit_panels
+from decisions.forecast.fitting import Fit, FitSettings, eve_of_back_test, fit_panels, known_panels
 from decisions.forecast.intervals import LEVELS_PERCENT, TAILS, coverage, whole_units
 from decisions.forecast.levels import Base, sums_of
 from decisions.relations.derive import derive
@@ -138,7 +138,7 @@ def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> Sequence[_
     for before in effort.weeks_before_end:
         as_of = whole.weeks[-1] + timedelta(days=6, weeks=-before)
         chain = chain_panel(lake, as_of=as_of)
-        stores = store_panel(lake, chain)
+        chain, stores = known_panels(lake, chain, store_panel(lake, chain), context.country)
         eve = eve_of_back_test(chain)
         for day in (as_of, eve) if effort.whole else ():
             known.setdefault(day, _edges(lake, day))

@@ -47,6 +47,7 @@ class BenchContext:
         data: the data set's name; "" for the demo data.
         path: the folder of data outside the project, where `data` needs one.
         as_of: measure as of this day.
+        country: whose public holidays are known ahead; None: none.
     """
 
     lake: Lake
@@ -56,6 +57,7 @@ class BenchContext:
     as_of: date
     data: str = ""
     path: Path | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

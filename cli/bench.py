@@ -52,6 +52,7 @@ def _run(name: str, data: str, path: Path | None, as_of: datetime | None, *, qui
         as_of=day or last_full_day(installation.lake),
         data=data,
         path=path,
+        country=installation.settings.country,
     )
     return measure(BENCHES[name], context, code_version())
 

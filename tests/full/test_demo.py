@@ -1,6 +1,7 @@
 """The whole demo on the whole data: counts, three answers, the books, and every saved query in a real browser."""
 
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -8,6 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from api.settings import Settings
+from api.wiring import Installation
+from decisions.forecast import ForecastRequest
+from decisions.forecast.artefact import CHAIN, STORE
+from decisions.forecast.tables import history_table_name
+from features.snapshot import open_features
 from pipeline.books import code_version
 from tests.full.conftest import Demo
 from tests.web.playground_seen import check_playground
@@ -106,6 +113,27 @@ def test_every_logged_decision_replays_to_the_same_bytes(demo: Demo) -> None:
         replayed = demo.run("audit", "replay", entry["id"], "--json")
         assert replayed.returncode == 0, replayed.stdout + replayed.stderr
         assert json.loads(replayed.stdout)["identical"] is True
+
+
+def test_attributions_of_ten_thousand_forecasts_sum_exactly(demo: Demo) -> None:
+    """Drivers and paths sum to the forecast minus the baseline, of products and of products in stores, of every kind."""
+    installation = Installation.open(Settings(home=demo.home))
+    forecaster = installation.services_of().forecaster
+    release = installation.books.releases.current()
+    features = open_features(installation.layout.features / release.feature_snapshot)
+    asked = [(product, None) for product in features.table(history_table_name(CHAIN))["product_id"].to_pylist()]
+    sold_in = features.table(history_table_name(STORE)).select(["product_id", "store_id"]).to_pylist()
+    asked += [(row["product_id"], row["store_id"]) for row in sold_in[:: max(1, len(sold_in) // 5_000)]]
+    cases, told = 0, set()
+    for number, (product, store) in enumerate(asked):
+        answer = forecaster.forecast(ForecastRequest(product, store, 1 + number % 8))
+        brought = math.fsum(point.units - point.baseline_units for point in answer.points)
+        scale = max(1.0, *(point.units for point in answer.points))
+        assert abs(math.fsum(driver.units for driver in answer.drivers) - brought) <= 1e-9 * scale, (product, store)
+        assert abs(math.fsum(path.contribution for path in answer.explanation.paths) - brought) <= 1e-9 * scale, (product, store)
+        cases, told = cases + 1, told | {answer.system}
+    assert cases >= 10_000
+    assert len(told) >= 3
 
 
 def test_the_books_name_inputs_and_outputs(demo: Demo) -> None:
