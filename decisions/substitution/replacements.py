@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.envelope import Hop, NodeName, evidence_of
+from decisions.envelope import EVIDENCE_COLUMNS, Hop, NodeName, evidence_of
 from decisions.substitution.amounts import relative_variance
 from kg.ports import CHAIN, ArrayGraph, Direction
 
@@ -16,10 +16,6 @@ __all__ = ["CLUSTER_SCOPE", "Edges", "GraphView"]
 
 RELATION = "isSubstituteFor"
 CLUSTER_SCOPE = "store_cluster:"
-EVIDENCE_COLUMNS = (
-    "strength", "low", "high", "unit", "events", "support", "first_observed", "last_observed", "grade", "sources",
-    "assertion_id", "scope", "run_id", "model_version", "status",
-)  # fmt: skip
 CATEGORY_LEVEL = "category"
 MOST_LEVELS = 8
 
