@@ -38,7 +38,7 @@ from decisions.substitution import (
     Shop,
     SubstitutionService,
 )
-from decisions.substitution.shop import Tables
+from features import InMemory
 from features.category_lines import CategoryLines, read_category_lines
 from features.choice_features import pair_features
 from features.choice_occasions import FEWEST_BUYERS, Missing, in_states
@@ -94,15 +94,6 @@ class _Lost:
         return ExpectedUnits(self._first_week, tuple(Amount(self.units, self.units, self.units) for _ in product_ids))
 
 
-class _InMemory:
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self._tables = tables
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        return self._tables[name]
-
-
 def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return figures of the held-back events and of placebos, and remarks."""
     since = context.as_of - timedelta(days=HELD_OUT_DAYS)
@@ -119,7 +110,7 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     figures = RecoveryFigures(model.recovery.share, model.recovery.error, model.recovery.events, "graph")
     with TemporaryDirectory() as folder, context.progress.stage("Asking what-ifs"):
         demand = _Lost(since)
-        shop = Shop(_graph(context.lake, fitted.edges, since, Path(folder)), _tables(context.lake, since))
+        shop = Shop(_graph(context.lake, fitted.edges, since, Path(folder)), InMemory(shop_facts(context.lake, since)))
         room = SubstitutionService(shop, figures, demand=demand, past=NoEvents())
         told = [(one, answer) for one in events if (answer := _answer(room, demand, one)) is not None]
     raw = _raw_share(fitted.experiments)
@@ -167,10 +158,6 @@ def _fit_few(lake: Lake, since: date) -> _Fitted:
         ).values()  # fmt: skip
     by = Provenance("isSubstituteFor", UNIT, ("sales_lines",), "bench", "bench", since, MOMENT)
     return _Fitted(model, experiments, edge_table(joined(told), lines.product_ids, by), categories)
-
-
-def _tables(lake: Lake, day: date) -> Tables:
-    return _InMemory(shop_facts(lake, day))
 
 
 def _events(context: BenchContext, lines: CategoryLines, since: date, without: Counterfactual) -> Iterator[_Event]:

@@ -18,6 +18,7 @@ from decisions.substitution import (
     Shop,
     SubstitutionService,
 )
+from features import InMemory
 from features.shop_facts import shop_facts
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
@@ -53,20 +54,11 @@ class NoEvents:
         return Comparables()
 
 
-class _Tables:
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self._tables = tables
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        return self._tables[name]
-
-
 def world_service(world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path) -> SubstitutionService:
     """Return what answers what-ifs about a world from its derived edges; the graph is published below `folder`."""
     graph = _graph(world, edges)
     publish_snapshot(graph, folder, schema=graph.schema, as_of=world.as_of, clock=SystemClock())
-    shop = Shop(open_current_snapshot(folder), _Tables(shop_facts(world.lake, world.as_of)))
+    shop = Shop(open_current_snapshot(folder), InMemory(shop_facts(world.lake, world.as_of)))
     figures = RecoveryFigures(recovery.share, recovery.error, recovery.events, "graph")
     return SubstitutionService(shop, figures, demand=demand, past=NoEvents())
 

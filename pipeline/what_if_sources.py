@@ -22,7 +22,8 @@ from decisions.substitution import (
     SubstitutionService,
     read_figures,
 )
-from decisions.substitution.shop import Shares, Tables
+from decisions.substitution.shop import Shares
+from features import Tables
 from kg.ports import ArrayGraph
 
 __all__ = ["BackTestedEvents", "ForecastDemand", "open_what_ifs"]

@@ -3,28 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.substitution.replacements import GraphView
+from features import Tables
 from features.shop_facts import PRODUCTS, STORE_UNITS, STORES
 from kg.ports import ArrayGraph
 
-__all__ = ["Shares", "Shop", "Tables"]
+__all__ = ["Shares", "Shop"]
 
 JEFFREYS = 0.5
 """What a store's few sales are taken to be more, when their chance is judged: one that sold nothing may sell."""
-
-
-class Tables(Protocol):
-    """Anything that gives a table by its name, such as a feature snapshot."""
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
