@@ -72,17 +72,9 @@ class GraphView:
         """Return how many products there are."""
         return len(self._names)
 
-    def category(self, position: int) -> int:
-        """Return the category whose products replace each other, as a position among the categories; -1 for none."""
-        return int(self._climb.of_products[position])
-
-    def categories(self, positions: np.ndarray) -> np.ndarray:
-        """Return `category` of each."""
-        return np.asarray(self._climb.of_products[positions])
-
     @property
-    def all_categories(self) -> np.ndarray:
-        """`category` of every product."""
+    def categories(self) -> np.ndarray:
+        """By product the category whose products replace each other, as a position among the categories; -1 for none."""
         return self._climb.of_products
 
     def category_id(self, category: int) -> str | None:

@@ -98,7 +98,7 @@ class Shop:
 
     def sum_by_category(self, values: np.ndarray) -> np.ndarray:
         """Return sums over the products of each category."""
-        of = self.view.all_categories
+        of = self.view.categories
         return np.bincount(of[of >= 0], values[of >= 0], int(of.max(initial=-1)) + 1)
 
     def _keep_stores(self, by_store: pa.Table) -> None:
