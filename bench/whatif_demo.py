@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import BenchContext, BenchRow
-from bench.whatif_world import NoEvents
+from bench.whatif_world import NoEvents, published_shop
 from decisions.relations import derive, fit_relations
 from decisions.relations.choice import SAME_TYPE, ChoiceFit
 from decisions.relations.derive import Limits
@@ -46,11 +46,7 @@ from features.choice_state import ShelfState
 from features.shop_facts import shop_facts
 from features.store_clusters import CLUSTER_SCHEMA, store_clusters
 from kg.ports import CHAIN, ArrayGraph
-from kg.snapshot import open_current_snapshot, publish_snapshot
-from kg.tables import TableGraph
-from kit.clock import SystemClock
 from lake import Lake
-from ontology import load_schema
 
 __all__ = ["demo_rows"]
 
@@ -334,22 +330,10 @@ def _shares(weights: np.ndarray) -> np.ndarray:
 
 
 def _graph(lake: Lake, edges: pa.Table, day: date, folder: Path) -> ArrayGraph:
-    """Publish products, their categories, stores and the edges of a day."""
+    """Publish the retailer's products, categories and stores with the edges of a day."""
     products = lake.arrow("products", ("product_id", "department", "category", "merchandise"))
-    stores = lake.arrow("stores", ("store_id",))
-    named = products.filter(pc.is_valid(products["category"]))
-    category = pc.binary_join_element_wise(pc.fill_null(named["department"], ""), named["category"], " > ")
-    distinct = pc.unique(category).sort()
-    nodes = {
-        "Product": pa.table(
-            {"id": products["product_id"], "display_name": products["product_id"], "merchandise": products["merchandise"]}
-        ),
-        "ProductCategory": pa.table(
-            {"id": distinct, "display_name": distinct, "level": ["category"] * len(distinct), "notation": distinct}
-        ),
-        "Store": pa.table({"id": stores["store_id"], "display_name": stores["store_id"]}),
-    }
-    links = {"inCategory": pa.table({"source": named["product_id"], "target": category}), "isSubstituteFor": edges}
-    made = TableGraph(load_schema(), nodes, links)
-    publish_snapshot(made, folder, schema=made.schema, as_of=day, clock=SystemClock())
-    return open_current_snapshot(folder)
+    department = pc.fill_null(products["department"], "")
+    # a product without a category stays without one
+    category = pc.binary_join_element_wise(department, products["category"], " > ")
+    named = pa.table({"id": products["product_id"], "category": category, "merchandise": products["merchandise"]})
+    return published_shop(named, lake.arrow("stores", ("store_id",))["store_id"], edges, day, folder)
