@@ -43,6 +43,7 @@ from features.category_lines import CategoryLines, read_category_lines
 from features.choice_features import pair_features
 from features.choice_occasions import FEWEST_BUYERS, Missing, in_states
 from features.choice_state import ShelfState
+from features.demand_columns import positions
 from features.shop_facts import shop_facts
 from features.store_clusters import CLUSTER_SCHEMA, store_clusters
 from kg.ports import CHAIN, ArrayGraph
@@ -301,11 +302,10 @@ def _ours(lines: CategoryLines, one: _Event, answer: DelistAnswer) -> np.ndarray
 def _places(lines: CategoryLines, one: _Event, answer: DelistAnswer) -> np.ndarray:
     """Return where each replacement lies among the products of the outcome, -1 where it sold too little to be there."""
     ids = pa.array([replacement.product_id for replacement in answer.replacements], pa.string())
-    number = np.asarray(pc.fill_null(pc.index_in(ids, value_set=lines.product_ids), -1).to_numpy(zero_copy_only=False))
-    first = int(lines.product_start[one.outcome.missing.category])
+    number = positions(ids, lines.product_ids) - int(lines.product_start[one.outcome.missing.category])
     known = one.outcome.products[:-1]
-    at = np.minimum(np.searchsorted(known, number - first), known.size - 1)
-    return np.where(known[at] == number - first, at, -1)
+    at = np.minimum(np.searchsorted(known, number), known.size - 1)
+    return np.where(known[at] == number, at, -1)
 
 
 def _covered(lines: CategoryLines, one: _Event, answer: DelistAnswer, without: Counterfactual, name: str) -> float:
