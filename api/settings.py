@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     query_memory_gb: int = Field(default=3, ge=1, le=1024, description="Memory of a query of the lake; beyond it writes to disk.")
     job_queue: int = Field(default=20, ge=1, le=1000, description="How many jobs may be queued or running; more are refused.")
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
-    country: str = Field(default="US", description="ISO 3166 code of the country, or a part of it, whose public holidays count.")
+    country: str = Field(
+        default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."
+    )
 
     @field_validator("country")
     @classmethod

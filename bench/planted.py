@@ -39,7 +39,7 @@ from decisions.relations import derive_relations
 from features.household_segments import household_segments
 from features.store_clusters import store_clusters
 
-__all__ = ["BENCH", "judge"]
+__all__ = ["BENCH", "found_clusters", "judge"]
 
 SEEDS: Mapping[str, tuple[int, ...]] = {"small": (1, 2, 3, 4, 5, 6, 7, 8), "medium": (1,), "large": (1,)}
 RELATIONS = ("isSubstituteFor", "isComplementTo")
@@ -72,7 +72,7 @@ def judge(world: World, edges: Mapping[str, pa.Table]) -> Figures:
     listed = np.asarray(world.shelf.listed.any(axis=0))
     counts = count(world.lake, world.names.products, world.assortment.products.category, world.as_of)
     parts = {
-        "store_cluster": _found_clusters(world),
+        "store_cluster": found_clusters(world),
         "segment": _found_segments(world),
         "season": [of_season("summer"), of_season("winter")],
     }
@@ -145,7 +145,7 @@ def _view(products: pa.Array, truths: pa.Table, edges: pa.Table, scope: str) -> 
     return matrix_of(true, products, "diversion"), claims_of(edges, products, scope)
 
 
-def _found_clusters(world: World) -> list[Scope]:
+def found_clusters(world: World) -> list[Scope]:
     """Return the clusters that were found from the sales, as scopes that the truth can be asked in."""
     found = store_clusters(world.lake, world.as_of)
     place = pc.index_in(found["store_id"].combine_chunks(), value_set=world.names.stores).to_numpy()

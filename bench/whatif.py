@@ -27,6 +27,7 @@ from decisions.substitution import (
     SubstitutionService,
 )
 from decisions.substitution.proposal import MOST_CONSIDERED
+from decisions.substitution.replacements import GraphView
 from features import open_features
 from features.shop_facts import PRODUCTS
 from kg.ports import ArrayGraph
@@ -124,12 +125,13 @@ def _opened(context: BenchContext) -> tuple[SubstitutionService, ArrayGraph, lis
 
 def _by_category(graph: ArrayGraph, sold: list[str]) -> dict[str, list[str]]:
     """Return the products that sold by category (of the level whose products replace each other), the most units first."""
-    edges = graph.export_edges("inCategory")
-    of = dict(zip(edges["source"].to_pylist(), edges["target"].to_pylist(), strict=True))
+    view = GraphView(graph)
     members: dict[str, list[str]] = defaultdict(list)
     for one in sold:
-        if one in of:
-            members[" > ".join(of[one].split(" > ")[:2])].append(one)
+        position = view.position(one)
+        category = None if position is None else view.category_id(view.categories[position])
+        if category is not None:
+            members[category].append(one)
     return dict(members)
 
 

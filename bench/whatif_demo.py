@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import BenchContext, BenchRow
-from bench.whatif_world import NoEvents
+from bench.whatif_world import NoEvents, published_shop
 from decisions.relations import derive, fit_relations
 from decisions.relations.choice import SAME_TYPE, ChoiceFit
 from decisions.relations.derive import Limits
@@ -38,19 +38,16 @@ from decisions.substitution import (
     Shop,
     SubstitutionService,
 )
-from decisions.substitution.shop import Tables
+from features import InMemory
 from features.category_lines import CategoryLines, read_category_lines
 from features.choice_features import pair_features
 from features.choice_occasions import FEWEST_BUYERS, Missing, in_states
 from features.choice_state import ShelfState
+from features.demand_columns import positions
 from features.shop_facts import shop_facts
 from features.store_clusters import CLUSTER_SCHEMA, store_clusters
 from kg.ports import CHAIN, ArrayGraph
-from kg.snapshot import open_current_snapshot, publish_snapshot
-from kg.tables import TableGraph
-from kit.clock import SystemClock
 from lake import Lake
-from ontology import load_schema
 
 __all__ = ["demo_rows"]
 
@@ -94,15 +91,6 @@ class _Lost:
         return ExpectedUnits(self._first_week, tuple(Amount(self.units, self.units, self.units) for _ in product_ids))
 
 
-class _InMemory:
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self._tables = tables
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        return self._tables[name]
-
-
 def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Return figures of the held-back events and of placebos, and remarks."""
     since = context.as_of - timedelta(days=HELD_OUT_DAYS)
@@ -119,7 +107,7 @@ def demo_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     figures = RecoveryFigures(model.recovery.share, model.recovery.error, model.recovery.events, "graph")
     with TemporaryDirectory() as folder, context.progress.stage("Asking what-ifs"):
         demand = _Lost(since)
-        shop = Shop(_graph(context.lake, fitted.edges, since, Path(folder)), _tables(context.lake, since))
+        shop = Shop(_graph(context.lake, fitted.edges, since, Path(folder)), InMemory(shop_facts(context.lake, since)))
         room = SubstitutionService(shop, figures, demand=demand, past=NoEvents())
         told = [(one, answer) for one in events if (answer := _answer(room, demand, one)) is not None]
     raw = _raw_share(fitted.experiments)
@@ -167,10 +155,6 @@ def _fit_few(lake: Lake, since: date) -> _Fitted:
         ).values()  # fmt: skip
     by = Provenance("isSubstituteFor", UNIT, ("sales_lines",), "bench", "bench", since, MOMENT)
     return _Fitted(model, experiments, edge_table(joined(told), lines.product_ids, by), categories)
-
-
-def _tables(lake: Lake, day: date) -> Tables:
-    return _InMemory(shop_facts(lake, day))
 
 
 def _events(context: BenchContext, lines: CategoryLines, since: date, without: Counterfactual) -> Iterator[_Event]:
@@ -318,11 +302,10 @@ def _ours(lines: CategoryLines, one: _Event, answer: DelistAnswer) -> np.ndarray
 def _places(lines: CategoryLines, one: _Event, answer: DelistAnswer) -> np.ndarray:
     """Return where each replacement lies among the products of the outcome, -1 where it sold too little to be there."""
     ids = pa.array([replacement.product_id for replacement in answer.replacements], pa.string())
-    number = np.asarray(pc.fill_null(pc.index_in(ids, value_set=lines.product_ids), -1).to_numpy(zero_copy_only=False))
-    first = int(lines.product_start[one.outcome.missing.category])
+    number = positions(ids, lines.product_ids) - int(lines.product_start[one.outcome.missing.category])
     known = one.outcome.products[:-1]
-    at = np.minimum(np.searchsorted(known, number - first), known.size - 1)
-    return np.where(known[at] == number - first, at, -1)
+    at = np.minimum(np.searchsorted(known, number), known.size - 1)
+    return np.where(known[at] == number, at, -1)
 
 
 def _covered(lines: CategoryLines, one: _Event, answer: DelistAnswer, without: Counterfactual, name: str) -> float:
@@ -347,22 +330,10 @@ def _shares(weights: np.ndarray) -> np.ndarray:
 
 
 def _graph(lake: Lake, edges: pa.Table, day: date, folder: Path) -> ArrayGraph:
-    """Publish products, their categories, stores and the edges of a day."""
+    """Publish the retailer's products, categories and stores with the edges of a day."""
     products = lake.arrow("products", ("product_id", "department", "category", "merchandise"))
-    stores = lake.arrow("stores", ("store_id",))
-    named = products.filter(pc.is_valid(products["category"]))
-    category = pc.binary_join_element_wise(pc.fill_null(named["department"], ""), named["category"], " > ")
-    distinct = pc.unique(category).sort()
-    nodes = {
-        "Product": pa.table(
-            {"id": products["product_id"], "display_name": products["product_id"], "merchandise": products["merchandise"]}
-        ),
-        "ProductCategory": pa.table(
-            {"id": distinct, "display_name": distinct, "level": ["category"] * len(distinct), "notation": distinct}
-        ),
-        "Store": pa.table({"id": stores["store_id"], "display_name": stores["store_id"]}),
-    }
-    links = {"inCategory": pa.table({"source": named["product_id"], "target": category}), "isSubstituteFor": edges}
-    made = TableGraph(load_schema(), nodes, links)
-    publish_snapshot(made, folder, schema=made.schema, as_of=day, clock=SystemClock())
-    return open_current_snapshot(folder)
+    department = pc.fill_null(products["department"], "")
+    # a product without a category stays without one
+    category = pc.binary_join_element_wise(department, products["category"], " > ")
+    named = pa.table({"id": products["product_id"], "category": category, "merchandise": products["merchandise"]})
+    return published_shop(named, lake.arrow("stores", ("store_id",))["store_id"], edges, day, folder)

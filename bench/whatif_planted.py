@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import BenchRow
+from bench.planted import found_clusters
 from bench.planted_scores import Columns, interval
 from bench.whatif_world import KnownDemand, world_service
-from bench.world import Scope, World, chain, of_stores
+from bench.world import Scope, World, chain
 from bench.world.together import Gone
 from decisions.relations.recovery import Recovery
 from decisions.substitution import Amount, DelistAnswer, DelistRequest, InsufficientEvidence, SubstitutionService
-from features.store_clusters import store_clusters
+from decisions.substitution.replacements import CLUSTER_SCOPE
+from kg.ports import CHAIN
 
 __all__ = ["planted_rows", "tried_on"]
 
@@ -57,7 +59,7 @@ def planted_rows(found: Figures, seeds: int) -> list[BenchRow]:
 
 def tried_on(world: World, edges: pa.Table, recovery: Recovery, *, seed: int = 7) -> Figures:
     """Return coverage, bias and error of what-ifs of one world, as columns by what-if."""
-    clusters = _clusters(world)
+    clusters = {scope.name.removeprefix(CLUSTER_SCOPE): scope for scope in found_clusters(world)}
     cases = list(_cases(world, edges, clusters, seed))
     truth = list(_truths(world, cases, clusters))
     demand = KnownDemand(_demand(world, cases, truth, clusters), world.as_of)
@@ -74,16 +76,6 @@ def tried_on(world: World, edges: pa.Table, recovery: Recovery, *, seed: int = 7
         upper, lower = np.array(pairs, dtype=np.float64).T
         found[key].append((upper, lower))
     return found
-
-
-def _clusters(world: World) -> dict[str, Scope]:
-    """Return the clusters that were found from the sales, by their id."""
-    table = store_clusters(world.lake, world.as_of)
-    place = pc.index_in(table["store_id"].combine_chunks(), value_set=world.names.stores).to_numpy()
-    names = np.array(table["cluster_id"].to_pylist())
-    return {
-        str(name): of_stores(str(name), np.isin(np.arange(world.size.stores), place[names == name])) for name in np.unique(names)
-    }
 
 
 def _cases(world: World, edges: pa.Table, clusters: Mapping[str, Scope], seed: int) -> Iterator[_Case]:
@@ -114,7 +106,8 @@ def _truths(world: World, cases: Sequence[_Case], clusters: Mapping[str, Scope])
     arrays = {category: [np.array(one) for one in found] for category, found in sets.items()}
     gone = world.gone_together(arrays, [chain(), *clusters.values()])
     for case in cases:
-        yield gone[case.category, sets[case.category][tuple(case.products.tolist())], case.cluster or "chain"]
+        scope = CHAIN if case.cluster is None else clusters[case.cluster].name
+        yield gone[case.category, sets[case.category][tuple(case.products.tolist())], scope]
 
 
 def _demand(
@@ -146,14 +139,14 @@ def _judged(world: World, case: _Case, gone: Gone, answer: DelistAnswer) -> Iter
     """Yield figures of one what-if, each as what counts and how much is counted."""
     products = world.assortment.products_of(case.category)
     place = {one: at for at, one in enumerate(world.names.products[products.start : products.stop].to_pylist())}
-    true = np.array([gone.gained[place[one.product_id]] for one in answer.replacements])
-    ends = [Amount(one.units, one.low, one.high) for one in answer.replacements]
-    hits = sum(one.low <= value <= one.high for one, value in zip(ends, true.tolist(), strict=True))
+    told = answer.replacements
+    true = np.array([gone.gained[place[one.product_id]] for one in told])
+    hits = sum(one.low <= value <= one.high for one, value in zip(told, true.tolist(), strict=True))
     lost = float(gone.lost.sum())
-    yield ("coverage_90", case.slice), (float(hits), float(len(ends)))
-    yield ("bias", case.slice), (sum(one.units for one in ends) - float(true.sum()), lost)
-    yield ("mae", case.slice), (float(sum(abs(one.units - value) for one, value in zip(ends, true.tolist(), strict=True))), lost)
-    yield ("interval_width", case.slice), (sum(one.high - one.low for one in ends), lost)
+    yield ("coverage_90", case.slice), (float(hits), float(len(told)))
+    yield ("bias", case.slice), (sum(one.units for one in told) - float(true.sum()), lost)
+    yield ("mae", case.slice), (float(sum(abs(one.units - value) for one, value in zip(told, true.tolist(), strict=True))), lost)
+    yield ("interval_width", case.slice), (sum(one.high - one.low for one in told), lost)
     stays = float(gone.gained.sum())
     sums = {
         "picked_up": float(true.sum()),

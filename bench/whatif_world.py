@@ -18,13 +18,15 @@ from decisions.substitution import (
     Shop,
     SubstitutionService,
 )
+from features import InMemory
 from features.shop_facts import shop_facts
+from kg.ports import ArrayGraph
 from kg.snapshot import open_current_snapshot, publish_snapshot
 from kg.tables import TableGraph
 from kit.clock import SystemClock
 from ontology import load_schema
 
-__all__ = ["KnownDemand", "NoEvents", "world_service"]
+__all__ = ["KnownDemand", "NoEvents", "published_shop", "world_service"]
 
 
 class KnownDemand:
@@ -53,38 +55,33 @@ class NoEvents:
         return Comparables()
 
 
-class _Tables:
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self._tables = tables
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        return self._tables[name]
-
-
 def world_service(world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path) -> SubstitutionService:
     """Return what answers what-ifs about a world from its derived edges; the graph is published below `folder`."""
-    graph = _graph(world, edges)
-    publish_snapshot(graph, folder, schema=graph.schema, as_of=world.as_of, clock=SystemClock())
-    shop = Shop(open_current_snapshot(folder), _Tables(shop_facts(world.lake, world.as_of)))
+    names, count = world.names, world.assortment.products.count
+    categories = names.category_of(world.assortment, np.arange(count))
+    products = pa.table({"id": names.products, "category": categories, "merchandise": [True] * count})
+    graph = published_shop(products, names.stores, edges, world.as_of, folder)
+    shop = Shop(graph, InMemory(shop_facts(world.lake, world.as_of)))
     figures = RecoveryFigures(recovery.share, recovery.error, recovery.events, "graph")
     return SubstitutionService(shop, figures, demand=demand, past=NoEvents())
 
 
-def _graph(world: World, edges: pa.Table) -> TableGraph:
-    """Return products, their categories, stores, and who replaces whom."""
-    names, products = world.names, world.assortment.products
-    categories = names.category_of(world.assortment, np.arange(products.count))
-    distinct = pc.unique(categories).sort()
+def published_shop(
+    products: pa.Table, store_ids: pa.Array | pa.ChunkedArray, edges: pa.Table, day: date, folder: Path
+) -> ArrayGraph:
+    """Publish products (`id`, `category`, null for none, and `merchandise`), their categories, the stores and who replaces whom
+    on a day, and open that.
+    """
+    placed = products.filter(pc.is_valid(products["category"]))
+    groups = pc.unique(placed["category"]).sort()
     nodes = {
-        "Product": pa.table({"id": names.products, "display_name": names.products, "merchandise": [True] * products.count}),
+        "Product": products.select(["id", "merchandise"]).append_column("display_name", products["id"]),
         "ProductCategory": pa.table(
-            {"id": distinct, "display_name": distinct, "level": ["category"] * len(distinct), "notation": distinct}
+            {"id": groups, "display_name": groups, "level": ["category"] * len(groups), "notation": groups}
         ),
-        "Store": pa.table({"id": names.stores, "display_name": names.stores}),
+        "Store": pa.table({"id": store_ids, "display_name": store_ids}),
     }
-    return TableGraph(
-        load_schema(),
-        nodes,
-        {"inCategory": pa.table({"source": names.products, "target": categories}), "isSubstituteFor": edges},
-    )
+    links = {"inCategory": pa.table({"source": placed["id"], "target": placed["category"]}), "isSubstituteFor": edges}
+    graph = TableGraph(load_schema(), nodes, links)
+    publish_snapshot(graph, folder, schema=graph.schema, as_of=day, clock=SystemClock())
+    return open_current_snapshot(folder)

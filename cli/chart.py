@@ -37,10 +37,7 @@ def forecast(
         services = Installation.open().services_of()
         answer = services.forecaster.forecast(ForecastRequest(product, store, weeks))
         chart = chart_of(CHARTS["forecast"], services, answer)
-    _write(chart, form, out)
-    if as_json:
-        show_json(chart)
-    console.print(f"Written: {out}")
+    _tell(chart, form, out, as_json=as_json)
 
 
 @app.command()
@@ -63,10 +60,7 @@ def delist(
         services = Installation.open().services_of()
         answer = services.what_ifs.delist(DelistRequest(tuple(products), tuple(store) if store else None, cluster, weeks))
         chart = chart_of(CHARTS["delist"], services, answer)
-    _write(chart, form, out)
-    if as_json:
-        show_json(chart)
-    console.print(f"Written: {out}")
+    _tell(chart, form, out, as_json=as_json)
 
 
 def _form(out: Path) -> str:
@@ -74,6 +68,13 @@ def _form(out: Path) -> str:
     if form not in FORMS:
         raise typer.BadParameter(f"'{out}' ends with none of {', '.join(f'.{one}' for one in FORMS)}.", param_hint="--out")
     return form
+
+
+def _tell(chart: Chart, form: str, out: Path, *, as_json: bool) -> None:
+    _write(chart, form, out)
+    if as_json:
+        show_json(chart)
+    console.print(f"Written: {out}")
 
 
 def _write(chart: Chart, form: str, out: Path) -> None:

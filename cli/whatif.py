@@ -1,5 +1,6 @@
 """`shelfgraph whatif`: what happens if products leave the shelf, and which ones could."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from decisions.substitution import (
     DelistRequest,
     Objective,
 )
+from decisions.substitution.contract import Assumption
 
 __all__ = ["app"]
 
@@ -93,8 +95,7 @@ def _show_delist(answer: DelistAnswer) -> None:
     past = [(one.day, one.display_name, one.predicted, one.realised, one.low, one.high) for one in events.events]
     told = f"Past events of {where}: {events.covered} of {events.total} within their interval"
     show_table(told, ("day", "product", "predicted", "realised", "low", "high"), past)
-    for one in answer.assumptions:
-        console.print(f"- {one.kind} ({'identified' if one.identified else 'taken for granted'}): {one.text}")
+    _show_assumptions(answer.assumptions)
 
 
 def _show_proposal(answer: AssortmentAnswer) -> None:
@@ -103,7 +104,11 @@ def _show_proposal(answer: AssortmentAnswer) -> None:
     rows = [(f"{one.display_name} [{one.product_id}]", one.units, one.cost, one.margin_per_unit) for one in answer.dropped]
     note = ", on simulated costs" if answer.simulated else ""
     show_table(f"Drop {answer.count} of {answer.considered} ({answer.objective}{note}, {answer.method})", columns, rows)
-    for one in answer.assumptions:
+    _show_assumptions(answer.assumptions)
+
+
+def _show_assumptions(assumptions: Sequence[Assumption]) -> None:
+    for one in assumptions:
         console.print(f"- {one.kind} ({'identified' if one.identified else 'taken for granted'}): {one.text}")
 
 

@@ -1,12 +1,13 @@
 """The one envelope of every answer: what it rests on, and which versions produced it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 from kg.ports import PropertyValue
 
 __all__ = [
+    "EVIDENCE_COLUMNS",
     "FACT",
     "DecisionHeader",
     "Degradation",
@@ -51,6 +52,10 @@ class Evidence:
     run_id: str | None = None
     model_version: str | None = None
     status: str | None = None
+
+
+EVIDENCE_COLUMNS = tuple(one.name for one in fields(Evidence))
+"""An edge's columns of a published graph that hold its evidence."""
 
 
 def evidence_of(properties: Mapping[str, PropertyValue]) -> Evidence:

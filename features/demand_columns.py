@@ -6,13 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["floats", "row_positions", "scatter", "week_numbers"]
+__all__ = ["floats", "positions", "row_positions", "scatter", "week_numbers"]
+
+
+def positions(values: pa.Array | pa.ChunkedArray, among: pa.Array) -> np.ndarray:
+    """Return where each of `values` stands in `among` (int64, -1 where it does not)."""
+    found = pc.fill_null(pc.index_in(values, value_set=among), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def row_positions(index: pa.Table, rows: pa.Table, keys: tuple[str, ...]) -> np.ndarray:
     """Return the row of `index` (int64, -1 without) that each of `rows` belongs to, by equal `keys`."""
-    found = pc.index_in(_joined(rows, keys), value_set=_joined(index, keys))
-    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return positions(_joined(rows, keys), _joined(index, keys))
 
 
 def _joined(table: pa.Table, keys: tuple[str, ...]) -> pa.Array:

@@ -93,6 +93,7 @@ def _days(country: str, years: tuple[int, ...], *, observed: bool) -> np.ndarray
             code[1], subdiv=code[2], years=years, observed=observed, categories=(holidays.PUBLIC,), expand=False
         )
     except NotImplementedError as error:
+        # how the package says that it does not know a place
         raise CountryUnknown(country) from error
     return np.array(sorted(found), dtype="datetime64[D]")
 

@@ -14,24 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.demand_columns import floats, row_positions, week_numbers
-from features.holiday_calendar import CALENDAR_COLUMNS, CountryUnknown, calendar_columns, mondays
+from features.demand_columns import floats, positions, row_positions, week_numbers
+from features.holiday_calendar import mondays
 from lake import Lake
 
-__all__ = [
-    "CALENDAR_COLUMNS",
-    "EVENT_KINDS",
-    "CountryUnknown",
-    "calendar_columns",
-    "event_columns",
-    "planned_price_matrix",
-    "store_event_columns",
-]
+__all__ = ["EVENT_KINDS", "event_columns", "planned_price_matrix", "store_event_columns"]
 
 EVENT_KINDS = ("holiday", "school_holidays", "local_event", "closure", "other")
 """The kinds of the contract, `called_off` left out: it takes an event away."""
 PRICES, EVENTS, SALES = "planned_prices", "calendar_events", "sales_lines"
 PRODUCT, PRODUCT_IN_STORE = ("product_id",), ("product_id", "store_id")
+ANY_STORE = ("",)
+"""Stands in where no store is known: what concerns every store concerns it, too."""
 EPOCH = date(1970, 1, 1)
 NEVER = np.iinfo(np.int32).max
 
@@ -73,15 +67,19 @@ def event_columns(
     that sold anything by `as_of`. Arguments are those of `planned_price_matrix`; `calendar_events` is read, where it is.
     """
     live = _LiveEvents(lake, weeks, as_of, horizon_weeks, lead_weeks)
-    stores = _selling_stores(lake, as_of) if live.stores else pa.array([], pa.string())
-    return live.columns(stores.to_pylist() or live.stores, over_stores=True)
+    selling = _selling_stores(lake, as_of).to_pylist() if live.stores else []
+    return _by_kind(live.flags(selling or live.stores or ANY_STORE).mean(axis=1))
 
 
 def store_event_columns(
     lake: Lake, store_ids: Sequence[str], weeks: tuple[date, ...], as_of: date, horizon_weeks: int = 8, *, lead_weeks: int = 1
 ) -> dict[str, np.ndarray]:
     """Return `event_KIND` for each of `EVENT_KINDS` in each store: float32, len(store_ids) x (T + horizon_weeks), 1 or 0."""
-    return _LiveEvents(lake, weeks, as_of, horizon_weeks, lead_weeks).columns(store_ids, over_stores=False)
+    return _by_kind(_LiveEvents(lake, weeks, as_of, horizon_weeks, lead_weeks).flags(store_ids))
+
+
+def _by_kind(values: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"event_{kind}": values[place] for place, kind in enumerate(EVENT_KINDS)}
 
 
 def _known_prices(plans: ir.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: int, lead_weeks: int) -> ir.Table:
@@ -103,7 +101,7 @@ def _known_prices(plans: ir.Table, weeks: tuple[date, ...], as_of: date, horizon
 def _store_prices(index: pa.Table, everywhere: pa.Table, named: pa.Table, first: date, shape: tuple[int, int]) -> np.ndarray:
     products = index["product_id"].combine_chunks().cast(pa.string())
     every = pa.table({"product_id": pc.unique(products)})
-    of_row = pc.index_in(products, value_set=every["product_id"].combine_chunks()).to_numpy()
+    of_row = positions(products, every["product_id"].combine_chunks())
     chain, chain_day = (part[of_row] for part in _plan(every, everywhere, PRODUCT, first, (every.num_rows, shape[1])))
     own, own_day = _plan(index, named, PRODUCT_IN_STORE, first, shape)
     return np.where(own_day >= chain_day, own, chain).astype(np.float32)
@@ -162,20 +160,18 @@ class _LiveEvents:
         rows = lake.to_arrow(_known_events(lake.table(EVENTS), as_of, weeks[0], end))
         event, self.week = np.nonzero(_live(rows, weeks, as_of, horizon_weeks, lead_weeks))
         self.stores = pc.unique(rows["store_id"].combine_chunks().drop_null()).to_pylist()
-        self.kind = _places(rows["kind"], EVENT_KINDS)[event]
-        self.store = _places(rows["store_id"], self.stores)[event]
+        self.kind = positions(rows["kind"], _strings(EVENT_KINDS))[event]
+        self.store = positions(rows["store_id"], _strings(self.stores))[event]
 
-    def columns(self, store_ids: Sequence[str], *, over_stores: bool) -> dict[str, np.ndarray]:
-        """Each kind's flags by store and week, or their means over the stores."""
-        shape = (len(EVENT_KINDS), max(len(store_ids), int(over_stores)), self.week_count)
-        flags = np.zeros(shape, dtype=np.float32)
+    def flags(self, store_ids: Sequence[str]) -> np.ndarray:
+        """Whether an event of a kind is known in a store and week: float32, kinds x stores x weeks, 1 or 0."""
+        flags = np.zeros((len(EVENT_KINDS), len(store_ids), self.week_count), dtype=np.float32)
         everywhere = self.store < 0
-        row = _places(pa.array(self.stores, pa.string()), store_ids)[self.store] if self.stores else self.store
+        row = positions(_strings(self.stores), _strings(store_ids))[self.store] if self.stores else self.store
         named = ~everywhere & (row >= 0)
         flags[self.kind[named], row[named], self.week[named]] = 1.0
         flags.transpose(0, 2, 1)[self.kind[everywhere], self.week[everywhere]] = 1.0
-        values = flags.mean(axis=1) if over_stores else flags
-        return {f"event_{kind}": values[place] for place, kind in enumerate(EVENT_KINDS)}
+        return flags
 
 
 def _known_events(events: ir.Table, as_of: date, start: date, end: date) -> ir.Table:
@@ -198,9 +194,8 @@ def _live(rows: pa.Table, weeks: tuple[date, ...], as_of: date, horizon_weeks: i
     return np.asarray((first <= monday + 6) & (last >= monday) & (told <= known_by) & (known_by < replaced))
 
 
-def _places(values: pa.ChunkedArray | pa.Array, among: Sequence[str]) -> np.ndarray:
-    found = pc.fill_null(pc.index_in(values, value_set=pa.array(among, pa.string())), -1)
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+def _strings(names: Sequence[str]) -> pa.Array:
+    return pa.array(names, pa.string())
 
 
 def _days(column: pa.ChunkedArray) -> np.ndarray:

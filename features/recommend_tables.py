@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,28 +17,11 @@ from features.recommend_transform import (
     household_knowledge,
 )
 from features.repertoire import IntArray, Levels, Purchases, latest_origins
+from features.snapshot import Tables
 
-__all__ = ["InMemory", "ServingFeatures", "StoredPopulation", "Tables", "read_serving_features", "serving_tables"]
+__all__ = ["ServingFeatures", "StoredPopulation", "read_serving_features", "serving_tables"]
 
 Matrix = npt.NDArray[np.float32]
-
-
-class Tables(Protocol):
-    """Anything that gives a table by its name, such as a feature snapshot."""
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        ...
-
-
-class InMemory:
-    """Tables that were not published yet."""
-
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self._tables = tables
-
-    def table(self, name: str) -> pa.Table:
-        return self._tables[name]
 
 
 class StoredPopulation:

@@ -85,10 +85,9 @@ def _costs(lake: Lake, as_of: date) -> ir.Table | None:
         return None
     costs = lake.table("purchase_costs")
     known = costs.filter(costs.valid_from <= ibis.literal(as_of))
-    latest = known.group_by("product_id").aggregate(
+    return known.group_by("product_id").aggregate(
         unit_cost=known.unit_cost.argmax(known.valid_from), cost_simulated=known.simulated.argmax(known.valid_from)
     )
-    return latest.select("product_id", "unit_cost", "cost_simulated")
 
 
 def _thousandths(column: ir.Column) -> ir.Column:

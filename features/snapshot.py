@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from kit.canonical import canonical_bytes, digest_of_bytes
 from kit.errors import ShelfgraphError
 
-__all__ = ["FeatureSnapshot", "FeatureSnapshotError", "open_features", "publish_features"]
+__all__ = ["FeatureSnapshot", "FeatureSnapshotError", "InMemory", "Tables", "open_features", "publish_features"]
 
 MANIFEST = "manifest.json"
 
@@ -27,6 +28,24 @@ class FeatureSnapshotError(ShelfgraphError):
     def __init__(self, folder: Path, problem: str) -> None:
         self.folder = folder
         super().__init__(f"The feature snapshot {folder.name} cannot be used: {problem}", "Run `shelfgraph train` again.")
+
+
+class Tables(Protocol):
+    """Anything that gives a table by its name, such as a feature snapshot."""
+
+    def table(self, name: str) -> pa.Table:
+        """Return one table."""
+        ...
+
+
+class InMemory:
+    """Tables that were not published yet."""
+
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+        self._tables = tables
+
+    def table(self, name: str) -> pa.Table:
+        return self._tables[name]
 
 
 @dataclass(frozen=True, slots=True)

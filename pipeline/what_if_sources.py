@@ -1,7 +1,7 @@
 """What what-ifs ask of other decisions, from the services that answer those: the forecast, and the relations' back-test."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Protocol
@@ -22,7 +22,8 @@ from decisions.substitution import (
     SubstitutionService,
     read_figures,
 )
-from decisions.substitution.shop import Shares, Tables
+from decisions.substitution.shop import Shares
+from features import Tables
 from kg.ports import ArrayGraph
 
 __all__ = ["BackTestedEvents", "ForecastDemand", "open_what_ifs"]
@@ -131,14 +132,13 @@ class BackTestedEvents:
 
     relations: Measured
     graph: ArrayGraph
-    empty: Comparables = field(default_factory=Comparables)
 
     def comparable(self, category_ids: Sequence[str], limit: int) -> Comparables:
         """Return the latest events of these categories; of all where these have none; none without a back-test."""
         try:
             everything = self.relations.quality(QualityRequest(RELATION, limit=MOST_EVENTS))
         except QualityNotMeasured:
-            return self.empty
+            return Comparables()
         found: list[EventOutcome] = []
         total = covered = 0
         for category in category_ids:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from api.charts.words import superscript
 
-__all__ = ["PLAIN", "Scale", "scale_for"]
+__all__ = ["Scale", "scale_for"]
 
 PLAIN_FROM, PLAIN_TO = 1e-2, 1e6
 LEAST_POWER, MOST_POWER = -300, 306

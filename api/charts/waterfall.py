@@ -50,10 +50,13 @@ def rows_needed(chart: FanChart) -> float:
 
 
 def draw_waterfall(chart: FanChart, axes: Axes, room: float) -> None:
-    """Draw the steps into axes that are `room` rows high. The axis need not begin at zero: a bar counts by its length."""
+    """Draw the steps into axes that are `room` rows high, `rows_needed` at least.
+
+    The axis need not begin at zero: a bar counts by its length.
+    """
     rows = _rows(chart)
     scale = scale_for([place for row in rows for place in (row.start, row.end)])
-    _set_limits(axes, [scale.at(place) for row in rows for place in (row.start, row.end)], max(room, rows_needed(chart)))
+    _set_limits(axes, [scale.at(place) for row in rows for place in (row.start, row.end)], room)
     for mark, units in (("baseline", chart.baseline_units), ("forecast", chart.forecast_units)):
         seen = look("drivers", mark)
         if not math.isnan(scale.at(units)):

@@ -5,6 +5,7 @@ import textwrap
 from datetime import date
 
 __all__ = [
+    "MONTHS",
     "UNKNOWN",
     "change_text",
     "day_text",

@@ -15,7 +15,7 @@ from api.services import Services
 from decisions.forecast.contract import ForecastRequest
 from decisions.substitution.contract import DelistRequest
 
-__all__ = ["CHARTS", "ChartKind", "chart_of", "delist_kind"]
+__all__ = ["CHARTS", "ChartKind", "chart_of"]
 
 HORIZON_WEEKS = 4
 MOST_PRODUCTS, MOST_STORES = 500, 500
@@ -61,31 +61,23 @@ def _forecast_request(given: Mapping[str, str]) -> ForecastRequest:
     )
 
 
-def delist_kind(decision: str, request_type: Callable[..., Any]) -> ChartKind:
-    """Return the chart of a delist what-if.
-
-    Args:
-        decision: the kind of decision that answers it.
-        request_type: its request; where neither `store_ids` nor `cluster_id` is given it is about the whole chain.
-    """
-
-    def request_of(given: Mapping[str, str]) -> Any:
-        if "productIds" not in given:
-            raise ArgumentInvalid("productIds", "given")
-        stores = listed(given, "storeIds", MOST_STORES)
-        return request_type(
-            product_ids=tuple(plain_id("Product", one) for one in listed(given, "productIds", MOST_PRODUCTS)),
-            store_ids=tuple(plain_id("Store", one) for one in stores) or None,
-            cluster_id=None if "clusterId" not in given else plain_id("StoreCluster", given["clusterId"]),
-            horizon_weeks=whole_number(given, "weeks", HORIZON_WEEKS),
-            as_of=day(given, "asOf"),
-        )
-
-    return ChartKind(decision, frozenset({"productIds", "storeIds", "clusterId", "weeks", "asOf"}), request_of, flow_chart)
+def _delist_request(given: Mapping[str, str]) -> DelistRequest:
+    if "productIds" not in given:
+        raise ArgumentInvalid("productIds", "given")
+    stores = listed(given, "storeIds", MOST_STORES)
+    return DelistRequest(
+        product_ids=tuple(plain_id("Product", one) for one in listed(given, "productIds", MOST_PRODUCTS)),
+        store_ids=tuple(plain_id("Store", one) for one in stores) or None,
+        cluster_id=None if "clusterId" not in given else plain_id("StoreCluster", given["clusterId"]),
+        horizon_weeks=whole_number(given, "weeks", HORIZON_WEEKS),
+        as_of=day(given, "asOf"),
+    )
 
 
 CHARTS: Mapping[str, ChartKind] = {
     "forecast": ChartKind("forecast", frozenset({"productId", "storeId", "horizonWeeks", "asOf"}), _forecast_request, fan_chart),
-    "delist": delist_kind("delist_what_if", DelistRequest),
+    "delist": ChartKind(
+        "delist_what_if", frozenset({"productIds", "storeIds", "clusterId", "weeks", "asOf"}), _delist_request, flow_chart
+    ),
 }
 """Every chart that is served, by the name in its path."""

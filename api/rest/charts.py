@@ -13,14 +13,13 @@ from api.error_map import LOGGED_REFUSALS, answer_for, answer_for_class
 from api.metrics import Metrics
 from api.rest.chart_kinds import CHARTS, ChartKind, chart_of
 from api.rest.parameters import parameters_of
+from api.rest.pictures import SANDBOX
 from api.services import Services
 from governance.policy import Principal
 from kit.errors import ShelfgraphError
 
 __all__ = ["CHART_PATHS", "ChartRoute", "chart_path"]
 
-SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""Beside the policy of every response: a chart that is opened on its own has no origin and no scripts."""
 DECISION_HEADER = "shelfgraph-decision"
 
 

@@ -15,12 +15,12 @@ from decisions.relations.errors import PictureUnknown
 from governance.policy import Operation, Principal
 from kit.errors import ShelfgraphError
 
-__all__ = ["PICTURES_PATH", "PicturesRoute", "picture_url"]
+__all__ = ["PICTURES_PATH", "SANDBOX", "PicturesRoute", "picture_url"]
 
 PICTURES_PATH = "/v1/relation-quality.svg"
 PARAMETER = "picture"
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""Beside the policy of every response: a picture that is opened on its own has no origin and no scripts."""
+"""Beside the policy of every response: a picture, or a chart, that is opened on its own has no origin and no scripts."""
 
 
 def picture_url(name: str) -> str:

@@ -14,9 +14,10 @@ from decisions.recommend.lists import list_tables
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
+from features import InMemory
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
-from features.recommend_tables import InMemory, read_serving_features, serving_tables
+from features.recommend_tables import read_serving_features, serving_tables
 from features.repertoire import IntArray, Purchases, day_number, read_purchases
 from kit.canonical import canonical_bytes, digest_of_bytes
 from kit.progress import Progress

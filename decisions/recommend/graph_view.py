@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.envelope import FACT, Evidence, Hop, NodeName
+from decisions.envelope import EVIDENCE_COLUMNS, FACT, Evidence, Hop, NodeName
 from features.recommend_relations import RELATIONS, Neighbours, neighbours_of_edges
 from features.recommend_tables import ServingFeatures
 from kg.ports import Adjacency, ArrayGraph, Direction
@@ -120,10 +120,6 @@ class GraphView:
 
 
 NAMED_LABELS = ("Product", "ProductCategory", "Household", "Basket", "Promotion")
-EVIDENCE_COLUMNS = (
-    "strength", "low", "high", "unit", "events", "support", "first_observed", "last_observed", "grade", "sources",
-    "assertion_id", "scope", "run_id", "model_version", "status",
-)  # fmt: skip
 
 
 def _ordered(ends: tuple[NodeName, NodeName], relation: str, *, backwards: bool) -> tuple[NodeName, str, NodeName]:

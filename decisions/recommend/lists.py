@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from decisions.recommend.model import Ranker
 from decisions.recommend.ranking import Ranked, Ranking
+from features import Tables
 from features.recommend_relations import RELATIONS, Items, Neighbours
-from features.recommend_tables import Tables
 from features.recommend_transform import GROUPS
 from features.repertoire import IntArray
 from kit.canonical import digest_of_bytes

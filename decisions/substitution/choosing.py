@@ -10,7 +10,7 @@ writes to the standard output. Sources: Blanchet, Gallego and Goyal, A Markov ch
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,15 +112,14 @@ def greedy(choice: Choice, count: int, advance: Callable[[], None] = lambda: Non
 
     A product that is dropped is eliminated from the chain: what came to it goes on to where it passes on (n² a step).
     """
-    states = [(chain.units.copy(), chain.passes.copy(), chain.kept_anyway.copy()) for chain in choice.chains]
+    chains = list(choice.chains)
     kept = np.ones(choice.size, dtype=bool)
     order, costs = np.zeros(count, dtype=np.int64), np.zeros(count)
     for step in range(count):
-        cost = sum(_cost(state, choice.value) for state in states)
+        cost = sum(_cost(chain, choice.value) for chain in chains)
         at = int(np.argmin(np.where(kept, cost, np.inf)))
         order[step], costs[step], kept[at] = at, float(np.asarray(cost)[at]), False
-        for state in states:
-            _eliminate(state, at)
+        chains = [_eliminated(chain, at) for chain in chains]
         advance()
     return order, costs
 
@@ -129,8 +128,7 @@ def least_by_stopping(choice: Choice, count: int) -> float:
     """Return what dropping so many loses at least: each unit of what is dropped keeps at most what it would if everything that
     helps it were kept, and only that (optimal stopping of the chain).
     """
-    states = [(chain.units, chain.passes, chain.kept_anyway) for chain in choice.chains]
-    return float(np.sort(_least_costs(states, choice.value))[:count].sum())
+    return float(np.sort(_least_costs(choice.chains, choice.value))[:count].sum())
 
 
 def least_by_exchange(choice: Choice, dropped: np.ndarray) -> float:
@@ -171,31 +169,38 @@ def best(choice: Choice, start: np.ndarray, loss: float) -> Best:
     its elder siblings dropped; what the others add at least (`_least_costs`) bounds what is below it.
     """
     dropped, nodes = np.sort(start), 0
-    states = [(chain.units.copy(), chain.passes.copy(), chain.kept_anyway.copy()) for chain in choice.chains]
-    open_nodes = [_Node((), 0.0, np.ones(choice.size, dtype=bool), states)]
+    open_nodes = [_Node((), 0.0, np.ones(choice.size, dtype=bool), choice.chains)]
     while open_nodes and nodes < NODES:
-        node = open_nodes.pop()
+        node = _without(open_nodes.pop())
         nodes += 1
         left = start.size - len(node.dropped)
-        exact = np.asarray(sum(_cost(state, choice.value) for state in node.states))
+        exact = np.asarray(sum(_cost(chain, choice.value) for chain in node.chains))
         if left == 1:
             at = int(np.argmin(np.where(node.free, exact, np.inf)))
             if node.loss + exact[at] < loss - TOLERANCE:
                 dropped, loss = np.sort(np.array([*node.dropped, at])), float(node.loss + exact[at])
             continue
-        least = exact if choice.equal else _least_costs(node.states, choice.value)
+        least = exact if choice.equal else _least_costs(node.chains, choice.value)
         open_nodes += reversed(list(_children(node, exact, least, left, loss)))
     return Best(dropped, loss, not open_nodes, nodes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Node:
-    """What is dropped, what that loses, what may still be dropped, and the chains without what is dropped."""
+    """What is dropped, what that loses, what may still be dropped, and the chains without what is dropped.
+
+    Until a node is looked at, its chains are those of the node above, which all below that share: most are never looked at.
+    """
 
     dropped: tuple[int, ...]
     loss: float
     free: np.ndarray
-    states: list["_State"]
+    chains: Sequence[Chain]
+
+
+def _without(node: _Node) -> _Node:
+    """Return a node that is looked at: with its own chains."""
+    return replace(node, chains=[_eliminated(chain, node.dropped[-1]) for chain in node.chains]) if node.dropped else node
 
 
 def _children(node: _Node, exact: np.ndarray, least: np.ndarray, left: int, loss: float) -> Iterator[_Node]:
@@ -210,25 +215,22 @@ def _children(node: _Node, exact: np.ndarray, least: np.ndarray, left: int, loss
         # this one, and the cheapest of those that follow it
         if node.loss + bound[place + left] - bound[place] >= loss - TOLERANCE:
             return
-        states = [(units.copy(), passes.copy(), anyway.copy()) for units, passes, anyway in node.states]
-        for state in states:
-            _eliminate(state, at)
-        yield _Node((*node.dropped, at), float(node.loss + exact[at]), free.copy(), states)
+        yield _Node((*node.dropped, at), float(node.loss + exact[at]), free.copy(), node.chains)
 
 
-def _least_costs(states: Sequence["_State"], value: np.ndarray) -> np.ndarray:
+def _least_costs(chains: Sequence[Chain], value: np.ndarray) -> np.ndarray:
     """Return what dropping each product adds at least, whatever else is dropped (optimal stopping of the chain)."""
     cost = np.zeros(value.size)
-    for units, passes, anyway in states:
-        kept = anyway.copy()
+    for chain in chains:
+        kept = chain.kept_anyway
         for _ in range(ROUNDS):
-            following = anyway + passes @ np.maximum(value, kept)
+            following = chain.kept_anyway + chain.passes @ np.maximum(value, kept)
             done = np.max(np.abs(following - kept), initial=0.0) < TOLERANCE
             kept = following
             if done:
                 break
         # what the last round may still be short of
-        cost += units * (value - kept - ROUNDING)
+        cost += chain.units * (value - kept - ROUNDING)
     return cost
 
 
@@ -246,24 +248,20 @@ def _in_order(choice: Choice, dropped: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.array(order, dtype=np.int64), np.array(costs)
 
 
-_State = tuple[np.ndarray, np.ndarray, np.ndarray]
+def _cost(chain: Chain, value: np.ndarray) -> np.ndarray:
+    """Return what dropping each product next adds."""
+    loop = np.diag(chain.passes)
+    saved = (chain.passes @ value - loop * value + chain.kept_anyway) / (1 - loop)
+    return np.asarray(chain.units * (value - saved))
 
 
-def _cost(state: _State, value: np.ndarray) -> np.ndarray:
-    units, passes, anyway = state
-    loop = np.diag(passes)
-    saved = (passes @ value - loop * value + anyway) / (1 - loop)
-    return np.asarray(units * (value - saved))
-
-
-def _eliminate(state: _State, at: int) -> None:
-    units, passes, anyway = state
-    on = passes[at] / (1 - passes[at, at])
-    on[at] = 0.0
-    came = passes[:, at].copy()
-    came[at] = 0.0
-    passes += came[:, None] * on[None, :]
-    anyway += came * anyway[at] / (1 - passes[at, at])
-    units += units[at] * on
-    units[at] = 0.0
+def _eliminated(chain: Chain, at: int) -> Chain:
+    """Return a chain without one product: what comes to it goes on to where it passes on."""
+    leaves = 1 - chain.passes[at, at]
+    on, came = chain.passes[at] / leaves, chain.passes[:, at].copy()
+    on[at] = came[at] = 0.0
+    passes = chain.passes + came[:, None] * on[None, :]
     passes[at], passes[:, at] = 0.0, 0.0
+    units = chain.units + chain.units[at] * on
+    units[at] = 0.0
+    return Chain(units, passes, chain.kept_anyway + came * chain.kept_anyway[at] / leaves)

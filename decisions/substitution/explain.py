@@ -17,7 +17,7 @@ from decisions.substitution.contract import Amount, DelistAnswer
 from decisions.substitution.groups import Part
 from decisions.substitution.replacements import GraphView
 
-__all__ = ["MOST_PATHS", "paths_of", "sentence_of"]
+__all__ = ["MOST_PATHS", "counted", "paths_of", "sentence_of"]
 
 MOST_PATHS = 300
 """An explanation has no more paths; its text then says what part of the units they bring."""
@@ -49,10 +49,9 @@ def sentence_of(answer: DelistAnswer, names: Sequence[str], paths: Sequence[Expl
     """Return an answer in words."""
     who = names[0] if len(names) == 1 else f"{len(names)} products"
     verb = "leaves" if len(names) == 1 else "leave"
-    weeks = "1 week" if answer.horizon_weeks == 1 else f"{answer.horizon_weeks} weeks"
     text = (
-        f"If {who} {verb} {_where(answer)} for {weeks}, {_told(answer.lost)} units are not sold:"
-        f" {_told(answer.picked_up)} go to {_counted(len(answer.replacements), 'replacement')}"
+        f"If {who} {verb} {_where(answer)} for {counted(answer.horizon_weeks, 'week')}, {_told(answer.lost)} units are not sold:"
+        f" {_told(answer.picked_up)} go to {counted(len(answer.replacements), 'replacement')}"
     )
     if answer.replacements:
         first = answer.replacements[0]
@@ -119,12 +118,13 @@ def _where(answer: DelistAnswer) -> str:
         return f"the stores of cluster {answer.cluster_id}"
     if answer.store_ids is None:
         return "the whole chain"
-    return _counted(len(answer.store_ids), "store")
+    return counted(len(answer.store_ids), "store")
 
 
 def _told(amount: Amount) -> str:
     return f"{amount.units:.1f} ({amount.low:.1f} to {amount.high:.1f})"
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-__all__ = ["DEMAND_TOGETHER", "Doubts", "Flow", "Leaving", "Wanted"]
+__all__ = ["Doubts", "Flow", "Leaving", "Wanted", "demand_variance"]
 
 DEMAND_TOGETHER = 0.25
 """How far errors of products' forecasts go together: between the error of a category and of its products it is .1 in the demo's
@@ -169,8 +169,7 @@ class Flow:
         product = self._doubts.own**2 * (turned**2).sum(axis=0)
         shared = self._doubts.shared**2 * turned.sum(axis=0) ** 2
         of_demand = of.deviation[:, None] * (to_go if wanted.of_lost is None else to_go + wanted.of_lost)
-        demand = DEMAND_TOGETHER * of_demand.sum(axis=0) ** 2 + (1 - DEMAND_TOGETHER) * (of_demand**2).sum(axis=0)
-        return np.asarray(np.sqrt(np.stack([own, product, shared, demand])))
+        return np.asarray(np.sqrt(np.stack([own, product, shared, demand_variance(of_demand)])))
 
     def _of_rest(self, variance: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """Return the variance of sums by what is left over: for what counts it, as large as it is at least."""
@@ -205,6 +204,12 @@ class Flow:
         picked = (units[of.missing] * of.ratio)[self._outer]
         named = np.bincount(self._at, picked, self.sources.size) if picked.size else np.zeros(self.sources.size)
         return np.asarray(named + (units * of.rest) @ of.beside)
+
+
+def demand_variance(deviations: np.ndarray) -> np.ndarray:
+    """Return the variance of sums over products (the first axis) from the standard deviations of what each would have sold."""
+    together, apart = deviations.sum(axis=0) ** 2, (deviations**2).sum(axis=0)
+    return np.asarray(DEMAND_TOGETHER * together + (1 - DEMAND_TOGETHER) * apart)
 
 
 def _by_missing(of: Leaving, values: np.ndarray) -> np.ndarray:

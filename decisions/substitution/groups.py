@@ -113,7 +113,7 @@ def _as_sold_there(sources: Sources, positions: np.ndarray, edges: Edges, stores
     """
     shop, view = sources.shop, sources.view
     there = shop.units_in(stores)
-    category = view.categories(edges.source)
+    category = view.categories[edges.source]
     local, total = np.maximum(category, 0), shop.units_of_categories
     part = (shop.sum_by_category(there) / np.maximum(total, 1e-9))[local]
     expected = shop.units[edges.source] * part
@@ -155,7 +155,7 @@ def _others(
     that edges of others name (n x m): by recent units, within the category; and whether anybody is left unnamed in it (n).
     """
     (edges, inner), shop, size = edges_among, sources.shop, positions.size
-    category, of_named, of_source = (sources.view.categories(one) for one in (positions, named, edges.source))
+    category, of_named, of_source = (sources.view.categories[one] for one in (positions, named, edges.source))
     total = shop.units_of_categories[np.maximum(category, 0)]
     listed = np.bincount(edges.missing, shop.units[edges.source] * (of_source == category[edges.missing]), size)
     left = total - shop.units[positions] - listed

@@ -25,9 +25,9 @@ from decisions.substitution.errors import (
     NoReplacementKnown,
     UnknownCategory,
 )
-from decisions.substitution.explain import paths_of
+from decisions.substitution.explain import counted, paths_of
 from decisions.substitution.flows import Wanted
-from decisions.substitution.groups import Part, Sources, groups_of, part_of
+from decisions.substitution.groups import Group, Part, Sources, groups_of, part_of
 from decisions.substitution.totals import Totals
 from kit.progress import Progress
 
@@ -63,7 +63,7 @@ def propose(sources: Sources, request: AssortmentRequest, as_of: date, progress:
     choice = _choice(parts, considered, sold, worth, equal=request.objective is Objective.DEMAND)
     with progress.stage("Choosing what to drop", total=request.count) as stage:
         chosen = choose(choice, request.count, stage.advance)
-    return _answer(sources, request, as_of, (sold[considered], chosen, choice, worth))
+    return _answer(sources, request, as_of, groups, (sold[considered], chosen, choice, worth))
 
 
 def _sold(sources: Sources, request: AssortmentRequest) -> np.ndarray:
@@ -125,14 +125,15 @@ def _choice(parts: Sequence[Part], considered: np.ndarray, sold: np.ndarray, wor
 
 
 def _answer(
-    sources: Sources, request: AssortmentRequest, as_of: date, found: tuple[np.ndarray, Chosen, Choice, _Worth]
+    sources: Sources,
+    request: AssortmentRequest,
+    as_of: date,
+    groups: Sequence[Group],
+    found: tuple[np.ndarray, Chosen, Choice, _Worth],
 ) -> AssortmentAnswer:
     considered, chosen, choice, worth = found
     dropped = considered[chosen.order]
-    parts = [
-        part_of(sources, group, dropped, request.horizon_weeks)
-        for group in groups_of(sources, request.store_ids, request.cluster_id)
-    ]
+    parts = [part_of(sources, group, dropped, request.horizon_weeks) for group in groups]
     units = np.asarray(sum(chain.units for chain in choice.chains))
     totals = Totals(parts)
     named = [one.source for one in totals.picked[:SHOWN_REPLACEMENTS]]
@@ -146,7 +147,7 @@ def _answer(
         as_of=as_of,
         considered=int(considered.size),
         dropped=_dropped(sources, dropped, chosen, units, worth),
-        loss=_loss(parts, dropped, chosen, worth),
+        loss=_loss(parts, dropped, chosen, worth, request.objective),
         least_possible=rounded(chosen.least),
         optimal=chosen.optimal,
         method=chosen.method,
@@ -170,7 +171,7 @@ def _dropped(
     return tuple(rows)
 
 
-def _loss(parts: Sequence[Part], dropped: np.ndarray, chosen: Chosen, worth: _Worth) -> Amount:
+def _loss(parts: Sequence[Part], dropped: np.ndarray, chosen: Chosen, worth: _Worth, objective: Objective) -> Amount:
     """Return the loss with its interval: that of units that leave, or of a margin that may also be won."""
     deviations = np.zeros(4)
     for part in parts:
@@ -180,7 +181,7 @@ def _loss(parts: Sequence[Part], dropped: np.ndarray, chosen: Chosen, worth: _Wo
         )
         deviations += part.flow.deviations(wanted)[:, 0]
     deviation = float(np.sqrt((deviations**2).sum()))
-    if not worth.assumed and not worth.simulated and chosen.loss >= 0 and np.all(worth.of_products == 1):
+    if objective is Objective.DEMAND:
         return amount(chosen.loss, deviation)
     ends = (chosen.loss, chosen.loss - Z_90 * deviation, chosen.loss + Z_90 * deviation)
     return Amount(*(rounded(one) for one in ends))
@@ -190,7 +191,8 @@ def _sentence(answer: AssortmentAnswer) -> str:
     unit = "units that leave the shop" if answer.objective is Objective.DEMAND else "of margin"
     text = (
         f"Of {answer.considered} products that are sold of {answer.category_id}, dropping these {answer.count} loses"
-        f" {answer.loss.units:.1f} ({answer.loss.low:.1f} to {answer.loss.high:.1f}) {unit} in {answer.horizon_weeks} weeks,"
+        f" {answer.loss.units:.1f} ({answer.loss.low:.1f} to {answer.loss.high:.1f}) {unit} in"
+        f" {counted(answer.horizon_weeks, 'week')},"
         f" of {answer.category_total:.1f}{': less than nothing, so margin is won' if answer.loss.units < 0 else ''}."
     )
     if answer.optimal:

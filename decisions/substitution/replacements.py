@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from decisions.envelope import Hop, NodeName, evidence_of
+from decisions.envelope import EVIDENCE_COLUMNS, Hop, NodeName, evidence_of
 from decisions.substitution.amounts import relative_variance
 from kg.ports import CHAIN, ArrayGraph, Direction
 
@@ -16,10 +16,6 @@ __all__ = ["CLUSTER_SCOPE", "Edges", "GraphView"]
 
 RELATION = "isSubstituteFor"
 CLUSTER_SCOPE = "store_cluster:"
-EVIDENCE_COLUMNS = (
-    "strength", "low", "high", "unit", "events", "support", "first_observed", "last_observed", "grade", "sources",
-    "assertion_id", "scope", "run_id", "model_version", "status",
-)  # fmt: skip
 CATEGORY_LEVEL = "category"
 MOST_LEVELS = 8
 
@@ -76,17 +72,9 @@ class GraphView:
         """Return how many products there are."""
         return len(self._names)
 
-    def category(self, position: int) -> int:
-        """Return the category whose products replace each other, as a position among the categories; -1 for none."""
-        return int(self._climb.of_products[position])
-
-    def categories(self, positions: np.ndarray) -> np.ndarray:
-        """Return `category` of each."""
-        return np.asarray(self._climb.of_products[positions])
-
     @property
-    def all_categories(self) -> np.ndarray:
-        """`category` of every product."""
+    def categories(self) -> np.ndarray:
+        """By product the category whose products replace each other, as a position among the categories; -1 for none."""
         return self._climb.of_products
 
     def category_id(self, category: int) -> str | None:

@@ -118,7 +118,7 @@ class SubstitutionService:
     def _check_rest(self, positions: np.ndarray) -> None:
         """Refuse to take everything away that is sold of a category: nothing known says where such demand goes."""
         view, shop = self._sources.view, self._sources.shop
-        category = view.categories(positions)
+        category = view.categories[positions]
         asked, place = np.unique(category[category >= 0], return_inverse=True)
         taken = np.bincount(place, shop.units[positions][category >= 0] > 0, asked.size)
         empty = asked[(taken > 0) & (taken == shop.sold_of_categories[asked])].tolist()
@@ -133,7 +133,8 @@ class SubstitutionService:
         amounts, picked_up, elsewhere, stays, leaves = totals.of([one.source for one in named])
         lost = totals.lost
         replacements = tuple(self._replacement(one, amount, lost.units) for one, amount in zip(named, amounts, strict=True))
-        categories = sorted({one for place in positions.tolist() if (one := view.category_id(view.category(place))) is not None})
+        of_products = {view.category_id(one) for one in view.categories[positions].tolist()}
+        categories = sorted(one for one in of_products if one is not None)
         events = self._past.comparable(categories, EVENTS)
         first_week = parts[0].first_week
         stores = None if request.store_ids is None else tuple(sorted(set(request.store_ids)))
@@ -189,7 +190,7 @@ class SubstitutionService:
                 DelistedProduct(
                     name.id,
                     name.display_name,
-                    view.category_id(view.category(position)),
+                    view.category_id(view.categories[position]),
                     lost if told else None,
                     rounded(totals.units[place] - leaves[place]) if told else None,
                     rounded(leaves[place]) if told else None,

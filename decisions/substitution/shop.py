@@ -3,28 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from decisions.substitution.replacements import GraphView
+from features import Tables
+from features.demand_columns import positions
 from features.shop_facts import PRODUCTS, STORE_UNITS, STORES
 from kg.ports import ArrayGraph
 
-__all__ = ["Shares", "Shop", "Tables"]
+__all__ = ["Shares", "Shop"]
 
 JEFFREYS = 0.5
 """What a store's few sales are taken to be more, when their chance is judged: one that sold nothing may sell."""
-
-
-class Tables(Protocol):
-    """Anything that gives a table by its name, such as a feature snapshot."""
-
-    def table(self, name: str) -> pa.Table:
-        """Return one table."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +38,7 @@ class Shop:
     def __init__(self, graph: ArrayGraph, tables: Tables) -> None:
         self.view = view = GraphView(graph)
         products, by_store = tables.table(PRODUCTS), tables.table(STORE_UNITS)
-        places = self._places(products["product_id"])
+        places = positions(products["product_id"], view.ids)
         known = places >= 0
         self.units = _spread(products["units"], places, known, view.products(), 0.0)
         self.net_sales = _spread(products["net_sales"], places, known, view.products(), 0.0)
@@ -85,8 +77,8 @@ class Shop:
 
     def shares(self, product_ids: Sequence[str], store_ids: Sequence[str]) -> Shares:
         """Return what part of each product's recent units was sold in the stores."""
-        positions = [self.view.position(product) for product in product_ids]
-        asked = np.array([-1 if place is None else place for place in positions], dtype=np.int64)
+        places = [self.view.position(product) for product in product_ids]
+        asked = np.array([-1 if place is None else place for place in places], dtype=np.int64)
         sold = self.units_in(store_ids)[asked]
         total = np.where(asked >= 0, self.units[asked], 0.0)
         share = np.where(total > 0, np.where(asked >= 0, sold, 0.0) / np.maximum(total, 1e-9), 0.0)
@@ -106,20 +98,16 @@ class Shop:
 
     def sum_by_category(self, values: np.ndarray) -> np.ndarray:
         """Return sums over the products of each category."""
-        of = self.view.all_categories
+        of = self.view.categories
         return np.bincount(of[of >= 0], values[of >= 0], int(of.max(initial=-1)) + 1)
 
     def _keep_stores(self, by_store: pa.Table) -> None:
-        places = self._places(by_store["product_id"])
+        places = positions(by_store["product_id"], self.view.ids)
         codes = by_store["store_id"].combine_chunks().dictionary_encode()
         self._store_ids = {store: place for place, store in enumerate(codes.dictionary.to_pylist())}
         known = places >= 0
         self._product, self._store = places[known], np.asarray(codes.indices.to_numpy(zero_copy_only=False))[known]
         self._sold = np.asarray(by_store["units"].to_numpy())[known]
-
-    def _places(self, ids: pa.ChunkedArray) -> np.ndarray:
-        found = pc.fill_null(pc.index_in(ids, self.view.ids), -1)
-        return np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _spread(column: pa.ChunkedArray, places: np.ndarray, known: np.ndarray, size: int, empty: float) -> np.ndarray:

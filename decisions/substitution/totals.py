@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from decisions.substitution.amounts import amounts
+from decisions.substitution.amounts import amount, amounts
 from decisions.substitution.contract import Amount
-from decisions.substitution.flows import DEMAND_TOGETHER, Wanted
+from decisions.substitution.flows import Wanted, demand_variance
 from decisions.substitution.groups import Part
 
 __all__ = ["Picked", "Totals"]
@@ -63,9 +63,7 @@ class Totals:
     @cached_property
     def lost(self) -> Amount:
         """What would have been sold."""
-        deviation = self.deviation
-        together, apart = DEMAND_TOGETHER * deviation.sum() ** 2, (1 - DEMAND_TOGETHER) * (deviation**2).sum()
-        return amounts(np.array([self.units.sum()]), np.array([np.sqrt(together + apart)]))[0]
+        return amount(float(self.units.sum()), float(np.sqrt(demand_variance(self.deviation))))
 
     def lost_of_products(self) -> list[Amount]:
         """Return what each product would have sold."""

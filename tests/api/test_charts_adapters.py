@@ -1,28 +1,25 @@
-"""From answers to charts: a forecast's answer, and a delist what-if by its shape."""
+"""From answers to charts: a forecast's answer, and a delist what-if's."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from api import decisions_made
-from api.app import create_app
 from api.charts.contract import FanDriver, FlowPart
 from api.charts.from_delist import flow_chart
 from api.charts.from_forecast import fan_chart
 from api.charts.words import change_text, interval_text, readable, share_text, units_text, wrapped
-from api.decisions_made import DecisionKind
 from api.errors import ArgumentInvalid
 from api.rest import chart_kinds, charts
-from api.rest.chart_kinds import delist_kind
 from cli import chart as chart_command
 from cli.main import app
 from decisions.envelope import Explanation
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
-from governance.policy import Operation
+from decisions.substitution import Amount, Comparables, DelistAnswer, DelistRequest, SubstitutionService
+from decisions.substitution.contract import DelistedProduct, Replacement
 from tests.api.chart_cases import NASTY
 
 AS_OF = date(2017, 12, 31)
@@ -79,50 +76,31 @@ def test_what_is_forecast_and_where(changes, subject, place):
     assert (chart.product, chart.place, chart.drivers) == (subject, place, ())
 
 
-@dataclass(frozen=True)
-class WhatIfRequest:
-    """Shaped as a delist what-if is asked."""
-
-    product_ids: tuple[str, ...]
-    store_ids: tuple[str, ...] | None = None
-    cluster_id: str | None = None
-    horizon_weeks: int = 4
-    as_of: date | None = None
+def delisted(display_name, lost):
+    return DelistedProduct(display_name.lower(), display_name, None, lost, None, None, "chain", 3)
 
 
-@dataclass(frozen=True)
-class Amount:
-    units: float
-    low: float
-    high: float
-    display_name: str = ""
-
-
-@dataclass(frozen=True)
-class Delisted:
-    display_name: str
-    lost: Amount | None
-
-
-@dataclass(frozen=True)
-class WhatIfAnswer:
-    """Shaped as a delist what-if answers."""
-
-    delisted: tuple[Delisted, ...]
-    replacements: tuple[Amount, ...]
-    replacements_total: int
-    stays_elsewhere: Amount
-    leaves: Amount
-    horizon_weeks: int = 4
-    as_of: date = AS_OF
-    store_ids: tuple[str, ...] | None = None
-    cluster_id: str | None = None
-
-
-WHAT_IF = WhatIfAnswer(
-    (Delisted("Milk", Amount(100.0, 80.0, 120.0)), Delisted("Unsold", None)),
-    (Amount(60.0, 50.0, 70.0, "Other milk"),), 3, Amount(15.0, 5.0, 25.0), Amount(25.0, 10.0, 40.0),
-)  # fmt: skip
+WHAT_IF = DelistAnswer(
+    product_ids=("milk", "unsold"),
+    store_ids=None,
+    cluster_id=None,
+    horizon_weeks=4,
+    as_of=AS_OF,
+    first_week=date(2018, 1, 1),
+    last_week=date(2018, 1, 22),
+    lost=Amount(100.0, 80.0, 120.0),
+    picked_up=Amount(60.0, 50.0, 70.0),
+    stays_elsewhere=Amount(15.0, 5.0, 25.0),
+    stays_in_category=Amount(75.0, 60.0, 90.0),
+    leaves=Amount(25.0, 10.0, 40.0),
+    delisted=(delisted("Milk", Amount(100.0, 80.0, 120.0)), delisted("Unsold", None)),
+    replacements=(Replacement("other", "Other milk", 60.0, 50.0, 70.0, 0.0, 0.6, "chain", "association"),),
+    replacements_total=3,
+    scopes=(),
+    events=Comparables(),
+    assumptions=(),
+    explanation=Explanation("", ()),
+)
 
 
 def test_a_delist_what_if_becomes_a_flow():
@@ -143,32 +121,37 @@ def test_where_products_are_delisted_is_said(where, place):
     assert flow_chart(replace(WHAT_IF, **where), name_of, "").place == place
 
 
-def test_a_delist_chart_is_served_once_its_decision_is_known(shop, monkeypatch, tmp_path):
-    """The row that switches it on, over a decision of the same shape: asked, logged and drawn like the others."""
-    asked = []
-    computed = DecisionKind(WhatIfRequest, Operation.FORECAST, "forecast", lambda _, request: asked.append(request) or WHAT_IF)
-    monkeypatch.setitem(decisions_made.KINDS, "delist_what_if", computed)
-    rows = {**chart_kinds.CHARTS, "delist": delist_kind("delist_what_if", WhatIfRequest)}
-    monkeypatch.setattr("api.app.CHARTS", rows)
-    opened = create_app(shop.services, shop.log)
-    client = shop.client.__class__(opened, base_url="http://localhost")
+@dataclass(frozen=True)
+class Heard:
+    """The real room, and what it was asked."""
+
+    room: SubstitutionService
+    asked: list[DelistRequest] = field(default_factory=list)
+
+    def delist(self, request):
+        self.asked.append(request)
+        return self.room.delist(request)
+
+
+def test_a_delist_chart_is_asked_logged_and_drawn_like_the_others(shop, open_shop):
+    heard = Heard(shop.services.what_ifs)
+    opened, asked = open_shop(replaced={"what_ifs": heard}), heard.asked
     for form in ("svg", "png", "html"):
-        got = client.get(f"/v1/charts/delist.{form}?productIds=P007,P008&storeIds=st1&weeks=2")
+        got = opened.client.get(f"/v1/charts/delist.{form}?productIds=P007,P008&storeIds=st1&weeks=2")
         assert got.status_code == 200
-        assert next(iter(shop.log.entries())).kind == "delist_what_if"
-    assert asked[0] == WhatIfRequest(("P007", "P008"), ("st1",), None, 2)
-    assert "leaves the shop" in client.get("/v1/charts/delist.html?productIds=P007").text
-    assert asked[-1] == WhatIfRequest(("P007",), None, None, 4)
-    assert client.get("/v1/charts/delist.svg?productIds=P007&clusterId=c1").status_code == 200
-    assert asked[-1] == WhatIfRequest(("P007",), None, "c1", 4)
-    assert client.get("/v1/charts/delist.svg").status_code == 400
-    assert client.get("/v1/charts/delist.svg?productIds=P007&productId=P007").status_code == 400
+        assert next(iter(opened.log.entries())).kind == "delist_what_if"
+    assert asked[0] == DelistRequest(("P007", "P008"), ("st1",), None, 2)
+    assert "leaves the shop" in opened.client.get("/v1/charts/delist.html?productIds=P007").text
+    assert asked[-1] == DelistRequest(("P007",), None, None, 4)
+    assert opened.client.get("/v1/charts/delist.svg?productIds=P007&clusterId=cluster-1").status_code == 200
+    assert asked[-1] == DelistRequest(("P007",), None, "cluster-1", 4)
+    assert opened.client.get("/v1/charts/delist.svg").status_code == 400
+    assert opened.client.get("/v1/charts/delist.svg?productIds=P007&productId=P007").status_code == 400
 
 
 def test_a_list_of_too_many_is_refused():
-    kind = delist_kind("delist_what_if", WhatIfRequest)
     with pytest.raises(ArgumentInvalid) as refused:
-        kind.request_of({"productIds": "a," * 501})
+        chart_kinds.CHARTS["delist"].request_of({"productIds": "a," * 501})
     assert refused.value.argument == "productIds"
 
 
@@ -201,10 +184,15 @@ def test_names_are_made_readable_and_fit():
 
 
 @pytest.fixture
-def installed(shop, monkeypatch):
+def run_chart(shop, monkeypatch):
     opened = SimpleNamespace(open=lambda: SimpleNamespace(services_of=lambda: shop.services))
     monkeypatch.setattr(chart_command, "Installation", opened)
-    return lambda *arguments: CliRunner().invoke(app, ["chart", "forecast", *arguments])
+    return lambda *arguments: CliRunner().invoke(app, ["chart", *arguments])
+
+
+@pytest.fixture
+def installed(run_chart):
+    return lambda *arguments: run_chart("forecast", *arguments)
 
 
 @pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("PNG", b"\x89PNG"), ("html", b"<!doctype")])
@@ -238,3 +226,23 @@ def test_what_is_served_is_what_the_command_draws(installed, shop, tmp_path):
     assert installed("P007", "--out", str(out)).exit_code == 0
     assert out.read_bytes() == shop.client.get(charts.chart_path("forecast", "svg"), params={"productId": "P007"}).content
     assert ForecastRequest("P007").horizon_weeks == chart_kinds.HORIZON_WEEKS
+
+
+def test_what_is_served_of_a_delisting_is_what_the_command_draws(run_chart, shop, tmp_path):
+    out = tmp_path / "chart.html"
+    done = run_chart("delist", "P007", "P008", "--store", "st1", "--weeks", "2", "--out", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["place"], told["weeks"], len(told["lost"])) == ("Store st1", 2, 2)
+    assert told["lost"][0]["units"] > 0
+    assert shop.log.verify().entries == 0
+    drawn = tmp_path / "chart.svg"
+    assert run_chart("delist", "P007", "--out", str(drawn)).exit_code == 0
+    assert drawn.read_bytes() == shop.client.get(charts.chart_path("delist", "svg"), params={"productIds": "P007"}).content
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(("nope",), 1), (("P007", "--cluster", "c9"), 1), (("P007", "--weeks", "9"), 1)])
+def test_a_delisting_that_is_refused_leaves_no_file(run_chart, tmp_path, arguments, code):
+    out = tmp_path / "chart.svg"
+    assert run_chart("delist", *arguments, "--out", str(out)).exit_code == code
+    assert not out.exists()

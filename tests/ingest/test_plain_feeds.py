@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from ingest import contract_of, ingest_feed, ingest_feeds, load_source
+from ingest import contract_of, ingest_feed, ingest_feeds, load_source, shipped_contracts
 from ingest.errors import FeedUnknown, FeedUnmapped
 from ingest.plain_mapping import plain_mapping
 from kit.ids import pseudonym
@@ -189,6 +189,13 @@ def test_every_contract_has_such_a_mapping():
         for feed in ("planned_prices", "calendar_events"):
             mapping = load_source(source).reading(feed).feed(feed)
             assert set(mapping.source_columns) == {item.name for item in contract_of(feed).fields}
+    contracts = shipped_contracts()
+    assert len(contracts) == 18
+    for contract in contracts:
+        mapping, fields = plain_mapping(contract.feed), contract.fields
+        assert set(mapping.source_columns) == {item.name for item in fields}
+        assert mapping.personal == tuple(item.name for item in fields if item.pseudonym)
+        assert mapping.optional == tuple(item.name for item in fields if not item.required)
     assert plain_mapping("households").personal == ("household_id",)
     assert plain_mapping("planned_prices", Path("PLAN.PARQUET")).format.name == "parquet"
 

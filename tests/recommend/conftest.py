@@ -12,9 +12,9 @@ from decisions.recommend import RecommendService, fit
 from decisions.recommend.lists import list_tables
 from decisions.recommend.model import open_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
-from features import publish_features
+from features import InMemory, publish_features
 from features.recommend_relations import neighbours_by_relation
-from features.recommend_tables import InMemory, read_serving_features
+from features.recommend_tables import read_serving_features
 from ingest.graph_load import load_graph
 from kg.ports import WriteCount
 from kg.snapshot import open_current_snapshot, publish_snapshot

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from decisions.substitution import choosing
 from decisions.substitution.choosing import Chain, Choice, choose, greedy, least_by_exchange, least_by_stopping, loss_of
 
 
@@ -84,3 +85,28 @@ def test_many_are_chosen_greedily_with_a_bound() -> None:
     assert (chosen.method, len(steps)) == ("greedy", 40)
     assert 0 < chosen.least <= chosen.loss <= 1.2 * chosen.least
     assert len(set(chosen.order.tolist())) == 40
+
+
+TREES = [
+    ((10, 5, 1, False, 1), (16, [2, 3, 4, 7, 8], 4.4519279784934485)),
+    ((12, 5, 2, True, 2), (26, [0, 3, 6, 7, 11], -1.9403735184219997)),
+    ((20, 8, 2, False, 0), (88, [3, 5, 7, 10, 11, 14, 15, 19], 36.0857118786662)),
+    ((20, 8, 1, True, 1), (83, [2, 4, 5, 7, 9, 12, 16, 18], 1.7489488809945168)),
+    ((40, 12, 1, False, 3), (287, [6, 9, 11, 14, 16, 22, 27, 28, 29, 30, 36, 37], 17.084505182157717)),
+]
+"""Size, count, groups, margins and seed; then the tree from a poor start: its nodes, what it drops, and what that loses."""
+
+
+@pytest.mark.parametrize(("drawing", "tree"), TREES)
+def test_a_tree_is_as_large_as_ever_and_makes_chains_only_of_what_it_looks_at(drawing, tree, monkeypatch) -> None:
+    (size, count, groups, margins, seed), (nodes, dropped, loss) = drawing, tree
+    made, eliminated = [], choosing._eliminated
+    monkeypatch.setattr(choosing, "_eliminated", lambda chain, at: made.append(at) or eliminated(chain, at))
+    choice, start = drawn(size, groups=groups, margins=margins, seed=seed), np.arange(count)
+    given = [(chain.units.copy(), chain.passes.copy(), chain.kept_anyway.copy()) for chain in choice.chains]
+    found = choosing.best(choice, start, loss_of(choice, start))
+    assert (found.dropped.tolist(), found.nodes, found.proven) == (dropped, nodes, True)
+    assert found.loss == pytest.approx(loss, rel=1e-12)
+    assert len(made) == groups * (nodes - 1)
+    for chain, parts in zip(choice.chains, given, strict=True):
+        assert all((one == part).all() for one, part in zip((chain.units, chain.passes, chain.kept_anyway), parts, strict=True))

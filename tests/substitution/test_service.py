@@ -201,6 +201,7 @@ def test_a_proposal_loses_what_the_what_if_says(room) -> None:
     assert (answer.loss.low, answer.loss.high) == pytest.approx((told.leaves.low, told.leaves.high), rel=1e-6)
     assert sum(one.cost for one in answer.dropped) == pytest.approx(answer.loss.units)
     assert (answer.considered, answer.optimal, answer.method, answer.simulated) == (4, True, "exact", False)
+    assert "units that leave the shop in 1 week, of 200.0." in answer.explanation.text
     assert answer.least_possible == pytest.approx(answer.loss.units)
     every = [
         room.delist(DelistRequest((one, other), horizon_weeks=1)).leaves.units
