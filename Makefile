@@ -15,6 +15,9 @@ WEB_STAMP := web/dist/.built
 LONG := full or neo4j or browser or conformance
 ON_SERVER := (neo4j or conformance) and not full
 
+# threads that wait give their core to who works: two runs side by side otherwise spin through most of their time
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: help demo test unit full lint types arrows format web requirements lock bench docs-figures clean doctor
 
 help: ## show this help

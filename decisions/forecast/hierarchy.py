@@ -11,7 +11,7 @@ import numpy as np
 
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.backtest import BOTTOM_UP, LevelVerdict, Trial, judge, trial_origins
-from decisions.forecast.classical import AUTO_ETS
+from decisions.forecast.classical import CLASSICAL
 from decisions.forecast.coherence import Level, reconciled
 from decisions.forecast.levels import (
     Base,
@@ -76,7 +76,7 @@ class Hierarchy:
         chain, store = (series_base(level, *said_by(level, origin, horizons)) for level in (self.chain, self.store))
         base = {CHAIN: chain, STORE: store}
         for name, verdict in self.verdicts.items():
-            methods = set(verdict.systems[:1]) & {AUTO_ETS}
+            methods = set(verdict.systems[:1]) & set(CLASSICAL)
             base[name] = sum_base(sum_candidates(sums_of(panel, name), panel.units, chain, origin, methods), verdict)
         return self.made_coherent(base, origin)
 

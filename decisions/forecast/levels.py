@@ -159,7 +159,7 @@ def sum_candidates(sums: Sums, chain_units: np.ndarray, chain: Base, origin: int
 
 def sum_trial(sums: Sums, chain_units: np.ndarray, chain: Base, origin: int) -> Trial:
     """Return what the systems of a level of sums would have forecast at an origin, and what happened."""
-    said = sum_candidates(sums, chain_units, chain, origin, (AUTO_ETS,))
+    said = sum_candidates(sums, chain_units, chain, origin, CLASSICAL)
     history, actual = (
         sums.of_series(chain_units[:, part].T) for part in (slice(origin), slice(origin, origin + len(chain.units)))
     )
