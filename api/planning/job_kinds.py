@@ -14,7 +14,6 @@ from api.decisions_made import Refused, compute
 from api.error_map import LOGGED_REFUSALS, answer_for
 from api.errors import ArgumentInvalid, JobKindUnknown
 from api.planning.evaluating import takes_overlay
-from api.restored import restored
 from api.services import Services
 from decisions.scenarios import (
     Change,
@@ -34,6 +33,7 @@ from decisions.scenarios import (
 from governance.records import JobDraft
 from kit.canonical import canonical_bytes
 from kit.errors import ShelfgraphError
+from kit.restored import restored
 from pipeline.job_runner import JobWork
 
 __all__ = ["JOB_KINDS", "MAXIMUM_PRODUCTS", "ComparisonSheet", "DelistSheet", "JobKind", "kind_of", "open_work"]

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from api.planning.parts import Decided, Planner, act_of
-from api.restored import restored
 from decisions.scenarios import Change, ComparisonRequest, PinnedScenario, PlanningWorld, check_changes, check_name
 from governance.records import Recorded, ScenarioDraft, ScenarioRevision
 from governance.records.errors import VersionConflict
 from kit.canonical import canonical_bytes
+from kit.restored import restored
 
 __all__ = [
     "KeptScenario",
