@@ -83,9 +83,7 @@ def withdraw_override(
         return KeptOverride(done.value.draft.weeks, done)
     plain, weeks = check_reason(reason), book.get(override_id).draft.weeks
     as_of = planner.services.graph.version.as_of
-    recorded = book.withdraw(
-        override_id, author=author or planner.name, reason=plain, as_of=as_of, act=act, dry_run=dry_run
-    )  # fmt: skip
+    recorded = book.withdraw(override_id, author=author or planner.name, reason=plain, as_of=as_of, act=act, dry_run=dry_run)
     return KeptOverride(weeks, recorded)
 
 

@@ -109,7 +109,7 @@ REFUSALS = [
     (lambda b, a, **d: b.jobs.resume(b.ids["queued"], a, limit=9, **d), JobNotResumable),
     (lambda b, a, **d: b.jobs.resume(b.ids["cancelled"], a, limit=1, **d), JobQueueFull),
     (lambda b, a, **d: b.jobs.resume(b.ids["cancelled"], a, limit=9, expected=1, **d), VersionConflict),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", ACTS)
