@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import error_response, json_response
+from api.hosts import host_name
 from api.metrics import Metrics
 from api.rest.charts import CHART_PATHS
 from api.rest.playground import CONTENT_SECURITY_POLICY
@@ -64,14 +65,9 @@ class Border:
         self._metrics.request(route, status, time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _host(scope) in self._hosts:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if host_name(host.decode("latin-1")) in self._hosts:
             await self._app(scope, receive, send)
             return
         refusal = {"errors": [{"message": "This server is not addressed by that name.", "extensions": {"code": "MISDIRECTED"}}]}
         await json_response(refusal, 421)(scope, receive, send)
-
-
-def _host(scope: Scope) -> str:
-    """The host that the request addresses, without its port."""
-    given = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
-    return given.rsplit(":", 1)[0] if given.rpartition(":")[2].isdigit() and not given.endswith("]") else given

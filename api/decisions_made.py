@@ -13,7 +13,6 @@ from typing import Any
 
 from api.fast_bytes import fast_canonical_bytes
 from api.planning.evaluating import compared, overridden
-from api.restored import restored
 from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
 from decisions.forecast.contract import ForecastRequest
@@ -29,6 +28,7 @@ from governance.policy import Operation, Principal, policy_digest, require
 from governance.records.ports import DecisionEntry
 from kit.errors import ShelfgraphError
 from kit.ids import ordered_id
+from kit.restored import restored
 
 __all__ = [
     "KINDS",

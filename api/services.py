@@ -7,6 +7,7 @@ from typing import Protocol
 
 from decisions.envelope import Freshness
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
+from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
 from decisions.relations.compare import DiffAnswer, DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedRequest
@@ -71,8 +72,8 @@ class Recommender(Protocol):
 class Forecaster(Protocol):
     """Answers how much of a product will be sold in the next weeks."""
 
-    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
-        """Return weekly units with intervals and drivers. Raises: the errors of `decisions.forecast`."""
+    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
+        """Return weekly units with intervals and drivers, as the overlay supposes. Raises: the errors of `decisions.forecast`."""
         ...
 
 

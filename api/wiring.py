@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 from api.planning.delisting import WhatIfOutcomes
@@ -96,7 +96,8 @@ class Installation:
 
         Raises: BookUnavailable.
         """
-        return Planner(cache(self.services_of), self.planning(), development_principal(self.settings.host))
+        current = cache(lambda: self.kept_services(self.books.releases.current().id))
+        return Planner(current, self.planning(), development_principal(self.settings.host))
 
     def decision_log(self, *, read_only: bool = False) -> SqliteDecisionLog:
         """Open the decision log; only the server opens it for writing."""
@@ -195,7 +196,7 @@ class Installation:
         artefacts = self.books.artefacts
         relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
         forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
-        what_ifs = self._what_ifs(release, features, relations, forecaster)
+        what_ifs = self._what_ifs(release, graph, features, relations, forecaster)
         outcomes = WhatIfOutcomes(what_ifs, horizon_of(graph.version.as_of).first_week)
         return Services(
             release=release,
@@ -208,6 +209,11 @@ class Installation:
             freshness=self._freshness(date.fromisoformat(release.as_of)),
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
         )
+
+    @cached_property
+    def kept_services(self) -> Callable[[str], Services]:
+        """Opens a release by its id as `services_of` does, and keeps it until another is asked for."""
+        return lru_cache(maxsize=1)(self.services_of)
 
     def graph_versions(self) -> SnapshotVersions:
         """Return the published graph versions."""
@@ -242,13 +248,17 @@ class Installation:
             return list_scopes(self.lake, as_of or last_full_day(self.lake))
 
     def _what_ifs(
-        self, release: Release, features: FeatureSnapshot, relations: RelationService, forecaster: ForecastService
+        self,
+        release: Release,
+        graph: Snapshot,
+        features: FeatureSnapshot,
+        relations: RelationService,
+        forecaster: ForecastService,
     ) -> WhatIfs:
         """Return what answers what-ifs; of a release that was made before they were known, what refuses them."""
         digest = release.models.get(WHAT_IFS)
         if digest is None:
             return NoWhatIfs()
-        graph = self.snapshot(release.graph_version)
         return open_what_ifs(graph, features, self.books.artefacts.get(digest), forecaster, relations)
 
     def _quality(self, release: Release) -> RelationQuality | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.planning.job_kinds import ComparisonSheet
-from api.planning.jobs import KeptJob, cancel_job, find_job, job_events, job_result, jobs_of, products_of, resume_job, start_job
+from api.planning.jobs import KeptJob, cancel_job, find_job, job_result, jobs_of, products_of, resume_job, start_job
 from api.planning.parts import Planner
 from api.planning.scenarios import pinned
 from api.planning.worker import work_on_jobs
@@ -81,8 +81,9 @@ def show(job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job, what happened to it, and (with --json) what it found. Example: `shelfgraph job show job_… --json`."""
     with failing_clearly():
         planner = Installation.open().planner()
-        job, events = find_job(planner, job_id), job_events(planner, job_id)
-        result = job_result(planner, job_id) if job.status is JobStatus.SUCCEEDED else None
+        job = find_job(planner, job_id)
+        events = planner.planning.books.jobs.events(job_id)
+        result = job_result(planner, job_id)[1] if job.status is JobStatus.SUCCEEDED else None
     if as_json:
         show_json({**_plain(job), "events": list(events), "result": result})
         return

@@ -7,8 +7,7 @@ import typer
 
 from api.errors import ArgumentInvalid
 from api.planning.overrides import set_override, value_report, withdraw_override
-from api.planning.parts import is_refused
-from api.planning.written_changes import monday
+from api.planning.written_changes import day_of
 from api.wiring import Installation
 from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
 from decisions.overrides import ValueAdded
@@ -35,7 +34,7 @@ def set_forecast(
 ) -> None:  # fmt: skip
     """Set the forecast of a product by hand. The system's figure of the same weeks is kept beside it.
 
-    Example: `shelfgraph override set 995242 --week 2018-01-08=250 --reason "street fair" --expires 2018-02-01`.
+    Example: `shelfgraph override set 995242 --week 2018-01-08=250 --reason "street fair" --expires 2099-01-31`.
     """
     with failing_clearly():
         by_week = dict(_week(words) for words in week)
@@ -43,7 +42,7 @@ def set_forecast(
             Installation.open().planner(), product, store, by_week, reason=reason, expires_at=expires.replace(tzinfo=UTC),
             key=key or ordered_id("cli"), dry_run=dry_run, author=author,
         )  # fmt: skip
-    if kept.refused is not None and is_refused(kept.refused.answer):
+    if kept.refused is not None:
         console.print(f"[bold red]Error:[/] {kept.refused.answer.problem}\n[bold]What to do:[/] {kept.refused.answer.remedy}")
         raise typer.Exit(1)
     _tell(kept.recorded.value if kept.recorded else None, kept.weeks, as_json=as_json)
@@ -115,7 +114,7 @@ def value_added(author: Annotated[str | None, typer.Option(help="Only of this au
 def _week(words: str) -> tuple[date, float]:
     start, _, units = words.partition("=")
     try:
-        return monday(start), float(units)
+        return day_of(start), float(units)
     except ValueError as error:
         raise ArgumentInvalid("week", f"MONDAY=UNITS, but '{words[:40]}'") from error
 

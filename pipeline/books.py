@@ -22,7 +22,6 @@ from governance.records import (
     SqliteRunBook,
     SqliteScenarioBook,
 )
-from kit.clock import Clock
 from pipeline.layout import HomeLayout
 
 __all__ = [
@@ -76,12 +75,12 @@ def open_books(layout: HomeLayout) -> Books:
     )
 
 
-def open_planning_books(layout: HomeLayout, *, clock: Clock | None = None) -> PlanningBooks:
+def open_planning_books(layout: HomeLayout) -> PlanningBooks:
     """Open the planners' books below `layout.books`; they are created when missing. Raises: BookUnavailable."""
     return PlanningBooks(
-        scenarios=SqliteScenarioBook(layout.books / "scenarios.sqlite", clock=clock),
-        overrides=SqliteOverrideBook(layout.books / "overrides.sqlite", clock=clock),
-        jobs=SqliteJobBook(layout.books / "jobs.sqlite", clock=clock),
+        scenarios=SqliteScenarioBook(layout.books / "scenarios.sqlite"),
+        overrides=SqliteOverrideBook(layout.books / "overrides.sqlite"),
+        jobs=SqliteJobBook(layout.books / "jobs.sqlite"),
     )
 
 

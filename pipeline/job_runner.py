@@ -4,13 +4,14 @@ A step is a pure function of the job's release, its parameters and its number, s
 or how often: what is kept is the same. Between two steps a worker looks whether it is to stop or the job to be cancelled.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from governance.records import Job, JobBook, JobDraft, Lease
-from governance.records.errors import LeaseLost
+from governance.records.errors import BookUnavailable, LeaseLost
 from kit.errors import ShelfgraphError
 from kit.progress import Progress, Stage
 
@@ -18,6 +19,7 @@ __all__ = ["LEASE_SECONDS", "JobWork", "run_next_job"]
 
 LEASE_SECONDS = 30.0
 """How long a job is left alone after its worker was last heard of."""
+logger = logging.getLogger("shelfgraph.jobs")
 
 
 class JobWork(Protocol):
@@ -98,8 +100,14 @@ class _Heart:
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._over.wait(self._seconds / 3):
+        pause = self._seconds / 3
+        while not self._over.wait(pause):
+            pause = self._seconds / 3
             try:
                 self._book.heartbeat(self._lease, lease_seconds=self._seconds)
             except LeaseLost:
                 return
+            except BookUnavailable as error:
+                # the lease outlasts a missed beat, so the next one comes soon; a book that stays away fails the next step
+                logger.warning("%s was not prolonged: %s", self._lease.job.id, str(error)[:500])
+                pause = self._seconds / 30

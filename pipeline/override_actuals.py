@@ -38,9 +38,7 @@ def _actuals(lake: Lake, judged: Sequence[Judged], day: date) -> Actuals:
     lines = lake.table("sales_lines")
     lines = lines.filter(lines.business_date <= day).inner_join(weeks, ["product_id", "week_start"])
     lines = lines.filter((lines.wanted_store == EVERY_STORE) | (lines.wanted_store == lines.store_id))
-    sold = lake.to_arrow(
-        lines.group_by("override_id", "week_start").agg(units=lines.quantity.sum()).order_by("override_id", "week_start")
-    )
+    sold = lake.to_arrow(lines.group_by("override_id", "week_start").agg(units=lines.quantity.sum()))
     buyers = lake.to_arrow(lines.group_by("override_id").agg(households=lines.household_id.nunique()))
     return Actuals(
         day,

@@ -12,18 +12,15 @@ from typing import Any
 from graphql import (
     DocumentNode,
     ExecutableDefinitionNode,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    Visitor,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
-    visit,
 )
 
 from api.errors import QueryRefused
@@ -34,8 +31,9 @@ __all__ = ["DocumentStore", "Limits", "Prepared"]
 
 MAXIMUM_REPORTED = 5
 MAXIMUM_PRICES = 200
-WAITING = frozenset({"forecastValueAdded"})
-"""Root fields that ask the lake: a quarter of a second for a thousand overrides."""
+WAITING = ("forecastValueAdded", "jobResult")
+"""Root fields that take long: the first asks the lake (a quarter of a second for a thousand overrides), the second proves and
+parses a whole result for one page of it."""
 POSTED = ("Only subscriptions are followed here.", "Send queries and mutations by POST.")
 FOLLOWED = ("A subscription is not answered by POST.", "Follow it over graphql-transport-ws on the same path.")
 
@@ -132,7 +130,9 @@ class DocumentStore:
         ):
             _refuse_beyond(what, found, allowed, "LIMIT_EXCEEDED")
         compiled = compile_operation(self._schema, document, operation)
-        return Prepared(document, operation, shape, compiled, operation.operation is OperationType.MUTATION or _waits(document))
+        # a name that stands elsewhere only costs a thread
+        waits = operation.operation is OperationType.MUTATION or any(name in text for name in WAITING)
+        return Prepared(document, operation, shape, compiled, waits)
 
     def _parse(self, text: str) -> DocumentNode:
         try:
@@ -160,22 +160,6 @@ class DocumentStore:
         while len(self._kept) > self._bounds[0] or self._characters > self._bounds[1]:
             dropped, _ = self._kept.popitem(last=False)
             self._characters -= len(dropped[0])
-
-
-def _waits(document: DocumentNode) -> bool:
-    """Whether a field of that name stands anywhere: one too many only costs a thread."""
-    found = _Names()
-    visit(document, found)
-    return bool(found.names & WAITING)
-
-
-class _Names(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
-        self.names.add(node.name.value)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -25,6 +25,7 @@ __all__ = [
     "PageInfo",
     "decision_of",
     "explanation_of",
+    "optional_id",
 ]
 
 MAXIMUM_PATHS = 5
@@ -187,3 +188,8 @@ class PageInfo:
         """Return the page info of edges that follow `seen` others; `more` says that others follow them."""
         first, last = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
         return cls(has_next_page=more, has_previous_page=seen > 0, start_cursor=first, end_cursor=last)
+
+
+def optional_id(text: str | None) -> strawberry.ID | None:
+    """Return an id as the schema has it, or none."""
+    return None if text is None else strawberry.ID(text)

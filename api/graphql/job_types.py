@@ -1,6 +1,6 @@
 """Jobs as GraphQL types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import cast
@@ -17,7 +17,7 @@ from api.graphql.problems import Problem
 from api.graphql.scenario_types import ScenarioRefInput
 from api.identifiers import plain_id
 from api.planning.job_kinds import ComparisonSheet, DelistSheet
-from api.planning.jobs import KeptJob, job_events, products_of
+from api.planning.jobs import KeptJob, products_of
 from api.planning.scenarios import pinned
 from governance import records
 
@@ -29,6 +29,7 @@ __all__ = [
     "JobEdge",
     "JobEvent",
     "JobInput",
+    "JobPage",
     "JobPayload",
     "JobResult",
     "job_asked",
@@ -46,6 +47,20 @@ class JobEvent:
     at: datetime
     status: str
     note: str
+
+
+class JobPage:
+    """Jobs that were listed together. What happened to all of them is read at once, when it is first asked of one."""
+
+    def __init__(self, ids: tuple[str, ...]) -> None:
+        self._ids = ids
+        self._events: Mapping[str, Sequence[records.JobEvent]] | None = None
+
+    def events(self, book: records.JobBook, job_id: str) -> list[records.JobEvent]:
+        """Return the last changes of one of the jobs, in order."""
+        if self._events is None:
+            self._events = book.latest_events(self._ids, limit=MAXIMUM_EVENTS)
+        return list(self._events[job_id])
 
 
 @strawberry.type(
@@ -71,10 +86,11 @@ class Job:
         description="SHA-256 of the result; the same for the same question on one release."
     )
 
+    page: strawberry.Private["JobPage"]
+
     @described("What happened to it, the last 30 changes.")
     def events(self, info: Ask) -> list[JobEvent]:
-        found = job_events(info.context.planner(), str(self.id))
-        return cast("list[JobEvent]", found[-MAXIMUM_EVENTS:])
+        return cast("list[JobEvent]", self.page.events(info.context.planner().planning.books.jobs, str(self.id)))
 
 
 @strawberry.type
@@ -157,14 +173,14 @@ def job_asked(asked: Asked, given: JobInput) -> tuple[str, Callable[[], Comparis
     raise ArgumentInvalid("input", "exactly one kind of job")
 
 
-def job_of(job: records.Job) -> Job:
-    """Return a job as it is answered."""
+def job_of(job: records.Job, page: JobPage | None = None) -> Job:
+    """Return a job as it is answered, with the page that it was listed on, if any."""
     draft = job.draft
     return Job(
         id=strawberry.ID(job.id), kind=draft.kind, status=job.status.value, version=job.version, principal=draft.principal,
         release_id=draft.release_id, created_at=job.created_at, updated_at=job.updated_at, steps_done=job.steps_done,
         steps_total=draft.steps_total, cancel_requested=job.cancel_requested, problem=job.problem, remedy=job.remedy,
-        result_digest=job.result_digest,
+        result_digest=job.result_digest, page=page or JobPage((job.id,)),
     )  # fmt: skip
 
 

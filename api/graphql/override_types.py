@@ -7,7 +7,7 @@ import strawberry
 
 from api.asked import Asked
 from api.decisions_made import Refused
-from api.graphql.envelope_types import Decision, PageInfo, decision_of
+from api.graphql.envelope_types import Decision, PageInfo, decision_of, optional_id
 from api.graphql.problems import Problem
 from api.planning.overrides import KeptOverride, overridden_forecast
 from decisions import overrides as room
@@ -200,10 +200,10 @@ def override_of(override: Override, now: datetime) -> ForecastOverride:
     """Return an override as it is answered."""
     draft = override.draft
     return ForecastOverride(
-        id=strawberry.ID(override.id), product_id=strawberry.ID(draft.product_id), store_id=_id(draft.store_id),
+        id=strawberry.ID(override.id), product_id=strawberry.ID(draft.product_id), store_id=optional_id(draft.store_id),
         weeks=cast("list[ForecastOverrideWeek]", draft.weeks), reason=draft.reason, author=draft.author, set_at=override.set_at,
         expires_at=draft.expires_at, as_of=draft.as_of, release_id=draft.release_id, system=draft.system,
-        decision_id=_id(draft.decision_id), in_force=override.in_force(now),
+        decision_id=optional_id(draft.decision_id), in_force=override.in_force(now),
         withdrawal=cast("OverrideWithdrawal | None", override.withdrawal),
     )  # fmt: skip
 
@@ -222,8 +222,8 @@ def overridden_of(asked: Asked, request: ForecastRequest) -> OverriddenForecast 
     """Return both figures where an override is in force; None where the forecast is the system's alone."""
     if asked.front.planning is None or not request.product_id:
         return None
-    question, any_in_force = overridden_forecast(asked.planner(), request.product_id, request)
-    if not any_in_force:
+    question = overridden_forecast(asked.planner(), request.product_id, request)
+    if question is None:
         return None
     made = asked.desk.decide("overridden_forecast", question)
     answer: room.OverriddenAnswer | Refused = made.answer
@@ -242,7 +242,3 @@ def value_added_of(report: room.ValueReport) -> ForecastValueAdded:
         by_author=[AuthorValueAdded(author=author, value=cast("ValueAdded", value)) for author, value in report.by_author],
         overrides=cast("list[OverrideValueAdded]", report.overrides), withheld=report.withheld, waiting=report.waiting,
     )  # fmt: skip
-
-
-def _id(text: str | None) -> strawberry.ID | None:
-    return None if text is None else strawberry.ID(text)

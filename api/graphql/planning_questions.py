@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeAlias, TypeVar, cast
 import strawberry
 
 from api.asked import Asked
-from api.decisions_made import Refused
+from api.decisions_made import Made, Refused
 from api.graphql import planning_problems as plan
 from api.graphql import problems
 from api.graphql.envelope_types import PageInfo
-from api.graphql.job_types import Job, JobConnection, JobEdge, JobResult, job_of
+from api.graphql.job_types import Job, JobConnection, JobEdge, JobPage, JobResult, job_of
 from api.graphql.node_types import Ask, node_of
 from api.graphql.override_types import (
     ForecastValueAdded,
@@ -35,8 +35,9 @@ from api.identifiers import plain_id
 from api.loaders import Page
 from api.planning.jobs import find_job, job_result, jobs_of
 from api.planning.overrides import value_report
-from api.planning.scenarios import pinned
-from decisions.scenarios import ComparisonAnswer, ComparisonRequest
+from api.planning.parts import Decided
+from api.planning.scenarios import compare_scenarios
+from decisions.scenarios import ComparisonAnswer
 from governance.policy import Operation
 
 __all__ = ["PlanningQuestions"]
@@ -97,11 +98,12 @@ class PlanningQuestions:
         self, info: Ask, *, product_id: strawberry.ID, scenarios: list[ScenarioRefInput], store_id: strawberry.ID | None = None,
         horizon_weeks: int = 4, as_of: date | None = None, combined: bool = False,
     ) -> ScenarioComparisonResult:  # fmt: skip
-        book = info.context.planner().planning.books.scenarios
-        held = tuple(pinned(book.get(str(one.id), one.revision)) for one in scenarios)
-        store = plain_id("Store", str(store_id)) if store_id else None
-        request = ComparisonRequest(plain_id("Product", str(product_id)), store, horizon_weeks, as_of, held, combined)
-        return cast("ScenarioComparisonResult", _comparison(info.context, request))
+        decided = compare_scenarios(
+            info.context.planner(), plain_id("Product", str(product_id)), [(str(one.id), one.revision) for one in scenarios],
+            store_id=plain_id("Store", str(store_id)) if store_id else None, horizon_weeks=horizon_weeks, as_of=as_of,
+            combined=combined,
+        )  # fmt: skip
+        return cast("ScenarioComparisonResult", _comparison(info.context, decided))
 
     @question("Jobs, the newest first: one's own, or all for those who may see them.", Operation.RUN_JOBS)
     def jobs(self, info: Ask, first: int, after: str | None = None) -> JobConnection:
@@ -109,7 +111,8 @@ class PlanningQuestions:
         found, cursor_of = _page(
             info.context, f"jobs:{planner.name}", first, after, lambda n, last: jobs_of(planner, limit=n, after=last)
         )
-        edges = [JobEdge(cursor=cursor_of(one.id), node=job_of(one)) for one in found[:first]]
+        page = JobPage(tuple(one.id for one in found[:first]))
+        edges = [JobEdge(cursor=cursor_of(one.id), node=job_of(one, page)) for one in found[:first]]
         return JobConnection(edges=edges, page_info=PageInfo.of(edges, seen=int(after is not None), more=len(found) > first))
 
     @question("A job as it stands.", Operation.RUN_JOBS, plan.UnknownJob, _P.NotAuthorised)
@@ -155,18 +158,18 @@ def _result(asked: Asked, job_id: str, first: int, after: str | None) -> JobResu
     check_first(first)
     planner, scope, cursors = asked.planner(), f"job-rows:{job_id}", asked.front.cursors
     seen = 0 if after is None else int(cursors.read(scope, after))
-    found = job_result(planner, job_id)
+    job, found = job_result(planner, job_id)
     rows = found.pop("rows")
     shown = rows[seen : seen + first]
     ends = (cursors.give(scope, seen + 1), cursors.give(scope, seen + len(shown))) if shown else (None, None)
     page = PageInfo(
         has_next_page=seen + len(shown) < len(rows), has_previous_page=seen > 0, start_cursor=ends[0], end_cursor=ends[1]
     )
-    return JobResult(job=job_of(find_job(planner, job_id)), summary=found, rows=shown, page_info=page)
+    return JobResult(job=job_of(job), summary=found, rows=shown, page_info=page)
 
 
-def _comparison(asked: Asked, request: ComparisonRequest) -> Any:
-    made = asked.desk.decide("scenario_comparison", request)
+def _comparison(asked: Asked, decided: Decided) -> Any:
+    made = cast("Made", decided.made)  # a planner of the front logs every decision
     answer: ComparisonAnswer | Refused = made.answer
     if isinstance(answer, Refused):
         return problems.refused_answer(made)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import strawberry
 
 from api.decisions_made import Made
-from api.graphql.envelope_types import Decision, PageInfo, decision_of
+from api.graphql.envelope_types import Decision, PageInfo, decision_of, optional_id
 from api.graphql.node_types import Store
 from api.graphql.problems import Problem
 from api.graphql.product_types import Product
@@ -35,8 +35,6 @@ __all__ = [
     "scenario_of",
     "scenario_payload",
 ]
-
-MAXIMUM_TAKERS = 10
 
 
 @strawberry.enum(description="What kind of change.")
@@ -248,7 +246,7 @@ def comparison_of(made: Made, product: Product, store: Any) -> ScenarioCompariso
 
 def _column(column: room.Column) -> ScenarioColumn:
     return ScenarioColumn(
-        name=column.name, scenario_id=_id(column.scenario_id), revision=column.revision, system=column.outlook.system,
+        name=column.name, scenario_id=optional_id(column.scenario_id), revision=column.revision, system=column.outlook.system,
         units=column.units, difference=column.difference, weeks=cast("list[ScenarioWeek]", column.outlook.weeks),
         delist=None if column.delist is None else _delist(column.delist), note=column.note,
     )  # fmt: skip
@@ -257,12 +255,8 @@ def _column(column: room.Column) -> ScenarioColumn:
 def _delist(outcome: room.DelistOutcome) -> DelistOutcome:
     return DelistOutcome(
         lost_units=outcome.lost_units, kept_units=outcome.kept_units, low=outcome.low, high=outcome.high,
-        takers=cast("list[DelistTaker]", outcome.takers[:MAXIMUM_TAKERS]),
+        takers=cast("list[DelistTaker]", outcome.takers),
     )  # fmt: skip
-
-
-def _id(text: str | None) -> strawberry.ID | None:
-    return None if text is None else strawberry.ID(text)
 
 
 def _plain(label: str, given: strawberry.ID | None) -> str | None:

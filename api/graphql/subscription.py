@@ -42,7 +42,7 @@ class Subscription:
                 info.context.require(Operation.RUN_JOBS)
                 job = find_job(info.context.planner(), str(id))
             except ShelfgraphError as error:
-                yield problem_for(error, OUTCOMES)  # type: ignore[misc]  # - one of the union's outcomes, or it raises
+                yield cast("JobAnswer", problem_for(error, OUTCOMES))
                 return
             stands = (job.status, job.version, job.steps_done)
             over = job.status.over

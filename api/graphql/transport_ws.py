@@ -7,6 +7,7 @@ identity would otherwise speak for whoever sits before it.
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from api.errors import QueryRefused
 from api.graphql.documents import DocumentStore
 from api.graphql.endpoint import checked, coerced, located
 from api.graphql.schema import RetailSchema
+from api.hosts import host_name
 from governance.policy import Principal
 from kit.errors import ShelfgraphError
 
@@ -89,9 +91,8 @@ class TransportWs:
             self._open -= 1
 
     def _allowed(self, socket: WebSocket) -> bool:
-        host = _name(socket.headers.get("host", ""))
-        origin = socket.headers.get("origin")
-        return host in self._names and (origin is None or _name(urlsplit(origin).netloc) in self._names)
+        host, origin = socket.headers.get("host", ""), socket.headers.get("origin")
+        return host_name(host) in self._names and (origin is None or host_name(urlsplit(origin).netloc) in self._names)
 
 
 class _Connection:
@@ -180,7 +181,7 @@ class _Connection:
         started = subscribe(
             self._schema.compiled, prepared.document, context_value=asked, variable_values=variables, operation_name=operation
         )
-        return await started if asyncio.iscoroutine(started) or isinstance(started, asyncio.Future) else started  # type: ignore[return-value]  # - graphql-core says "awaitable or value"
+        return await started if inspect.isawaitable(started) else started
 
     async def _end(self, name: str) -> None:
         task = self._followed.pop(name, None)
@@ -226,9 +227,3 @@ def _id_of(message: dict[str, Any]) -> str:
     if not isinstance(name, str) or not name or len(name) > MAXIMUM_ID:
         raise _Closing(BAD_MESSAGE, "A message without id")
     return name
-
-
-def _name(host: str) -> str:
-    """A host without its port."""
-    given = host.lower()
-    return given.rsplit(":", 1)[0] if given.rpartition(":")[2].isdigit() and not given.endswith("]") else given

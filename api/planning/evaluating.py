@@ -1,8 +1,6 @@
-"""The forecast as planning asks it: with suppositions where the served forecaster takes them, refused where it does not."""
+"""The forecast as planning asks it: under suppositions, and with what was set by hand."""
 
-import inspect
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from api.services import Forecaster, Services
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
@@ -11,7 +9,6 @@ from decisions.overrides import OverriddenAnswer, OverriddenRequest, SystemForec
 from decisions.scenarios import (
     ComparisonAnswer,
     ComparisonRequest,
-    EvaluationUnavailable,
     Outlook,
     PlanningWorld,
     Question,
@@ -19,20 +16,7 @@ from decisions.scenarios import (
     compare,
 )
 
-__all__ = ["ForecastEvaluator", "OverlayForecaster", "compared", "overridden", "system_forecast", "takes_overlay"]
-
-
-class OverlayForecaster(Protocol):
-    """A forecaster that takes suppositions; `decisions.overlay.ForecastOverlay` says what each of them means."""
-
-    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay) -> ForecastAnswer:
-        """Return weekly units under the overlay. Raises: the errors of `decisions.forecast`."""
-        ...
-
-
-def takes_overlay(forecaster: Any) -> bool:
-    """Return whether a forecaster takes suppositions: its method says so, whoever made the release."""
-    return "overlay" in inspect.signature(forecaster.forecast).parameters
+__all__ = ["ForecastEvaluator", "compared", "overridden", "system_forecast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +27,7 @@ class ForecastEvaluator:
 
     def outlook(self, question: Question, overlay: ForecastOverlay) -> Outlook:
         request = ForecastRequest(question.product_id, question.store_id, question.horizon_weeks, question.as_of)
-        return _outlook(self._answer(request, overlay))
-
-    def _answer(self, request: ForecastRequest, overlay: ForecastOverlay) -> ForecastAnswer:
-        if overlay.is_empty:
-            return self.forecaster.forecast(request)
-        if not takes_overlay(self.forecaster):
-            raise EvaluationUnavailable("what a forecast would be under planned changes")
-        supposing: Any = self.forecaster
-        answer: ForecastAnswer = supposing.forecast(request, overlay=overlay)
-        return answer
+        return _outlook(self.forecaster.forecast(request, overlay=overlay))
 
 
 def compared(services: Services, request: ComparisonRequest) -> ComparisonAnswer:

@@ -5,16 +5,16 @@ pure function of the release, the parameters and its number, and it does not mat
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from api.decisions_made import Refused, compute
-from api.error_map import LOGGED_REFUSALS, answer_for
+from api.decisions_made import Refused
+from api.error_map import answer_for
 from api.errors import ArgumentInvalid, JobKindUnknown
-from api.planning.evaluating import takes_overlay
-from api.restored import restored
+from api.planning.evaluating import ForecastEvaluator
 from api.services import Services
 from decisions.scenarios import (
     Change,
@@ -29,11 +29,13 @@ from decisions.scenarios import (
     UnknownStore,
     check_changes,
     horizon_of,
+    side_by_side,
     suppositions,
 )
 from governance.records import JobDraft
 from kit.canonical import canonical_bytes
 from kit.errors import ShelfgraphError
+from kit.restored import restored
 from pipeline.job_runner import JobWork
 
 __all__ = ["JOB_KINDS", "MAXIMUM_PRODUCTS", "ComparisonSheet", "DelistSheet", "JobKind", "kind_of", "open_work"]
@@ -74,13 +76,29 @@ class JobKind:
     open: Callable[[Services, Any], JobWork]
 
 
-class _Comparing:
-    def __init__(self, services: Services, sheet: ComparisonSheet) -> None:
+class _ProductByProduct(ABC):
+    """Asks the same of every product. One that is refused is a row, and no failure of the whole job."""
+
+    def __init__(self, services: Services, products: Sequence[str]) -> None:
         self._services = services
-        self._sheet = sheet
+        self._products = products
 
     def step(self, number: int) -> bytes:
-        return canonical_bytes([self._row(product_id) for product_id in _block(self._sheet.products, number)])
+        block = self._products[number * PRODUCTS_PER_STEP : (number + 1) * PRODUCTS_PER_STEP]
+        return canonical_bytes([self._row(product_id) for product_id in block])
+
+    @abstractmethod
+    def _row(self, product_id: str) -> dict[str, Any]: ...
+
+
+class _Comparing(_ProductByProduct):
+    def __init__(self, services: Services, sheet: ComparisonSheet) -> None:
+        super().__init__(services, sheet.products)
+        self._sheet = sheet
+        self._evaluator = ForecastEvaluator(services.forecaster)
+        world = PlanningWorld.of(services.graph)
+        self._horizon = world.horizon
+        self._supposed = suppositions(_asked(sheet, sheet.products[0]), world)
 
     def whole(self, results: Sequence[bytes]) -> bytes:
         rows = _rows(results)
@@ -93,10 +111,9 @@ class _Comparing:
         return canonical_bytes({"products": len(rows), "refused": refused, "totals": totals, "rows": rows})
 
     def _row(self, product_id: str) -> dict[str, Any]:
-        sheet = self._sheet
-        asked = ComparisonRequest(product_id, sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
+        asked = _asked(self._sheet, product_id)
         answer: ComparisonAnswer | Refused = _or_refused(
-            lambda: compute(self._services, "scenario_comparison", asked, LOGGED_REFUSALS)
+            lambda: side_by_side(asked, self._supposed, self._horizon, self._evaluator, self._services.delistings)
         )
         if isinstance(answer, Refused):
             return {"product_id": product_id, "refused": answer, "columns": []}
@@ -110,13 +127,10 @@ class _Comparing:
         return {"product_id": product_id, "refused": None, "columns": columns}
 
 
-class _Delisting:
+class _Delisting(_ProductByProduct):
     def __init__(self, services: Services, sheet: DelistSheet) -> None:
-        self._services = services
+        super().__init__(services, sheet.products)
         self._sheet = sheet
-
-    def step(self, number: int) -> bytes:
-        return canonical_bytes([self._row(product_id) for product_id in _block(self._sheet.products, number)])
 
     def whole(self, results: Sequence[bytes]) -> bytes:
         rows = _rows(results)
@@ -136,16 +150,17 @@ class _Delisting:
         return {"product_id": product_id, "refused": None, "outcome": answer}
 
 
+def _asked(sheet: ComparisonSheet, product_id: str) -> ComparisonRequest:
+    return ComparisonRequest(product_id, sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
+
+
 def _check_comparison(services: Services, sheet: ComparisonSheet) -> None:
     _check_products(services, sheet.products)
     _check_stores(services, () if sheet.store_id is None else (sheet.store_id,))
-    asked = ComparisonRequest(sheet.products[0], sheet.store_id, sheet.horizon_weeks, None, sheet.scenarios, sheet.combined)
     world = PlanningWorld.of(services.graph)
     if not 1 <= sheet.horizon_weeks <= world.horizon.weeks:
         raise ArgumentInvalid("horizonWeeks", f"1 to {world.horizon.weeks}")
-    supposed = suppositions(asked, world)
-    if any(not one.overlay.is_empty for one in supposed) and not takes_overlay(services.forecaster):
-        raise EvaluationUnavailable("what a forecast would be under planned changes")
+    suppositions(_asked(sheet, sheet.products[0]), world)
 
 
 def _check_delisting(services: Services, sheet: DelistSheet) -> None:
@@ -171,9 +186,13 @@ def _check_stores(services: Services, stores: Sequence[str]) -> None:
             raise UnknownStore(store_id)
 
 
+def _steps(sheet: ComparisonSheet | DelistSheet) -> int:
+    return -(-len(sheet.products) // PRODUCTS_PER_STEP)
+
+
 JOB_KINDS: Mapping[str, JobKind] = {
-    "scenario_comparison": JobKind(ComparisonSheet, _check_comparison, lambda sheet: _steps(sheet.products), _Comparing),
-    "delist_what_if": JobKind(DelistSheet, _check_delisting, lambda sheet: _steps(sheet.products), _Delisting),
+    "scenario_comparison": JobKind(ComparisonSheet, _check_comparison, _steps, _Comparing),
+    "delist_what_if": JobKind(DelistSheet, _check_delisting, _steps, _Delisting),
 }
 
 
@@ -189,14 +208,6 @@ def open_work(draft: JobDraft, services: Services) -> JobWork:
     """Return the work of a queued job on its release. Raises: JobKindUnknown for a kind of another version of the program."""
     kind = kind_of(draft.kind)
     return kind.open(services, restored(kind.parameters, json.loads(draft.parameters)))
-
-
-def _steps(products: Sequence[str]) -> int:
-    return -(-len(products) // PRODUCTS_PER_STEP)
-
-
-def _block(products: Sequence[str], number: int) -> Sequence[str]:
-    return products[number * PRODUCTS_PER_STEP : (number + 1) * PRODUCTS_PER_STEP]
 
 
 def _rows(results: Sequence[bytes]) -> list[Any]:

@@ -1,20 +1,21 @@
 """Jobs as their principals see them: queued, looked at, cancelled, resumed. What is somebody else's is not there."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from api.catalogue import Catalogue, CatalogueFilter
 from api.errors import ArgumentInvalid
 from api.planning.job_kinds import MAXIMUM_PRODUCTS, kind_of
 from api.planning.parts import Planner, act_of
 from governance.policy import Operation, authorise
-from governance.records import Job, JobDraft, JobEvent, Recorded
+from governance.records import Job, JobDraft, Recorded
 from governance.records.errors import JobUnknown
 from kit.canonical import canonical_bytes
 
-__all__ = ["KeptJob", "cancel_job", "find_job", "job_events", "job_result", "jobs_of", "products_of", "resume_job", "start_job"]
+__all__ = ["KeptJob", "cancel_job", "find_job", "job_result", "jobs_of", "products_of", "resume_job", "start_job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +44,24 @@ def start_job(
     parameters = complete()
     found.check(planner.services, parameters)
     draft = JobDraft(kind, canonical_bytes(parameters), planner.services.release.id, planner.name, found.steps(parameters))
-    if dry_run:
-        return KeptJob(draft, None)
-    recorded = planner.planning.books.jobs.submit(draft, act, limit=planner.planning.queue_limit)
-    planner.planning.wake()
-    return KeptJob(draft, recorded)
+    limit = planner.planning.queue_limit
+    return _queued(planner, draft, planner.planning.books.jobs.submit(draft, act, limit=limit, dry_run=dry_run))
 
 
 def cancel_job(planner: Planner, job_id: str, *, key: str, expected: int | None = None, dry_run: bool = False) -> KeptJob:
     """Cancel a job. Raises: JobUnknown, JobOver, VersionConflict, IdempotencyKeyReused."""
     job = find_job(planner, job_id)
     act = act_of(planner, "job_cancel", key, job_id=job_id, expected=expected)
-    if dry_run:
-        return KeptJob(job.draft, None)
-    return KeptJob(job.draft, planner.planning.books.jobs.cancel(job_id, act, expected=expected))
+    return KeptJob(job.draft, planner.planning.books.jobs.cancel(job_id, act, expected=expected, dry_run=dry_run))
 
 
 def resume_job(planner: Planner, job_id: str, *, key: str, expected: int | None = None, dry_run: bool = False) -> KeptJob:
     """Queue a failed or cancelled job again. Raises: JobUnknown, JobNotResumable, JobQueueFull, VersionConflict."""
     job = find_job(planner, job_id)
     act = act_of(planner, "job_resume", key, job_id=job_id, expected=expected)
-    if dry_run:
-        return KeptJob(job.draft, None)
     limit = planner.planning.queue_limit
-    recorded = planner.planning.books.jobs.resume(job_id, act, limit=limit, expected=expected)
-    planner.planning.wake()
-    return KeptJob(job.draft, recorded)
+    resumed = planner.planning.books.jobs.resume(job_id, act, limit=limit, expected=expected, dry_run=dry_run)
+    return _queued(planner, job.draft, resumed)
 
 
 def find_job(planner: Planner, job_id: str) -> Job:
@@ -85,14 +78,10 @@ def jobs_of(planner: Planner, *, limit: int, after: str | None = None) -> tuple[
     return planner.planning.books.jobs.latest(principal=principal, limit=limit, after=after)
 
 
-def job_events(planner: Planner, job_id: str) -> tuple[JobEvent, ...]:
-    """Return what happened to a job. Raises: JobUnknown."""
-    return planner.planning.books.jobs.events(find_job(planner, job_id).id)
-
-
-def job_result(planner: Planner, job_id: str) -> Any:
-    """Return the result of a job as plain values. Raises: JobUnknown, JobUnfinished, JobResultDamaged."""
-    return json.loads(planner.planning.books.jobs.result(find_job(planner, job_id).id))
+def job_result(planner: Planner, job_id: str) -> tuple[Job, Any]:
+    """Return a job and its result as plain values. Raises: JobUnknown, JobUnfinished, JobResultDamaged."""
+    job = find_job(planner, job_id)
+    return job, orjson.loads(planner.planning.books.jobs.result(job_id))
 
 
 def products_of(planner: Planner, category_id: str) -> tuple[str, ...]:
@@ -102,6 +91,12 @@ def products_of(planner: Planner, category_id: str) -> tuple[str, ...]:
     if not page.ids or page.has_next:
         raise ArgumentInvalid("category", f"one with 1 to {MAXIMUM_PRODUCTS:,} products")
     return page.ids
+
+
+def _queued(planner: Planner, draft: JobDraft, recorded: Recorded[Job] | None) -> KeptJob:
+    if recorded is not None:
+        planner.planning.wake()
+    return KeptJob(draft, recorded)
 
 
 def _sees_all(planner: Planner) -> bool:

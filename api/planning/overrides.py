@@ -4,26 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from api.decisions_made import Refused
 from api.planning.evaluating import system_forecast
-from api.planning.parts import Decided, Planner, act_of, is_refused
+from api.planning.parts import Decided, Planner, act_of
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
 from decisions.overrides import (
     Judged,
     OverriddenRequest,
-    OverrideInvalid,
     PinnedOverride,
     PinnedWeek,
     ValueReport,
     check_override,
+    check_reason,
 )
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 from governance.records import Override, OverrideDraft, OverrideWeek, Recorded
-from governance.records.errors import OverrideWithdrawn
 
 __all__ = ["KeptOverride", "in_force", "overridden_forecast", "set_override", "value_report", "withdraw_override"]
 
 MAXIMUM_MEASURED = 1000
-MAXIMUM_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,14 @@ def set_override(
     if done is not None:
         return KeptOverride(done.value.draft.weeks, done)
     decided = planner.decided("forecast", ForecastRequest(product_id, store_id, MAXIMUM_HORIZON_WEEKS))
-    if is_refused(decided.answer):
+    if isinstance(decided.answer, Refused):
         return KeptOverride((), None, decided)
     draft = _draft(
         planner, (product_id, store_id), decided, units_by_week, reason=reason, expires_at=expires_at, author=author
     )  # fmt: skip
-    if dry_run:
-        return KeptOverride(draft.weeks, None)
-    planner.write_now()
-    return KeptOverride(draft.weeks, book.set(draft, act, expected=expected))
+    if not dry_run:
+        planner.write_now()
+    return KeptOverride(draft.weeks, book.set(draft, act, expected=expected, dry_run=dry_run))
 
 
 def withdraw_override(
@@ -83,16 +81,10 @@ def withdraw_override(
     done = None if dry_run else book.done(act)
     if done is not None:
         return KeptOverride(done.value.draft.weeks, done)
-    if not reason.strip() or len(reason) > MAXIMUM_REASON:
-        raise OverrideInvalid("The reason", f"1 to {MAXIMUM_REASON} characters")
-    found = book.get(override_id)
-    if found.withdrawal is not None:
-        raise OverrideWithdrawn(override_id)
-    if dry_run:
-        return KeptOverride(found.draft.weeks, None)
+    plain, weeks = check_reason(reason), book.get(override_id).draft.weeks
     as_of = planner.services.graph.version.as_of
-    recorded = book.withdraw(override_id, author=author or planner.name, reason=reason.strip(), as_of=as_of, act=act)
-    return KeptOverride(found.draft.weeks, recorded)
+    recorded = book.withdraw(override_id, author=author or planner.name, reason=plain, as_of=as_of, act=act, dry_run=dry_run)
+    return KeptOverride(weeks, recorded)
 
 
 def in_force(overrides: Sequence[Override], now: datetime) -> tuple[PinnedOverride, ...]:
@@ -100,12 +92,13 @@ def in_force(overrides: Sequence[Override], now: datetime) -> tuple[PinnedOverri
     return tuple(_pinned(one) for one in overrides if one.in_force(now))
 
 
-def overridden_forecast(planner: Planner, product_id: str, request: ForecastRequest) -> tuple[OverriddenRequest, bool]:
-    """Return the question with a product's overrides that are in force now, and whether there are any."""
+def overridden_forecast(planner: Planner, product_id: str, request: ForecastRequest) -> OverriddenRequest | None:
+    """Return the question with a product's overrides that are in force now, None where there are none."""
     found = planner.planning.books.overrides.of_series(product_id, request.store_id)
     held = in_force(found, planner.services.clock.now())
-    asked = OverriddenRequest(product_id, request.store_id, request.horizon_weeks, request.as_of, held)
-    return asked, bool(held)
+    if not held:
+        return None
+    return OverriddenRequest(product_id, request.store_id, request.horizon_weeks, request.as_of, held)
 
 
 def value_report(planner: Planner, *, author: str | None = None) -> ValueReport:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from api.decisions_made import Made, Refused, compute
+from api.decisions_made import Made, compute
 from api.error_map import LOGGED_REFUSALS
 from api.errors import ArgumentInvalid
 from api.services import Services
@@ -90,8 +90,3 @@ def act_of(planner: Planner, what: str, key: str, **arguments: Any) -> Act:
     if not key.strip() or len(key) > MAXIMUM_KEY or not key.isprintable():
         raise ArgumentInvalid("idempotencyKey", f"1 to {MAXIMUM_KEY} printable characters")
     return Act(planner.name, f"{what}:{key}", digest_of_value({"what": what, **arguments}))
-
-
-def is_refused(answer: Any) -> bool:
-    """Return whether an answer is a refusal of its own kind."""
-    return isinstance(answer, Refused)

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from api.planning.parts import Decided, Planner, act_of
-from api.restored import restored
 from decisions.scenarios import Change, ComparisonRequest, PinnedScenario, PlanningWorld, check_changes, check_name
 from governance.records import Recorded, ScenarioDraft, ScenarioRevision
 from governance.records.errors import VersionConflict
 from kit.canonical import canonical_bytes
+from kit.restored import restored
 
 __all__ = [
     "KeptScenario",
@@ -47,10 +47,7 @@ def create_scenario(
     if expected != 0:
         raise VersionConflict("A scenario that is not there yet", expected, 0)
     draft, checked = _draft(planner, name, changes)
-    if dry_run:
-        book.check(draft)
-        return KeptScenario(checked, None)
-    return KeptScenario(checked, book.create(draft, act))
+    return KeptScenario(checked, book.create(draft, act, dry_run=dry_run))
 
 
 def revise_scenario(
@@ -75,10 +72,7 @@ def revise_scenario(
     last = book.get(scenario_id)
     wanted = changes_of(last) if changes is None else changes
     draft, checked = _draft(planner, last.draft.name if name is None else name, wanted)
-    if dry_run:
-        book.check(draft, scenario_id=scenario_id, expected=expected)
-        return KeptScenario(checked, None)
-    return KeptScenario(checked, book.revise(scenario_id, draft, act, expected=expected))
+    return KeptScenario(checked, book.revise(scenario_id, draft, act, expected=expected, dry_run=dry_run))
 
 
 def archive_scenario(planner: Planner, scenario_id: str, *, key: str, expected: int, dry_run: bool = False) -> KeptScenario:
@@ -94,10 +88,8 @@ def archive_scenario(planner: Planner, scenario_id: str, *, key: str, expected: 
     draft = ScenarioDraft(
         last.draft.name, planner.services.release.id, version.id, version.as_of, planner.name, last.draft.changes
     )
-    if dry_run:
-        book.check(draft, scenario_id=scenario_id, expected=expected)
-        return KeptScenario(changes_of(last), None)
-    return KeptScenario(changes_of(last), book.revise(scenario_id, draft, act, expected=expected, archived=True))
+    recorded = book.revise(scenario_id, draft, act, expected=expected, archived=True, dry_run=dry_run)
+    return KeptScenario(changes_of(last), recorded)
 
 
 def compare_scenarios(

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 from api.planning.job_kinds import open_work
@@ -43,10 +42,9 @@ def work_on_jobs(
 ) -> None:
     """Work on queued jobs until there is none for `idle_seconds`, or `stop` says so. `ended` hears of every job that was left."""
     book = installation.planning_books.jobs
-    services_of = lru_cache(maxsize=1)(installation.services_of)
 
     def opened(draft: JobDraft) -> JobWork:
-        return open_work(draft, services_of(draft.release_id))
+        return open_work(draft, installation.kept_services(draft.release_id))
 
     last = time.monotonic()
     while not stop():

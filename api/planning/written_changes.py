@@ -9,13 +9,12 @@ from typing import Any
 
 from api.errors import ArgumentInvalid
 from decisions.scenarios import Change, ChangeKind
+from kit.restored import restored
 
-__all__ = ["WrittenChanges", "changes_in_file", "monday"]
+__all__ = ["WrittenChanges", "changes_in_file", "day_of"]
 
 MAXIMUM_FILE = 1_000_000
 NAMES = frozenset(field.name for field in fields(Change)) - {"mechanic"}
-WEEKS = ("from_week", "until_week")
-NUMBERS = ("display", "mailer", "price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def changes_in_file(path: Path) -> list[Change]:
     return [_change(position, one) for position, one in enumerate(plain, 1)]
 
 
-def monday(text: str) -> date:
+def day_of(text: str) -> date:
     """Return a day written as YYYY-MM-DD. Raises: ArgumentInvalid."""
     try:
         return date.fromisoformat(text.strip())
@@ -70,29 +69,21 @@ def _change(position: int, plain: Mapping[str, Any]) -> Change:
     if unknown:
         raise ArgumentInvalid(f"change {position}", f"free of unknown fields such as '{unknown[0][:40]}'")
     try:
-        given = {name: _value(name, value) for name, value in plain.items() if name != "kind" and value is not None}
-        return Change(ChangeKind(str(plain.get("kind"))), **given)
+        found: Change = restored(Change, plain)
+        return found
     except (TypeError, ValueError) as error:
         raise ArgumentInvalid(f"change {position}", f"readable ({str(error)[:120]})") from error
 
 
-def _value(name: str, value: Any) -> Any:
-    if name in WEEKS:
-        return date.fromisoformat(str(value))
-    if name in NUMBERS:
-        return float(value)
-    return tuple(str(one) for one in value) if name == "store_ids" else str(value)
-
-
 def _delist(words: str, stores: tuple[str, ...] | None) -> Change:
     product_id, from_week, *until = _parts("delist", words, 2, 3)
-    return Change(ChangeKind.DELIST, product_id, stores, monday(from_week), monday(until[0]) if until else None)
+    return Change(ChangeKind.DELIST, product_id, stores, day_of(from_week), day_of(until[0]) if until else None)
 
 
 def _price(words: str, stores: tuple[str, ...] | None) -> Change:
     product_id, from_week, until_week, price = _parts("price", words, 4, 4)
     number = _number("price", price)
-    return Change(ChangeKind.PLAN_PRICE, product_id, stores, monday(from_week), monday(until_week), price=number)
+    return Change(ChangeKind.PLAN_PRICE, product_id, stores, day_of(from_week), day_of(until_week), price=number)
 
 
 def _promote(words: str) -> Change:
@@ -101,7 +92,7 @@ def _promote(words: str) -> Change:
     if not told.keys() <= {"display", "mailer"}:
         raise ArgumentInvalid("promote", "PRODUCT,FROM,UNTIL,display=SHARE,mailer=SHARE")
     numbers = {name: _number(name, share) for name, share in told.items()}
-    window = (monday(from_week), monday(until_week))
+    window = (day_of(from_week), day_of(until_week))
     return Change(ChangeKind.PLAN_PROMOTION, product_id, None, *window, numbers.get("display"), numbers.get("mailer"))
 
 

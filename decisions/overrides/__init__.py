@@ -10,7 +10,7 @@ from decisions.overrides.contract import (
     SystemWeek,
 )
 from decisions.overrides.errors import OverrideError, OverrideInvalid, WeeksNotForecast
-from decisions.overrides.laying import check_override, lay_over
+from decisions.overrides.laying import check_override, check_reason, lay_over
 from decisions.overrides.value_added import (
     FEWEST_HOUSEHOLDS,
     Actuals,
@@ -39,6 +39,7 @@ __all__ = [
     "ValueReport",
     "WeeksNotForecast",
     "check_override",
+    "check_reason",
     "lay_over",
     "value_added",
 ]

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decisions.overrides.contract import OverriddenAnswer, OverriddenRequest, OverriddenWeek, PinnedOverride, SystemForecast
 from decisions.overrides.errors import OverrideInvalid, WeeksNotForecast
 
-__all__ = ["check_override", "lay_over"]
+__all__ = ["check_override", "check_reason", "lay_over"]
 
 MAXIMUM_REASON = 500
 MAXIMUM_UNITS = 1e7
@@ -21,9 +21,7 @@ def check_override(
     Raises:
         OverrideInvalid, WeeksNotForecast.
     """
-    plain = reason.strip()
-    if not plain or len(plain) > MAXIMUM_REASON:
-        raise OverrideInvalid("The reason", f"1 to {MAXIMUM_REASON} characters")
+    plain = check_reason(reason)
     if not units_by_week:
         raise OverrideInvalid("The list of weeks", "at least one week")
     if not all(0.0 <= units <= MAXIMUM_UNITS for units in units_by_week.values()):
@@ -34,6 +32,14 @@ def check_override(
     for week_start in sorted(units_by_week):
         if week_start not in forecast:
             raise WeeksNotForecast(week_start, forecast[0], forecast[-1] + WEEK)
+    return plain
+
+
+def check_reason(reason: str) -> str:
+    """Return a reason without white space around it. Raises: OverrideInvalid."""
+    plain = reason.strip()
+    if not plain or len(plain) > MAXIMUM_REASON:
+        raise OverrideInvalid("The reason", f"1 to {MAXIMUM_REASON} characters")
     return plain
 
 

@@ -1,7 +1,7 @@
 """Scenarios: named changes laid over a release, held against it, and asked of the forecast side by side."""
 
 from decisions.scenarios.checking import PlanningWorld, check_changes, check_name, horizon_of
-from decisions.scenarios.comparing import MAXIMUM_SCENARIOS, compare, suppositions
+from decisions.scenarios.comparing import MAXIMUM_SCENARIOS, Supposition, compare, side_by_side, suppositions
 from decisions.scenarios.contract import (
     Change,
     ChangeKind,
@@ -60,6 +60,7 @@ __all__ = [
     "ScenarioEvaluator",
     "ScenarioInvalid",
     "StoreByStoreOnly",
+    "Supposition",
     "Taker",
     "UnknownNeighbour",
     "UnknownProduct",
@@ -73,5 +74,6 @@ __all__ = [
     "horizon_of",
     "overlaps_between",
     "overlay_of",
+    "side_by_side",
     "suppositions",
 ]

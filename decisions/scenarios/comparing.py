@@ -26,7 +26,7 @@ from decisions.scenarios.errors import DelistUntold, OverlappingChanges, Scenari
 from decisions.scenarios.overlaps import overlaps_between, placed
 from decisions.scenarios.overlaying import overlay_of
 
-__all__ = ["MAXIMUM_SCENARIOS", "Supposition", "compare", "suppositions"]
+__all__ = ["MAXIMUM_SCENARIOS", "Supposition", "compare", "side_by_side", "suppositions"]
 
 MAXIMUM_SCENARIOS = 5
 BASE = "base"
@@ -70,13 +70,25 @@ def compare(
 ) -> ComparisonAnswer:
     """Return the base and each scenario, every one asked of the same forecast in the same way.
 
-    Raises:
-        EvaluationUnavailable: the forecast takes no suppositions. The errors of `suppositions` and of the forecast.
+    Raises: the errors of `suppositions` and of the forecast.
     """
-    supposed = suppositions(request, world)
+    return side_by_side(request, suppositions(request, world), world.horizon, evaluator, delistings)
+
+
+def side_by_side(
+    request: ComparisonRequest,
+    supposed: Sequence[Supposition],
+    horizon: Horizon,
+    evaluator: ScenarioEvaluator,
+    delistings: DelistOutcomes | None,
+) -> ComparisonAnswer:
+    """Return what `compare` does of scenarios that are checked: they hold for every product that is asked about.
+
+    Raises: the errors of the forecast.
+    """
     question = Question(request.product_id, request.store_id, request.horizon_weeks, request.as_of)
     base = evaluator.outlook(question, NO_OVERLAY)
-    comparison = _Comparison(request, question, base, world.horizon, evaluator, delistings)
+    comparison = _Comparison(request, question, base, horizon, evaluator, delistings)
     columns = (Column(BASE, None, None, base, _units(base), 0.0), *(comparison.column(one) for one in supposed))
     return ComparisonAnswer(request.product_id, request.store_id, base.as_of, columns)
 

@@ -194,7 +194,7 @@ class ScenarioEvaluator(Protocol):
     """Forecasts with and without suppositions. An empty overlay is the base."""
 
     def outlook(self, question: Question, overlay: ForecastOverlay) -> Outlook:
-        """Return weekly units. Raises: EvaluationUnavailable for an overlay where it takes none; the forecast's errors."""
+        """Return weekly units. Raises: the forecast's errors."""
         ...
 
 

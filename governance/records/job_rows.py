@@ -8,7 +8,8 @@ from governance.records.sqlite_book import CREATE_ACTS
 
 __all__ = [
     "ADD_JOB", "ADD_RESULT", "ADD_STEP", "ADVANCE", "ASK_TO_CANCEL", "CHANGE", "CLAIMABLE", "CREATE", "EVENTS", "JOB_BY_ID",
-    "JOB_OF_LEASE", "LAPSE", "LATEST", "NOTE", "OPEN", "PROLONG", "RESULT", "STEPS", "TAKE", "event_of", "job_of",
+    "JOB_OF_LEASE", "LAPSE", "LATEST", "LATEST_EVENTS", "NOTE", "OPEN", "PROLONG", "RESULT", "STEPS", "TAKE", "event_of",
+    "job_of",
 ]  # fmt: skip
 
 CREATE = (
@@ -25,6 +26,8 @@ CREATE TABLE IF NOT EXISTS job_event (
     position INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES job (id), at TEXT NOT NULL, status TEXT NOT NULL,
     note TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS job_by_status ON job (status, position);
+CREATE INDEX IF NOT EXISTS job_event_of_job ON job_event (job_id, position);
 CREATE TABLE IF NOT EXISTS job_result (digest TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS job_step (
     job_id TEXT NOT NULL REFERENCES job (id), step INTEGER NOT NULL, digest TEXT NOT NULL REFERENCES job_result (digest),
@@ -49,16 +52,15 @@ CREATE TRIGGER IF NOT EXISTS job_step_never_deleted BEFORE DELETE ON job_step
     BEGIN SELECT RAISE(ABORT, 'steps are never deleted'); END;
 """
 )
-COLUMNS = """id, kind, parameters, release_id, principal, steps_total, created_at, updated_at, status, version, steps_done,
-cancel_requested, problem, remedy, result_digest"""
+JOBS = """
+SELECT id, kind, parameters, release_id, principal, steps_total, created_at, updated_at, status, version, steps_done,
+cancel_requested, problem, remedy, result_digest FROM job
+"""
 ADD_JOB = """INSERT INTO job VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 1, 0, 0, NULL, NULL, NULL, NULL, NULL, 0)"""
-JOB_BY_ID = f"SELECT {COLUMNS} FROM job WHERE id = ?"  # noqa: S608 - a constant of this file
-JOB_OF_LEASE = f"SELECT {COLUMNS} FROM job WHERE id = ? AND lease_owner = ? AND status = 'running'"  # noqa: S608 - as above
-LATEST = f"""
-SELECT {COLUMNS} FROM job
-WHERE (?1 IS NULL OR principal = ?1) AND (?2 IS NULL OR position < (SELECT position FROM job WHERE id = ?2))
-ORDER BY position DESC LIMIT ?3
-"""  # noqa: S608 - as above
+JOB_BY_ID = f"{JOBS} WHERE id = ?"
+JOB_OF_LEASE = f"{JOBS} WHERE id = ? AND lease_owner = ? AND status = 'running'"
+BEFORE = "position < (SELECT position FROM job WHERE id = ?2)"
+LATEST = f"{JOBS} WHERE (?1 IS NULL OR principal = ?1) AND (?2 IS NULL OR {BEFORE}) ORDER BY position DESC LIMIT ?3"
 OPEN = "SELECT count(*) FROM job WHERE status IN ('queued', 'running')"
 CLAIMABLE = """
 SELECT id, status, attempts, cancel_requested FROM job
@@ -80,6 +82,12 @@ ADD_RESULT = "INSERT INTO job_result VALUES (?, ?) ON CONFLICT (digest) DO NOTHI
 ADD_STEP = "INSERT INTO job_step VALUES (?, ?, ?, ?)"
 NOTE = "INSERT INTO job_event VALUES (NULL, ?, ?, ?, ?)"
 EVENTS = "SELECT at, status, note FROM job_event WHERE job_id = ? ORDER BY position"
+LATEST_EVENTS = """
+SELECT job_id, at, status, note FROM (
+    SELECT *, row_number() OVER (PARTITION BY job_id ORDER BY position DESC) AS behind FROM job_event
+    WHERE job_id IN (SELECT value FROM json_each(?))
+) WHERE behind <= ? ORDER BY position
+"""
 STEPS = """
 SELECT job_step.digest, content FROM job_step JOIN job_result ON job_result.digest = job_step.digest
 WHERE job_id = ? ORDER BY step
@@ -88,7 +96,7 @@ RESULT = "SELECT content FROM job_result WHERE digest = ?"
 
 
 def job_of(row: tuple[Any, ...]) -> Job:
-    """Return the job of a row of `COLUMNS`."""
+    """Return the job of a row of `JOBS`."""
     (
         job_id, kind, parameters, release_id, principal, steps_total, created_at, updated_at, status, version, steps_done,
         cancel_requested, problem, remedy, result_digest,

@@ -1,6 +1,6 @@
 """The planners' books: scenarios by revision, forecasts set by hand, and jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -61,27 +61,26 @@ class ScenarioRevision:
 
 
 class ScenarioBook(Protocol):
-    """Scenarios are only ever added to. A name is free again once the scenario that had it is archived."""
+    """Scenarios are only ever added to. A name is free again once the scenario that had it is archived.
+
+    Here as in the other books an act with `dry_run` raises what the act would, writes nothing, and returns None.
+    """
 
     def done(self, act: Act) -> Recorded[ScenarioRevision] | None:
         """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
         ...
 
-    def create(self, draft: ScenarioDraft, act: Act) -> Recorded[ScenarioRevision]:
+    def create(self, draft: ScenarioDraft, act: Act, *, dry_run: bool = False) -> Recorded[ScenarioRevision] | None:
         """Add a scenario with its first revision. Raises: ScenarioNameTaken, IdempotencyKeyReused."""
         ...
 
     def revise(
-        self, scenario_id: str, draft: ScenarioDraft, act: Act, *, expected: int, archived: bool = False
-    ) -> Recorded[ScenarioRevision]:
+        self, scenario_id: str, draft: ScenarioDraft, act: Act, *, expected: int, archived: bool = False, dry_run: bool = False
+    ) -> Recorded[ScenarioRevision] | None:
         """Add a revision behind `expected`.
 
         Raises: ScenarioUnknown, VersionConflict, ScenarioArchived, ScenarioNameTaken, IdempotencyKeyReused.
         """
-        ...
-
-    def check(self, draft: ScenarioDraft, *, scenario_id: str | None = None, expected: int = 0) -> None:
-        """Raise what `create` (without an id) or `revise` would, and write nothing."""
         ...
 
     def get(self, scenario_id: str, revision: int | None = None) -> ScenarioRevision:
@@ -152,14 +151,18 @@ class OverrideBook(Protocol):
         """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
         ...
 
-    def set(self, draft: OverrideDraft, act: Act, *, expected: int | None = None) -> Recorded[Override]:
+    def set(
+        self, draft: OverrideDraft, act: Act, *, expected: int | None = None, dry_run: bool = False
+    ) -> Recorded[Override] | None:
         """Add an override; `expected` is how many records its product and store have so far, None: any.
 
         Raises: VersionConflict, IdempotencyKeyReused.
         """
         ...
 
-    def withdraw(self, override_id: str, *, author: str, reason: str, as_of: date, act: Act) -> Recorded[Override]:
+    def withdraw(
+        self, override_id: str, *, author: str, reason: str, as_of: date, act: Act, dry_run: bool = False
+    ) -> Recorded[Override] | None:
         """Add a withdrawal. Raises: OverrideUnknown, OverrideWithdrawn, IdempotencyKeyReused."""
         ...
 
@@ -247,7 +250,7 @@ class JobBook(Protocol):
         """Return what an act did before under its key, or None. Raises: IdempotencyKeyReused."""
         ...
 
-    def submit(self, draft: JobDraft, act: Act, *, limit: int) -> Recorded[Job]:
+    def submit(self, draft: JobDraft, act: Act, *, limit: int, dry_run: bool = False) -> Recorded[Job] | None:
         """Queue a job. Raises: JobQueueFull when `limit` jobs are queued or running; IdempotencyKeyReused."""
         ...
 
@@ -265,6 +268,10 @@ class JobBook(Protocol):
 
     def events(self, job_id: str) -> tuple[JobEvent, ...]:
         """Return what happened to a job, in order."""
+        ...
+
+    def latest_events(self, job_ids: Sequence[str], *, limit: int) -> Mapping[str, tuple[JobEvent, ...]]:
+        """Return the last things that happened to each of several jobs, in order; all of them in one read."""
         ...
 
     def claim(self, worker: str, *, lease_seconds: float) -> Lease | None:
@@ -303,14 +310,16 @@ class JobBook(Protocol):
         """End the leases of a worker that is known to be dead; return how many."""
         ...
 
-    def cancel(self, job_id: str, act: Act, *, expected: int | None = None) -> Recorded[Job]:
+    def cancel(self, job_id: str, act: Act, *, expected: int | None = None, dry_run: bool = False) -> Recorded[Job] | None:
         """Cancel a queued job, or ask the worker of a running one to stop behind its step.
 
         Raises: JobUnknown, JobOver, VersionConflict, IdempotencyKeyReused.
         """
         ...
 
-    def resume(self, job_id: str, act: Act, *, limit: int, expected: int | None = None) -> Recorded[Job]:
+    def resume(
+        self, job_id: str, act: Act, *, limit: int, expected: int | None = None, dry_run: bool = False
+    ) -> Recorded[Job] | None:
         """Queue a failed or cancelled job again; it goes on behind its last step.
 
         Raises: JobUnknown, JobNotResumable, JobQueueFull, VersionConflict, IdempotencyKeyReused.
@@ -319,8 +328,4 @@ class JobBook(Protocol):
 
     def result(self, job_id: str) -> bytes:
         """Return the whole result of a job that succeeded. Raises: JobUnknown, JobUnfinished, JobResultDamaged."""
-        ...
-
-    def step_digests(self, job_id: str) -> Sequence[str]:
-        """Return the content digests of the steps that are done, in their order."""
         ...

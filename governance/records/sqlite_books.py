@@ -1,14 +1,13 @@
 """The register of runs and the book of releases on SQLite."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from governance.records.errors import NothingReleased, RecordsError, ReleaseConflict, ReleaseUnknown, RunFinished, RunUnknown
+from governance.records.errors import NothingReleased, ReleaseConflict, ReleaseUnknown, RunFinished, RunUnknown
 from governance.records.ports import Release, Run
 from governance.records.sqlite_book import SqliteBook
 from kit.canonical import canonical_bytes, canonical_value
@@ -96,18 +95,11 @@ class SqliteReleaseBook(SqliteBook):
 
     def publish(self, release: Release) -> None:
         content = _text(release)
-        try:
-            with self._lock, self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute(ADD_RELEASE, (release.id, content))
-                stored = self._connection.execute(RELEASE_BY_ID, (release.id,)).fetchone()[0]
-                if stored != content:
-                    raise ReleaseConflict(release.id)
-                self._connection.execute(MAKE_CURRENT, (release.id,))
-        except sqlite3.Error as error:
-            raise RecordsError(
-                f"The release could not be published: {error}", "Check the book's folder and free disk."
-            ) from error
+        with self._transaction() as connection:
+            connection.execute(ADD_RELEASE, (release.id, content))
+            if connection.execute(RELEASE_BY_ID, (release.id,)).fetchone()[0] != content:
+                raise ReleaseConflict(release.id)
+            connection.execute(MAKE_CURRENT, (release.id,))
 
     def current(self) -> Release:
         found = self._all(CURRENT_RELEASE)

@@ -1,8 +1,9 @@
 """The book of jobs on SQLite: who works on what, how far it is, and the results by the digest of their content."""
 
+import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,10 +39,9 @@ class SqliteJobBook(SqliteBook):
         self._clock = clock or SystemClock()
 
     def done(self, act: Act) -> Recorded[Job] | None:
-        subject = self._subject(act)
-        return None if subject is None else self._recorded((subject, True))
+        return self._recorded(self._done(act))
 
-    def submit(self, draft: JobDraft, act: Act, *, limit: int) -> Recorded[Job]:
+    def submit(self, draft: JobDraft, act: Act, *, limit: int, dry_run: bool = False) -> Recorded[Job] | None:
         now = self._clock.now()
 
         def effect(connection: sqlite3.Connection) -> str:
@@ -54,7 +54,7 @@ class SqliteJobBook(SqliteBook):
             connection.execute(rows.NOTE, (job_id, at, JobStatus.QUEUED, ""))
             return job_id
 
-        return self._recorded(self._once(act, now, effect))
+        return self._recorded(self._once(act, now, effect, dry_run=dry_run))
 
     def get(self, job_id: str) -> Job:
         found = self._all(rows.JOB_BY_ID, job_id)
@@ -70,6 +70,12 @@ class SqliteJobBook(SqliteBook):
 
     def events(self, job_id: str) -> tuple[JobEvent, ...]:
         return tuple(rows.event_of(row) for row in self._all(rows.EVENTS, job_id))
+
+    def latest_events(self, job_ids: Sequence[str], *, limit: int) -> Mapping[str, tuple[JobEvent, ...]]:
+        found: dict[str, list[JobEvent]] = {job_id: [] for job_id in job_ids}
+        for job_id, *row in self._all(rows.LATEST_EVENTS, json.dumps(list(job_ids)), limit):
+            found[job_id].append(rows.event_of(tuple(row)))
+        return {job_id: tuple(events) for job_id, events in found.items()}
 
     def claim(self, worker: str, *, lease_seconds: float) -> Lease | None:
         with self._transaction() as connection:
@@ -105,15 +111,8 @@ class SqliteJobBook(SqliteBook):
         found = self._all(rows.STEPS, job_id)
         return tuple(_whole(content, digest) for digest, content in found)
 
-    def step_digests(self, job_id: str) -> Sequence[str]:
-        return tuple(digest for digest, _ in self._all(rows.STEPS, job_id))
-
     def succeed(self, lease: Lease, content: bytes) -> Job:
-        with self._transaction() as connection:
-            job = _held(connection, lease)
-            digest = _keep(connection, content)
-            self._end(connection, job.id, JobStatus.SUCCEEDED, digest=digest)
-        return self.get(job.id)
+        return self._leave(lease, lambda c, job: self._end(c, job.id, JobStatus.SUCCEEDED, digest=_keep(c, content)))
 
     def fail(self, lease: Lease, problem: str, remedy: str) -> Job:
         return self._leave(lease, lambda c, job: self._end(c, job.id, JobStatus.FAILED, problem, remedy))
@@ -128,7 +127,7 @@ class SqliteJobBook(SqliteBook):
         pattern = worker.replace("!", "!!").replace("%", "!%").replace("_", "!_") + ":%"
         return self._run(rows.LAPSE, self._now(), pattern)
 
-    def cancel(self, job_id: str, act: Act, *, expected: int | None = None) -> Recorded[Job]:
+    def cancel(self, job_id: str, act: Act, *, expected: int | None = None, dry_run: bool = False) -> Recorded[Job] | None:
         def effect(connection: sqlite3.Connection) -> str:
             job = _found(connection, job_id, expected)
             if job.status.over:
@@ -140,9 +139,11 @@ class SqliteJobBook(SqliteBook):
                 connection.execute(rows.NOTE, (job_id, self._now(), JobStatus.RUNNING, "cancelling was requested"))
             return job_id
 
-        return self._recorded(self._once(act, self._clock.now(), effect))
+        return self._recorded(self._once(act, self._clock.now(), effect, dry_run=dry_run))
 
-    def resume(self, job_id: str, act: Act, *, limit: int, expected: int | None = None) -> Recorded[Job]:
+    def resume(
+        self, job_id: str, act: Act, *, limit: int, expected: int | None = None, dry_run: bool = False
+    ) -> Recorded[Job] | None:
         def effect(connection: sqlite3.Connection) -> str:
             job = _found(connection, job_id, expected)
             if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
@@ -151,7 +152,7 @@ class SqliteJobBook(SqliteBook):
             self._end(connection, job_id, JobStatus.QUEUED, note="resumed")
             return job_id
 
-        return self._recorded(self._once(act, self._clock.now(), effect))
+        return self._recorded(self._once(act, self._clock.now(), effect, dry_run=dry_run))
 
     def result(self, job_id: str) -> bytes:
         job = self.get(job_id)
@@ -190,8 +191,8 @@ class SqliteJobBook(SqliteBook):
         # of one width, so that the database compares times as texts
         return (self._clock.now() + timedelta(seconds=later_seconds)).isoformat(timespec="microseconds")
 
-    def _recorded(self, done: tuple[str, bool]) -> Recorded[Job]:
-        return Recorded(self.get(done[0]), done[1])
+    def _recorded(self, done: tuple[str, bool] | None) -> Recorded[Job] | None:
+        return None if done is None else Recorded(self.get(done[0]), done[1])
 
 
 def _check_room(connection: sqlite3.Connection, limit: int) -> None:

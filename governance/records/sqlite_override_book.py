@@ -2,18 +2,18 @@
 
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from governance.records.errors import OverrideUnknown, OverrideWithdrawn, VersionConflict
-from governance.records.planning_ports import Override, OverrideDraft, OverrideWeek, Recorded, Withdrawal
+from governance.records.planning_ports import Override, OverrideDraft, Recorded, Withdrawal
 from governance.records.ports import Act
 from governance.records.sqlite_book import CREATE_ACTS, SqliteBook
 from kit.canonical import canonical_bytes
 from kit.clock import Clock, SystemClock
 from kit.ids import ordered_id
+from kit.restored import restored
 
 __all__ = ["SqliteOverrideBook"]
 
@@ -47,10 +47,8 @@ FROM forecast_override LEFT JOIN withdrawal ON withdrawal.override_id = forecast
 """
 BY_ID = f"{JOINED} WHERE id = ?"
 OF_SERIES = f"{JOINED} WHERE product_id = ? AND store_id IS ? ORDER BY position"
-LATEST = (
-    JOINED  # noqa: S608 - constants of this file
-    + "WHERE ?1 IS NULL OR position < (SELECT position FROM forecast_override WHERE id = ?1) ORDER BY position DESC LIMIT ?2"
-)
+BEFORE = "position < (SELECT position FROM forecast_override WHERE id = ?1)"
+LATEST = f"{JOINED} WHERE ?1 IS NULL OR {BEFORE} ORDER BY position DESC LIMIT ?2"
 VERSION = """
 SELECT count(*) + count(withdrawal.override_id)
 FROM forecast_override LEFT JOIN withdrawal ON withdrawal.override_id = forecast_override.id
@@ -66,10 +64,11 @@ class SqliteOverrideBook(SqliteBook):
         self._clock = clock or SystemClock()
 
     def done(self, act: Act) -> Recorded[Override] | None:
-        subject = self._subject(act)
-        return None if subject is None else self._recorded((subject, True))
+        return self._recorded(self._done(act))
 
-    def set(self, draft: OverrideDraft, act: Act, *, expected: int | None = None) -> Recorded[Override]:
+    def set(
+        self, draft: OverrideDraft, act: Act, *, expected: int | None = None, dry_run: bool = False
+    ) -> Recorded[Override] | None:
         now = self._clock.now()
 
         def effect(connection: sqlite3.Connection) -> str:
@@ -81,9 +80,11 @@ class SqliteOverrideBook(SqliteBook):
             connection.execute(ADD, (override_id, draft.product_id, draft.store_id, now.isoformat(), content))
             return override_id
 
-        return self._recorded(self._once(act, now, effect))
+        return self._recorded(self._once(act, now, effect, dry_run=dry_run))
 
-    def withdraw(self, override_id: str, *, author: str, reason: str, as_of: date, act: Act) -> Recorded[Override]:
+    def withdraw(
+        self, override_id: str, *, author: str, reason: str, as_of: date, act: Act, dry_run: bool = False
+    ) -> Recorded[Override] | None:
         now = self._clock.now()
 
         def effect(connection: sqlite3.Connection) -> str:
@@ -95,7 +96,7 @@ class SqliteOverrideBook(SqliteBook):
             connection.execute(WITHDRAW, (override_id, author, reason, now.isoformat(), as_of.isoformat()))
             return override_id
 
-        return self._recorded(self._once(act, now, effect))
+        return self._recorded(self._once(act, now, effect, dry_run=dry_run))
 
     def get(self, override_id: str) -> Override:
         found = self._all(BY_ID, override_id)
@@ -112,8 +113,8 @@ class SqliteOverrideBook(SqliteBook):
     def latest(self, *, limit: int, after: str | None = None) -> tuple[Override, ...]:
         return tuple(_override_of(row) for row in self._all(LATEST, after, limit))
 
-    def _recorded(self, done: tuple[str, bool]) -> Recorded[Override]:
-        return Recorded(self.get(done[0]), done[1])
+    def _recorded(self, done: tuple[str, bool] | None) -> Recorded[Override] | None:
+        return None if done is None else Recorded(self.get(done[0]), done[1])
 
 
 def _override_of(row: tuple[Any, ...]) -> Override:
@@ -121,18 +122,4 @@ def _override_of(row: tuple[Any, ...]) -> Override:
     withdrawal = None
     if author is not None:
         withdrawal = Withdrawal(override_id, author, reason, datetime.fromisoformat(withdrawn_at), date.fromisoformat(as_of))
-    return Override(override_id, datetime.fromisoformat(set_at), _draft_of(content), withdrawal)
-
-
-def _draft_of(content: bytes) -> OverrideDraft:
-    plain = OverrideDraft(**json.loads(content))
-    return replace(
-        plain,
-        weeks=tuple(_week_of(week) for week in json.loads(content)["weeks"]),
-        expires_at=datetime.fromisoformat(str(plain.expires_at)),
-        as_of=date.fromisoformat(str(plain.as_of)),
-    )
-
-
-def _week_of(plain: dict[str, Any]) -> OverrideWeek:
-    return OverrideWeek(date.fromisoformat(plain["week_start"]), float(plain["system_units"]), float(plain["units"]))
+    return Override(override_id, datetime.fromisoformat(set_at), restored(OverrideDraft, json.loads(content)), withdrawal)

@@ -52,35 +52,27 @@ class SqliteScenarioBook(SqliteBook):
         self._clock = clock or SystemClock()
 
     def done(self, act: Act) -> Recorded[ScenarioRevision] | None:
-        subject = self._subject(act)
-        return None if subject is None else self._recorded((subject, True))
+        return self._recorded(self._done(act))
 
-    def create(self, draft: ScenarioDraft, act: Act) -> Recorded[ScenarioRevision]:
+    def create(self, draft: ScenarioDraft, act: Act, *, dry_run: bool = False) -> Recorded[ScenarioRevision] | None:
         now = self._clock.now()
 
         def effect(connection: sqlite3.Connection) -> str:
             _check_new(connection, draft)
             return _add(connection, ordered_id("scn"), 1, draft, now, archived=False)
 
-        return self._recorded(self._once(act, now, effect))
+        return self._recorded(self._once(act, now, effect, dry_run=dry_run))
 
     def revise(
-        self, scenario_id: str, draft: ScenarioDraft, act: Act, *, expected: int, archived: bool = False
-    ) -> Recorded[ScenarioRevision]:
+        self, scenario_id: str, draft: ScenarioDraft, act: Act, *, expected: int, archived: bool = False, dry_run: bool = False
+    ) -> Recorded[ScenarioRevision] | None:
         now = self._clock.now()
 
         def effect(connection: sqlite3.Connection) -> str:
             _check_next(connection, scenario_id, draft, expected)
             return _add(connection, scenario_id, expected + 1, draft, now, archived=archived)
 
-        return self._recorded(self._once(act, now, effect))
-
-    def check(self, draft: ScenarioDraft, *, scenario_id: str | None = None, expected: int = 0) -> None:
-        with self._transaction() as connection:
-            if scenario_id is None:
-                _check_new(connection, draft)
-            else:
-                _check_next(connection, scenario_id, draft, expected)
+        return self._recorded(self._once(act, now, effect, dry_run=dry_run))
 
     def get(self, scenario_id: str, revision: int | None = None) -> ScenarioRevision:
         found = self._all(LAST, scenario_id) if revision is None else self._all(BY_REVISION, scenario_id, revision)
@@ -91,7 +83,9 @@ class SqliteScenarioBook(SqliteBook):
     def latest(self, *, limit: int, after: str | None = None, archived: bool = False) -> tuple[ScenarioRevision, ...]:
         return tuple(_revision_of(row) for row in self._all(LATEST, after, int(archived), limit))
 
-    def _recorded(self, done: tuple[str, bool]) -> Recorded[ScenarioRevision]:
+    def _recorded(self, done: tuple[str, bool] | None) -> Recorded[ScenarioRevision] | None:
+        if done is None:
+            return None
         scenario_id, revision = json.loads(done[0])
         return Recorded(self.get(scenario_id, revision), done[1])
 

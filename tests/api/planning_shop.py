@@ -1,7 +1,7 @@
 """The small shop with planners in it: books on disk, a forecaster that takes suppositions, and a service for delistings."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from api.planning.parts import Planning
@@ -26,16 +26,6 @@ def week(number: int) -> date:
 
 
 @dataclass
-class MovedClock:
-    """Stands where it is put."""
-
-    at: datetime = small_shop.MOMENT
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@dataclass
 class SupposingForecaster:
     """Ten units a week; a display doubles them, a price above 2 halves them, each ignored neighbour of the product adds one.
 
@@ -44,7 +34,7 @@ class SupposingForecaster:
 
     asked: list[tuple[ForecastRequest, ForecastOverlay]] = field(default_factory=list)
 
-    def forecast(self, request: ForecastRequest, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
+    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         self.asked.append((request, overlay))
         answer = small_shop.FixedForecaster().forecast(request)
         points = enumerate(answer.points)
@@ -92,8 +82,3 @@ def books(folder: Path, clock: Clock) -> PlanningBooks:
 
 def planning(folder: Path, clock: Clock, sales: KnownSales | None = None, queue_limit: int = 20) -> Planning:
     return Planning(books(folder, clock), sales or KnownSales(), queue_limit)
-
-
-def supposing(services):
-    """The shop's services with a forecaster that takes suppositions and a service for delistings."""
-    return replace(services, forecaster=SupposingForecaster(), delistings=KnownDelistings())

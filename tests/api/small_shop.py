@@ -14,6 +14,7 @@ from api.services import Services
 from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, NodeName
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import ForecastSubjectUnclear, NoHistory, UnknownProduct
+from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest, RecommendedProduct
 from decisions.relations import RelationService
 from decisions.relations.quality import QualityFigure, RelationQuality
@@ -150,9 +151,9 @@ class FixedRecommender:
 
 @dataclass
 class FixedForecaster:
-    """Forecasts ten units a week; knows nothing of P059's past."""
+    """Forecasts ten units a week, whatever is supposed; knows nothing of P059's past."""
 
-    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         if request.product_id == NO_HISTORY:
             raise NoHistory(request.product_id, request.store_id, 26)
         if request.category_id is not None and request.product_id is not None:

@@ -11,11 +11,11 @@ import pytest
 
 from api.decisions_made import KINDS, request_of
 from api.replay import replay
-from api.restored import restored
 from governance.policy import policy_digest
 from governance.records import SqliteDecisionLog
 from governance.records.errors import DecisionLogUnavailable, DecisionUnknown
 from kit.canonical import canonical_bytes
+from kit.restored import restored
 
 ALL_KINDS = """{
   a: substitutes(productId: "P007", first: 3) { ... on RelatedConnection { decision { id kind } } }
@@ -229,6 +229,11 @@ def test_a_request_of_any_shape_comes_back_as_it_was(monkeypatch):
 def test_what_has_no_way_back_is_refused(hint, plain):
     with pytest.raises((TypeError, ValueError)):
         restored(hint, plain)
+
+
+def test_a_field_that_does_not_fit_is_named():
+    with pytest.raises(TypeError, match="windows: first: int is no date"):
+        restored(MadeUpRequest, {"windows": [{"first": 3, "last": None}]})
 
 
 def test_a_request_with_unknown_fields_is_refused():

@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from api.planning import job_kinds
 from api.planning.job_kinds import JOB_KINDS, PRODUCTS_PER_STEP, open_work
 from decisions.overlay import NO_OVERLAY
 from decisions.scenarios import EvaluationUnavailable
 from governance.policy import Principal, Role
 from governance.records import JobStatus
+from governance.records.sqlite_book import SqliteBook
 from kg.errors import SnapshotError
 from kit.progress import SilentProgress
 from pipeline.job_runner import run_next_job
 from tests.api import small_shop
-from tests.api.planning_shop import KnownDelistings, MovedClock, SupposingForecaster, planning, week
+from tests.api.planning_shop import KnownDelistings, SupposingForecaster, planning, week
 from tests.api.test_scenario_questions import create, delist, price
+from tests.moved_clock import MovedClock
 
 START = """mutation($input: JobInput!, $key: String!, $dry: Boolean = false) {
   jobStart(input: $input, idempotencyKey: $key, dryRun: $dry) {
@@ -26,10 +29,11 @@ JOB = """query($id: ID!) { job(id: $id) { __typename ... on Job { status stepsDo
   events { status note } } } }"""
 RESULT = """query($id: ID!, $first: Int = 100, $after: String) { jobResult(id: $id, first: $first, after: $after) {
   __typename ... on JobResult { summary rows job { resultDigest } pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
-CANCEL = """mutation($id: ID!, $key: String!, $version: Int) {
-  jobCancel(id: $id, idempotencyKey: $key, expectedVersion: $version) {
+CANCEL = """mutation($id: ID!, $key: String!, $version: Int, $dry: Boolean = false) {
+  jobCancel(id: $id, idempotencyKey: $key, expectedVersion: $version, dryRun: $dry) {
   job { status cancelRequested version } userErrors { __typename } } }"""
-RESUME = """mutation($id: ID!, $key: String!) { jobResume(id: $id, idempotencyKey: $key) {
+RESUME = """mutation($id: ID!, $key: String!, $dry: Boolean = false) {
+  jobResume(id: $id, idempotencyKey: $key, dryRun: $dry) {
   job { status } userErrors { __typename } } }"""
 ALL = [small_shop.name(n) for n in range(small_shop.PRODUCTS)]
 
@@ -109,6 +113,48 @@ def test_a_job_answers_what_single_questions_answer(shop, parts):
     assert [{name: one[name] for name in ("name", "units", "difference")} for one in row["columns"]] == single["columns"]
 
 
+def test_scenarios_are_held_against_the_release_once_and_not_for_every_product(shop, parts, monkeypatch):
+    gone = create(shop, "gone", [delist("P008", 0)])["scenario"]["id"]
+    start(shop, scenarioComparison={"productIds": ALL, "scenarios": [{"id": gone}]})
+    checked, before = [], job_kinds.suppositions
+    monkeypatch.setattr(job_kinds, "suppositions", lambda *one: (checked.append(one), before(*one))[1])
+    assert work(shop, parts).status is JobStatus.SUCCEEDED
+    assert len(checked) == 1
+
+
+def test_a_page_of_a_result_is_read_where_it_holds_up_no_answer(shop, parts, monkeypatch):
+    job_id = start(shop)["job"]["id"]
+    work(shop, parts)
+    asked, answered, before = threading.Event(), threading.Event(), parts.books.jobs.result
+
+    def slow(one):
+        asked.set()
+        assert answered.wait(30)
+        return before(one)
+
+    monkeypatch.setattr(parts.books.jobs, "result", slow)
+    told = []
+    asking = threading.Thread(target=lambda: told.append(shop.ask(RESULT, id=job_id, first=1)))
+    asking.start()
+    assert asked.wait(30)
+    assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "ok"
+    answered.set()
+    asking.join(30)
+    assert len(told[0]["data"]["jobResult"]["rows"]) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_events_of_a_page_of_jobs_are_one_read(shop, monkeypatch, jobs):
+    ids = [start(shop, f"k{number}")["job"]["id"] for number in range(jobs)]
+    shop.ask(CANCEL, id=ids[0], key="c")
+    reads, before = [], SqliteBook._all
+    monkeypatch.setattr(SqliteBook, "_all", lambda self, query, *one: (reads.append(query), before(self, query, *one))[1])
+    listed = shop.ask("{ jobs(first: 5) { edges { node { id events { status } } } } }")["data"]["jobs"]["edges"]
+    assert len(reads) == 2
+    told = {edge["node"]["id"]: [event["status"] for event in edge["node"]["events"]] for edge in listed}
+    assert told == {one: ["queued", "cancelled"] if one == ids[0] else ["queued"] for one in ids}
+
+
 def test_the_parameters_are_pinned_when_it_is_queued(shop, parts):
     made = create(shop, "gone", [delist("P007", 0)])["scenario"]["id"]
     job_id = start(shop, scenarioComparison={"productIds": ["P007"], "scenarios": [{"id": made}]})["job"]["id"]
@@ -122,12 +168,12 @@ def test_the_parameters_are_pinned_when_it_is_queued(shop, parts):
 
 def test_what_cannot_be_supposed_of_one_product_is_a_row_and_a_fault_ends_the_job(shop, parts):
     class Choosy(SupposingForecaster):
-        def forecast(self, request, overlay=NO_OVERLAY):
+        def forecast(self, request, *, overlay=NO_OVERLAY):
             if request.product_id == "P001":
                 raise EvaluationUnavailable("a price of this product")
             if request.product_id == "P002":
                 raise SnapshotError("a file is gone", "")
-            return super().forecast(request, overlay)
+            return super().forecast(request, overlay=overlay)
 
     job_id = start(shop, "a", scenarioComparison={"productIds": ["P000", "P001"]})["job"]["id"]
     assert work(shop, parts, forecaster=Choosy()).status is JobStatus.SUCCEEDED
@@ -210,13 +256,9 @@ def test_contradictions_and_some_stores_are_found_before_a_job_is_queued(shop, p
 
 def test_what_the_release_cannot_evaluate_is_refused_not_made_up(open_shop, parts):
     shop = open_shop(planning=parts)
-    made = create(shop)["scenario"]["id"]
-    for given in (
-        {"scenarioComparison": {"productIds": ["P001"], "scenarios": [{"id": made}]}},
-        {"delistWhatIf": {"productIds": ["P001"], "fromWeek": "2018-01-01"}},
-    ):
-        assert start(shop, **given)["userErrors"][0]["__typename"] == "EvaluationUnavailable"
-    assert start(shop, scenarioComparison={"productIds": ["P001"]})["userErrors"] == []
+    refused = start(shop, delistWhatIf={"productIds": ["P001"], "fromWeek": "2018-01-01"})
+    assert refused["userErrors"][0]["__typename"] == "EvaluationUnavailable"
+    assert parts.books.jobs.open_jobs() == 0
 
 
 def test_the_queue_is_bounded_with_a_typed_refusal(shop, parts):
@@ -232,6 +274,29 @@ def test_a_dry_run_counts_the_steps_and_queues_nothing(shop, parts):
     tried = start(shop, dry=True)
     assert (tried["dryRun"], tried["job"], tried["stepsTotal"]) == (True, None, 3)
     assert parts.books.jobs.open_jobs() == 0
+
+
+def test_a_dry_run_is_refused_as_the_act_would_be_and_changes_nothing(shop, parts):
+    first = start(shop, "k0")["job"]["id"]
+    for key in ("k1", "k2"):
+        start(shop, key)
+    assert start(shop, "k3", dry=True)["userErrors"][0]["__typename"] == "JobQueueFull"
+    acts = {"jobCancel": CANCEL, "jobResume": RESUME}
+
+    def tried(what, **asked):
+        answer = shop.ask(acts[what], id=first, key="d", dry=True, **asked)["data"][what]
+        assert answer["job"] is None
+        return [one["__typename"] for one in answer["userErrors"]]
+
+    assert tried("jobCancel", version=9) == ["VersionConflict"]
+    assert tried("jobCancel") == []
+    assert tried("jobResume") == ["JobNotResumable"]
+    assert parts.books.jobs.get(first).version == 1
+    shop.ask(CANCEL, id=first, key="d")
+    assert tried("jobCancel", version=2) == ["IdempotencyKeyReused"]
+    start(shop, "k4")
+    assert tried("jobResume") == ["JobQueueFull"]
+    assert (parts.books.jobs.get(first).version, parts.books.jobs.open_jobs()) == (2, 3)
 
 
 def test_a_job_is_cancelled_and_resumed(shop, parts):

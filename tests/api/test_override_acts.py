@@ -3,15 +3,18 @@
 import json
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from api.replay import replay
+from decisions.overlay import NO_OVERLAY
 from governance.policy import Principal, Role
 from governance.records.errors import DecisionLogUnavailable
 from tests.api import small_shop
-from tests.api.planning_shop import KnownSales, MovedClock, planning, week
+from tests.api.planning_shop import KnownSales, planning, week
+from tests.moved_clock import MovedClock
 
 SET = """mutation($product: ID!, $store: ID, $weeks: [OverrideWeekInput!]!, $reason: String!, $expires: DateTime!, $key: String!,
     $version: Int, $dry: Boolean = false) {
@@ -20,8 +23,8 @@ SET = """mutation($product: ID!, $store: ID, $weeks: [OverrideWeekInput!]!, $rea
     override { id productId storeId author reason inForce system decisionId asOf weeks { weekStart systemUnits units } }
     weeks { weekStart systemUnits units } dryRun repeated
     userErrors { __typename message ... on VersionConflict { expected found } } } }"""
-WITHDRAW = """mutation($id: ID!, $key: String!, $reason: String = "a slip") {
-  overrideWithdraw(id: $id, reason: $reason, idempotencyKey: $key) {
+WITHDRAW = """mutation($id: ID!, $key: String!, $reason: String = "a slip", $dry: Boolean = false) {
+  overrideWithdraw(id: $id, reason: $reason, idempotencyKey: $key, dryRun: $dry) {
     override { inForce withdrawal { author reason asOf } } repeated userErrors { __typename } } }"""
 FORECAST = """query($product: ID = "P007", $store: ID, $weeks: Int = 4) {
   forecast(productId: $product, storeId: $store, horizonWeeks: $weeks) {
@@ -52,10 +55,8 @@ def shop(open_shop, parts, clock):
 class WeeklyForecaster(small_shop.FixedForecaster):
     """The shop's forecaster, each week with its own Monday."""
 
-    def forecast(self, request):
-        from dataclasses import replace
-
-        answer = super().forecast(request)
+    def forecast(self, request, *, overlay=NO_OVERLAY):
+        answer = super().forecast(request, overlay=overlay)
         return replace(answer, points=tuple(replace(point, week_start=week(n)) for n, point in enumerate(answer.points)))
 
 
@@ -189,7 +190,21 @@ def test_a_dry_run_says_what_the_system_says_and_keeps_nothing(shop, parts):
     assert tried["override"] is None
     assert tried["weeks"] == [{"weekStart": "2018-01-01", "systemUnits": 10.0, "units": 25.0}]
     assert parts.books.overrides.latest(limit=9) == ()
-    assert not put(shop)["repeated"]
+    late = put(shop, dry=True, version=3)["userErrors"]
+    assert [(one["__typename"], one["expected"], one["found"]) for one in late] == [("VersionConflict", 3, 0)]
+    made = put(shop)
+    assert not made["repeated"]
+    before = parts.books.overrides.latest(limit=9)
+    asked = {"id": made["override"]["id"], "dry": True}
+    assert shop.ask(WITHDRAW, **asked, key="w", reason=" ")["data"]["overrideWithdraw"]["userErrors"] == [
+        {"__typename": "InvalidRequest"}
+    ]
+    tried = shop.ask(WITHDRAW, **asked, key="w")["data"]["overrideWithdraw"]
+    assert tried == {"override": None, "repeated": False, "userErrors": []}
+    assert parts.books.overrides.latest(limit=9) == before
+    shop.ask(WITHDRAW, id=asked["id"], key="w")
+    again = shop.ask(WITHDRAW, **asked, key="w2")["data"]["overrideWithdraw"]
+    assert again["userErrors"] == [{"__typename": "OverrideWithdrawn"}]
 
 
 def test_two_who_look_at_the_same_state_do_not_both_set(shop):

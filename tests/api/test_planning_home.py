@@ -125,13 +125,23 @@ def test_words_that_cannot_be_meant_are_refused_with_what_to_do(run, arguments, 
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["{", "{}", "[1]", '[{"kind": "dance"}]', '[{"kind": "delist", "colour": 1}]', '[{"kind": "delist", "from_week": "x"}]'],
+    ("content", "words"),
+    [
+        ("{", "a readable file of JSON"),
+        ("{}", "a list of changes"),
+        ("[1]", "a list of changes"),
+        ('[{"kind": "dance"}]', "'dance' is not a valid ChangeKind"),
+        ("[{}]", "missing 1 required positional argument: 'kind'"),
+        ('[{"kind": "delist", "colour": 1}]', "free of unknown fields such as 'colour'"),
+        ('[{"kind": "delist", "from_week": "x"}]', "from_week: Invalid isoformat string"),
+        ('[{"kind": "delist", "product_id": 995242}]', "product_id: int is no str"),
+        ('[{"kind": "delist", "store_ids": "12"}]', "store_ids: "),
+    ],
 )
-def test_a_file_that_holds_no_changes_is_refused(run, tmp_path, content):
+def test_a_file_that_holds_no_changes_is_refused(run, tmp_path, content, words):
     file = tmp_path / "changes.json"
     file.write_text(content)
-    assert "Error:" in run("scenario", "create", "x", "--file", str(file), code=1).stderr
+    assert words in " ".join(run("scenario", "create", "x", "--file", str(file), code=1).stderr.split())
 
 
 def test_a_forecast_set_by_hand_is_kept_measured_and_taken_back(run, installation):
@@ -159,7 +169,7 @@ def test_a_forecast_set_by_hand_is_kept_measured_and_taken_back(run, installatio
     assert "There is no product" in none.stderr
 
 
-def test_a_job_from_its_start_to_its_result(run):
+def test_a_job_from_its_start_to_its_result(run, monkeypatch):
     started = told(run("job", "start", "--product", "milk", "--product", "pasta", "--key", "j", "--json"))
     assert (started["status"], started["steps_total"]) == ("queued", 1)
     assert told(run("job", "start", "--product", "milk", "--product", "pasta", "--key", "j", "--json"))["id"] == started["id"]
@@ -176,8 +186,11 @@ def test_a_job_from_its_start_to_its_result(run):
     assert [row["product_id"] for row in shown["result"]["rows"]] == ["milk", "pasta"]
     assert [event["status"] for event in shown["events"]][-1] == "succeeded"
     assert "2 products" in run("job", "show", started["id"]).stdout
-    here = told(run("job", "start", "--category", "DAIRY", "--work", "--json"))
-    assert here["status"] == "succeeded"
+    with monkeypatch.context() as counting:
+        opened, before = [], Installation.services_of
+        counting.setattr(Installation, "services_of", lambda self, *one: (opened.append(one), before(self, *one))[1])
+        here = told(run("job", "start", "--category", "DAIRY", "--work", "--json"))
+    assert (here["status"], len(opened)) == ("succeeded", 1)
     assert "There is no job 'none'" in run("job", "show", "none", code=1).stderr
 
 
@@ -204,7 +217,7 @@ def test_the_worker_of_a_server_is_killed_and_the_job_ends_with_the_same_bytes(i
     assert len([event for event in book.events(first.id) if event.note.startswith("taken")]) == 3
     assert len([event for event in book.events(second.id) if event.note.startswith("taken")]) == 1
     assert book.result(first.id) == book.result(second.id)
-    assert book.step_digests(first.id) == book.step_digests(second.id)
+    assert book.step_results(first.id) == book.step_results(second.id)
     assert book.get(first.id).result_digest == book.get(second.id).result_digest
 
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 from api.replay import replay
+from decisions.overlay import NO_OVERLAY
 from governance.policy import Principal, Role
 from tests.api import small_shop
-from tests.api.planning_shop import KnownDelistings, MovedClock, SupposingForecaster, planning, week
+from tests.api.planning_shop import KnownDelistings, SupposingForecaster, planning, week
+from tests.moved_clock import MovedClock
 
 CREATE = """mutation($name: String!, $changes: [ScenarioChangeInput!]!, $key: String!, $version: Int = 0,
     $dry: Boolean = false) {
@@ -326,7 +328,7 @@ def test_a_comparison_that_cannot_be_made_is_refused_with_a_type(open_shop, part
     from decisions.forecast.errors import HorizonOutOfRange, UnknownProduct, UnknownStore
 
     class Checking(SupposingForecaster):
-        def forecast(self, request, overlay=None):
+        def forecast(self, request, *, overlay=NO_OVERLAY):
             if request.product_id == "P999":
                 raise UnknownProduct("P999")
             if request.store_id == "st9":
@@ -351,13 +353,8 @@ def test_what_is_not_there_is_not_compared(shop):
     assert compare(shop, *[create(shop, f"s{n}")["scenario"]["id"] for n in range(6)])["__typename"] == "InvalidRequest"
 
 
-def test_a_forecaster_without_suppositions_answers_the_base_alone_and_refuses_the_rest(open_shop, parts):
-    shop = open_shop(planning=parts)
+def test_without_scenarios_the_base_stands_alone(shop):
     assert [c["name"] for c in compare(shop)["columns"]] == ["base"]
-    made = create(shop)["scenario"]["id"]
-    refused = compare(shop, made)
-    assert refused["__typename"] == "EvaluationUnavailable"
-    assert shop.log.verify().entries == 1
 
 
 def test_without_a_service_for_delistings_the_column_says_so(open_shop, parts):

@@ -1,15 +1,20 @@
 """Subscriptions over graphql-transport-ws: bounded, by that protocol alone, and nobody unknown."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from api.graphql import transport_ws
+from api.graphql.subscription import LOOK_SECONDS
 from governance.policy import Principal, Role
-from governance.records import Act, JobDraft
-from tests.api.planning_shop import MovedClock, planning
+from governance.records import Act, JobDraft, SqliteJobBook
+from governance.records.sqlite_book import BUSY_SECONDS
+from tests.api.planning_shop import planning
+from tests.moved_clock import MovedClock
 
 PROTOCOLS = ["graphql-transport-ws"]
 FOLLOW = "subscription($id: ID!) { jobProgress(id: $id) { __typename ... on Job { status stepsDone stepsTotal } } }"
@@ -68,16 +73,26 @@ def test_a_job_is_followed_until_it_ends(shop, parts):
     ]  # fmt: skip
 
 
-def test_following_holds_up_no_answer(shop, parts):
+def test_following_holds_up_no_answer_while_somebody_writes(shop, parts, tmp_path):
     job_id = submit(parts)
-    with connect(shop) as socket:
+    queued = threading.Thread(target=submit, args=(parts, "waits to be written"))
+    with connect(shop) as socket, closing(sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)) as writer:
         greet(socket)
         for number in range(10):
             follow(socket, job_id, str(number))
             socket.receive_json()
+        writer.execute("BEGIN IMMEDIATE")
+        queued.start()
+        time.sleep(2 * LOOK_SECONDS)
         started = time.monotonic()
+        socket.send_json({"type": "ping"})
+        assert socket.receive_json() == {"type": "pong"}
         assert shop.ask("{ health { status } }")["data"]["health"]["status"] == "ok"
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < BUSY_SECONDS / 5
+        assert queued.is_alive()
+        writer.rollback()
+        queued.join(BUSY_SECONDS)
+    assert parts.books.jobs.open_jobs() == 2
 
 
 @pytest.mark.requirement("R-API-12")
@@ -95,7 +110,7 @@ def test_of_several_protocols_the_one_is_chosen(shop):
 
 
 @pytest.mark.requirement("R-API-12")
-def test_a_connection_that_does_not_greet_is_closed(shop, monkeypatch):
+def test_a_connection_that_does_not_greet_is_closed(shop):
     assert transport_ws.INIT_SECONDS <= 5.0
     with connect(shop) as socket:
         started = time.monotonic()
@@ -130,21 +145,20 @@ def test_a_connection_follows_at_most_ten(shop, parts):
 
 
 @pytest.mark.requirement("R-API-12")
-def test_tasks_end_with_their_connection(shop, parts):
-    job_id = submit(parts)
+def test_tasks_end_with_their_connection(shop, parts, monkeypatch):
+    job_id, calls, before = submit(parts), [], SqliteJobBook.get
+    monkeypatch.setattr(SqliteJobBook, "get", lambda self, one: (calls.append(one), before(self, one))[1])
     for _ in range(5):
         with connect(shop) as socket:
             greet(socket)
             for number in range(10):
                 follow(socket, job_id, str(number))
                 socket.receive_json()
-    calls = []
-    before = type(parts.books.jobs).get
-    type(parts.books.jobs).get = lambda self, one: (calls.append(one), before(self, one))[1]
-    try:
-        time.sleep(1.0)
-    finally:
-        type(parts.books.jobs).get = before
+            calls.clear()
+            time.sleep(2 * LOOK_SECONDS)
+            assert calls
+    calls.clear()
+    time.sleep(4 * LOOK_SECONDS)
     assert calls == []
 
 

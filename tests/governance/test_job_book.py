@@ -2,8 +2,6 @@
 
 import sqlite3
 import threading
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import settings
@@ -23,20 +21,9 @@ from governance.records.errors import (
     VersionConflict,
 )
 from governance.records.sqlite_job_book import ATTEMPTS
+from tests.moved_clock import MovedClock
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = 30.0
-
-
-@dataclass
-class MovedClock:
-    at: datetime = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 def act(key: str, principal: str = "ann", fingerprint: str = "f") -> Act:
@@ -188,6 +175,16 @@ def test_versions_guard_against_what_somebody_else_did(book):
     assert (conflict.value.expected, conflict.value.found) == (1, 2)
     assert not book.get(job.id).cancel_requested
     assert book.cancel(job.id, act("c"), expected=2).value.cancel_requested
+
+
+def test_the_latest_events_of_several_jobs_are_told_in_their_order(book):
+    first, second = (book.submit(draft(), act(key), limit=5).value.id for key in "ab")
+    for number in range(3):
+        book.cancel(first, act(f"c{number}"))
+        book.resume(first, act(f"r{number}"), limit=5)
+    told = book.latest_events([second, first, "job_none"], limit=4)
+    assert told == {first: book.events(first)[-4:], second: book.events(second), "job_none": ()}
+    assert [event.note for event in told[first]] == ["", "resumed", "", "resumed"]
 
 
 def test_what_there_is_not_is_told(book):
@@ -377,7 +374,7 @@ class JobLife(RuleBasedStateMachine):
         for job_id, status in getattr(self, "status", {}).items():
             job = self.book.get(job_id)
             assert (job.status, job.steps_done) == (status, self.done[job_id])
-            assert len(self.book.step_digests(job_id)) == job.steps_done
+            assert len(self.book.step_results(job_id)) == job.steps_done
             assert (job.result_digest is not None) == (status is JobStatus.SUCCEEDED)
             assert self.book.events(job_id)[-1].status is status
 

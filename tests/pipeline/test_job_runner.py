@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from governance.records import Act, JobDraft, JobStatus, SqliteJobBook
+from governance.records import Act, JobDraft, JobStatus, SqliteJobBook, sqlite_book
 from kit.errors import ShelfgraphError
 from kit.progress import SilentProgress
 from pipeline.job_runner import run_next_job
@@ -39,7 +40,7 @@ def undisturbed(tmp_path):
     other = SqliteJobBook(tmp_path / "undisturbed.sqlite")
     job = submit(other)
     work(other, "w", 0.0)
-    yield other.result(job.id), other.step_digests(job.id)
+    yield other.result(job.id), other.step_results(job.id)
     other.close()
 
 
@@ -79,7 +80,7 @@ def test_a_job_whose_worker_is_killed_ends_with_the_same_bytes(book, undisturbed
     wait_until(lambda: book.claim("looks", lease_seconds=0.0) is not None)
     work(book, "last", 0.0)
     assert book.get(job.id).status is JobStatus.SUCCEEDED
-    assert (book.result(job.id), book.step_digests(job.id)) == undisturbed
+    assert (book.result(job.id), book.step_results(job.id)) == undisturbed
     taken = [event for event in book.events(job.id) if event.note.startswith("taken by w")]
     assert len(taken) == kills
 
@@ -88,7 +89,7 @@ def test_two_workers_at_once_do_every_step_once(book, undisturbed, tmp_path, pro
     job = submit(book)
     with worker(tmp_path / "jobs.sqlite", "a", 0.05, project_root), worker(tmp_path / "jobs.sqlite", "b", 0.05, project_root):
         wait_until(lambda: book.get(job.id).status is JobStatus.SUCCEEDED)
-    assert (book.result(job.id), book.step_digests(job.id)) == undisturbed
+    assert (book.result(job.id), book.step_results(job.id)) == undisturbed
 
 
 def test_a_worker_that_has_to_stop_hands_its_job_back_behind_a_step(book, undisturbed):
@@ -114,7 +115,7 @@ def test_a_cancelled_job_stops_behind_its_step_and_a_resumed_one_ends_the_same(b
     assert run(book, lambda draft: Hashing(draft, 0.0)) is None
     book.resume(job.id, Act("ann", "r", "f"), limit=9)
     assert run(book, lambda draft: Hashing(draft, 0.0)).status is JobStatus.SUCCEEDED
-    assert (book.result(job.id), book.step_digests(job.id)) == undisturbed
+    assert (book.result(job.id), book.step_results(job.id)) == undisturbed
 
 
 def test_an_error_of_a_room_ends_the_job_with_its_words(book):
@@ -153,6 +154,28 @@ def test_a_long_step_keeps_its_lease(book):
 
     assert run(book, lambda draft: Looking(draft, 0.0), lease_seconds=0.4).status is JobStatus.SUCCEEDED
     assert book.get(job.id).steps_done == 1
+
+
+def test_a_lease_outlasts_a_book_that_is_busy_for_a_while(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(sqlite_book, "BUSY_SECONDS", 0.05)
+    book = SqliteJobBook(tmp_path / "busy.sqlite")
+    job = submit(book, steps=1)
+
+    class Disturbed(Hashing):
+        def step(self, number):
+            other = sqlite3.connect(tmp_path / "busy.sqlite", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            wait_until(lambda: "was not prolonged" in caplog.text, 1.6)
+            other.rollback()
+            other.close()
+            # longer than what was left of the lease
+            time.sleep(2.2)
+            assert book.claim("another", lease_seconds=2.0) is None
+            return super().step(number)
+
+    assert run(book, lambda draft: Disturbed(draft, 0.0), lease_seconds=2.0).status is JobStatus.SUCCEEDED
+    assert book.get(job.id).steps_done == 1
+    book.close()
 
 
 def test_a_worker_that_lost_its_job_writes_nothing_more(book):

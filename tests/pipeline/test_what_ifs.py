@@ -10,6 +10,7 @@ from api.services import NoWhatIfs
 from decisions.envelope import Explanation
 from decisions.forecast.contract import ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import NoHistory
+from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.relations import RelationService
 from decisions.relations.quality import EventOutcome, RelationQuality
 from decisions.substitution import ARTEFACT, Comparables, DelistRequest, SubstitutionService, read_figures
@@ -64,7 +65,7 @@ class TwoWeeks:
 
     asked: int = 0
 
-    def forecast(self, request: ForecastRequest) -> ForecastAnswer:
+    def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         self.asked += 1
         if request.product_id == "new":
             raise NoHistory("new", None, 26)

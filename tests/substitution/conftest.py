@@ -144,8 +144,8 @@ def open_room(tmp_path: Path) -> Callable[..., SubstitutionService]:
     ) -> Any:
         graph = shop_graph(tmp_path / f"graph-{len(list(tmp_path.iterdir()))}", chain, cluster)
         shop = Shop(graph, ShopTables(costs))
-        room = SubstitutionService(shop, figures, demand=Demand(width), past=Past())
-        room.graph = graph  # type: ignore[attr-defined]  # tests look hops up in it
+        room: Any = SubstitutionService(shop, figures, demand=Demand(width), past=Past())
+        room.graph = graph  # tests look hops up in it
         return room
 
     return opened

@@ -44,7 +44,7 @@ def _tuple(parts: tuple[Any, ...], plain: list[Any]) -> tuple[Any, ...]:
 def _plain(hint: type, plain: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(plain, dict):
         hints = get_type_hints(hint)
-        return hint(**{name: restored(hints[name], value) for name, value in plain.items()})
+        return hint(**{name: _field(name, hints[name], value) for name, value in plain.items()})
     if issubclass(hint, date) and isinstance(plain, str):
         return (datetime if issubclass(hint, datetime) else date).fromisoformat(plain)
     if issubclass(hint, Enum):
@@ -54,3 +54,10 @@ def _plain(hint: type, plain: Any) -> Any:
     if type(plain) is not hint:
         raise TypeError(f"{type(plain).__name__} is no {hint.__name__}")
     return plain
+
+
+def _field(name: str, hint: Any, plain: Any) -> Any:
+    try:
+        return restored(hint, plain)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: {error}") from error
