@@ -46,11 +46,11 @@ from bench.frame import Bench, BenchContext, BenchRow
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
 from decisions.forecast.classical import CLASSICAL, CROSTON, TSB
-from decisions.forecast.fitting import Fit, FitSettings, eve_of_back_test, fit_panels, known_panels
+from decisions.forecast.fitting import Fit, FitSettings, days_of_vintages, fit_panels, known_panels
 from decisions.forecast.intervals import LEVELS_PERCENT, TAILS, coverage, whole_units
 from decisions.forecast.levels import Base, sums_of
 from decisions.relations.derive import derive
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import DemandPanel, chain_panel, store_panel
 from kit.progress import SilentProgress, Stage
 from lake import Lake
@@ -88,8 +88,7 @@ class _Origin:
     week: int
     chain: DemandPanel
     stores: DemandPanel
-    edges: Mapping[str, pa.Table] | None
-    on_eve: Mapping[str, pa.Table] | None
+    vintages: NeighbourVintages
     later: np.ndarray
     later_stores: np.ndarray
 
@@ -139,16 +138,16 @@ def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> Sequence[_
         as_of = whole.weeks[-1] + timedelta(days=6, weeks=-before)
         chain = chain_panel(lake, as_of=as_of)
         chain, stores = known_panels(lake, chain, store_panel(lake, chain), context.country)
-        eve = eve_of_back_test(chain)
-        for day in (as_of, eve) if effort.whole else ():
-            known.setdefault(day, _edges(lake, day))
+        days = days_of_vintages(chain)
+        for day in days.values() if effort.whole else ():
+            if day not in known:
+                known[day] = _edges(lake, day)
         found.append(
             _Origin(
                 chain.week_count,
                 chain,
                 stores,
-                known.get(as_of),
-                known.get(eve),
+                NeighbourVintages.of({week: neighbours(chain, known.get(day)) for week, day in days.items()}),
                 _of_rows(whole, chain),
                 _of_rows(whole_stores, stores),
             )
@@ -173,9 +172,8 @@ def _edges(lake: Lake, as_of: date) -> Mapping[str, pa.Table]:
 
 
 def _fit(origin: _Origin, seed: int, effort: _Effort) -> Fit:
-    relations, on_eve = (neighbours(origin.chain, edges) for edges in (origin.edges, origin.on_eve))
     settings = FitSettings(seed, effort.training_rows, effort.members, every_model=True)
-    return fit_panels(origin.chain, origin.stores, relations, on_eve, settings, SilentProgress())
+    return fit_panels(origin.chain, origin.stores, origin.vintages, settings, SilentProgress())
 
 
 def _told(origin: _Origin, fits: Sequence[Fit], effort: _Effort) -> dict[str, _Told]:
@@ -371,7 +369,8 @@ def _notes(
         f"Origins {days}; at most {effort.training_rows} training rows a model; {effort.seeds} seeds of one member each.",
         f"Series by level and origin: {counts}.",
         f"The promotion rows of {min(one.chain.planned_weeks for one in origins)} weeks or more after each origin are the plan.",
-        f"Models are rebuilt at each origin; neighbours are {edges}. Intervals are 95 % over product types and weeks of origin.",
+        f"Models are rebuilt at each origin; neighbours are {edges}; past origins see those of their own time (every 8 weeks).",
+        "Intervals are 95 % over product types and weeks of origin.",
         f"{OTHER_SEED} is the twin's second seed against its first: what chance alone makes of the same model.",
         *served,
     ]

@@ -46,7 +46,7 @@ def slices_of(transform: DemandTransform, rows: np.ndarray, horizons: int) -> Ma
         "intermittent": (recent == 0).mean(axis=1) > 0.5,
         "ten_units_a_week": recent.mean(axis=1) >= 10,
     }
-    weights = transform.relations.weights.get(SUBSTITUTE) if transform.relations is not None else None
+    weights = transform.relations.latest.weights.get(SUBSTITUTE) if transform.relations is not None else None
     if weights is not None:
         strong = weights.copy()
         strong.data = (strong.data >= LEAST_SHARE).astype(np.float32)

@@ -17,7 +17,7 @@ from decisions.forecast.classical import classical_forecasts
 from decisions.forecast.levels import SeriesLevel
 from decisions.forecast.model import PARAMETERS, ROUNDS, DemandModel, TrainingRows, training_rows
 from features.demand import DemandTransform
-from features.demand_neighbours import Neighbours
+from features.demand_neighbours import Neighbours, NeighbourVintages
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 
 __all__ = [
@@ -58,7 +58,9 @@ def permuted_system(transform: DemandTransform, asked: Asked, *, seed: int, maxi
     """Return the forecasts of the model that learned from neighbours in shuffled places."""
     if transform.relations is None:
         raise ValueError("a placebo needs neighbours to permute")
-    shuffled = replace(transform, relations=_permuted(transform.relations, len(transform.chain.product_ids), seed))
+    count = len(transform.chain.product_ids)
+    vintages = {week: _permuted(known, count, seed) for week, known in transform.relations.by_week}
+    shuffled = replace(transform, relations=NeighbourVintages.of(vintages))
     rows = training_rows(shuffled, SERVED_HORIZONS, seed=seed, maximum_rows=maximum_rows)
     model = DemandModel.train(rows, shuffled.names, seed=seed, members=members)
     return predicted(model, shuffled, _ahead(shuffled, asked))

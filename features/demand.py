@@ -15,7 +15,7 @@ import numpy as np
 
 from features.demand_ahead import AHEAD_FEATURES, NEIGHBOUR_PRICES, ahead_block, neighbour_price_block
 from features.demand_history import HISTORY_FEATURES, history_block
-from features.demand_neighbours import Neighbours
+from features.demand_neighbours import NeighbourVintages
 from features.demand_panel import DemandPanel
 from features.demand_plan import PLAN_FEATURES, plan_block
 from features.demand_relations import RELATION_FEATURES, pressure, relation_block
@@ -48,12 +48,13 @@ class DemandTransform:
     Args:
         panel: the series to describe.
         chain: the chain panel; the same object for a chain transform.
-        relations: neighbours over the chain panel, or None to leave every neighbour feature out.
+        relations: neighbours over the chain panel as known by and by, or None to leave every neighbour feature out. Before the
+            first vintage they are unknown.
     """
 
     panel: DemandPanel
     chain: DemandPanel
-    relations: Neighbours | None
+    relations: NeighbourVintages | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,10 +103,7 @@ class DemandTransform:
             if parent_history is not None:
                 parts += [parent_history, plan_block(self.chain, origin, horizon, parents, planned=known)]
             if self.relations is not None:
-                block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked, planned=known)
-                parts.append(block[place])
-                if self._knows_prices:
-                    parts.append(neighbour_price_block(self.chain, self.relations, origin, horizon, parents))
+                parts.append(self._of_neighbours(origin, horizon, asked, planned=known)[place])
             parts.append(ahead_block(self.panel, origin, horizon, rows))
             parts.append(self._calendar(origin, horizon, len(rows)))
             blocks.append(np.concatenate(parts, axis=1))
@@ -115,9 +113,23 @@ class DemandTransform:
         """Return the units that were sold, len(horizons) x len(rows); the weeks must lie inside the panel."""
         return np.stack([self.panel.units[rows, origin + horizon - 1] for horizon in horizons])
 
+    def _of_neighbours(self, origin: int, horizon: int, rows: np.ndarray, *, planned: bool) -> np.ndarray:
+        vintage = None if self.relations is None else self.relations.known_at(origin)
+        if vintage is None:
+            count = len(RELATION_FEATURES) + self._knows_prices * len(NEIGHBOUR_PRICES)
+            return np.full((len(rows), count), np.nan, dtype=np.float32)
+        week, known = vintage
+        if week not in self._pressures:
+            self._pressures[week] = pressure(self.chain, known)
+        told = relation_block(self.chain, known, self._pressures[week], origin, horizon, rows, planned=planned)
+        if not self._knows_prices:
+            return told
+        return np.concatenate([told, neighbour_price_block(self.chain, known, origin, horizon, rows)], axis=1)
+
     @cached_property
-    def _pressure(self) -> dict[str, np.ndarray]:
-        return {} if self.relations is None else pressure(self.chain, self.relations)
+    def _pressures(self) -> dict[int, dict[str, np.ndarray]]:
+        """By the week of their vintage, filled when they are first asked for."""
+        return {}
 
     def _calendar(self, origin: int, horizon: int, count: int) -> np.ndarray:
         total = self.chain.units[:, :origin].sum(axis=0)

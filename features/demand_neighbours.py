@@ -14,7 +14,7 @@ from scipy import sparse
 
 from features.demand_panel import DemandPanel
 
-__all__ = ["NEIGHBOUR_RELATIONS", "Neighbours", "neighbours"]
+__all__ = ["NEIGHBOUR_RELATIONS", "NeighbourVintages", "Neighbours", "neighbours"]
 
 NEIGHBOUR_RELATIONS = ("isSubstituteFor", "isComplementTo", "isBoughtWith")
 MAXIMUM_NEIGHBOURS = 10
@@ -42,6 +42,45 @@ class Neighbours:
         codes = self.siblings[grouping]
         columns = [np.bincount(codes, weights=values[:, k])[codes] - values[:, k] for k in range(values.shape[1])]
         return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeighbourVintages:
+    """Neighbours as they were known when so many weeks were: an origin sees the latest vintage that it knew.
+
+    Edges of today are drawn from the very weeks that a model learns to forecast. Told at a past origin, they know its future, and
+    a model that trusts them there trusts them too much.
+    """
+
+    by_week: tuple[tuple[int, Neighbours], ...]
+    """In the order of the weeks."""
+
+    @classmethod
+    def of(cls, by_week: Mapping[int, Neighbours]) -> "NeighbourVintages":
+        """Return the vintages by the number of weeks known."""
+        return cls(tuple(sorted(by_week.items(), key=lambda item: item[0])))
+
+    @classmethod
+    def always(cls, known: Neighbours) -> "NeighbourVintages":
+        """Return one vintage for every origin: for whoever forecasts from one origin alone."""
+        return cls(((0, known),))
+
+    @property
+    def latest(self) -> Neighbours:
+        """The vintage known last."""
+        return self.by_week[-1][1]
+
+    def known_at(self, origin: int) -> tuple[int, Neighbours] | None:
+        """Return the vintage of an origin with its week; None before the first."""
+        found = [one for one in self.by_week if one[0] <= origin]
+        return found[-1] if found else None
+
+    def until(self, origin: int) -> "NeighbourVintages":
+        """Return those that an origin knew. Raises: ValueError when there is none."""
+        kept = tuple(one for one in self.by_week if one[0] <= origin)
+        if not kept:
+            raise ValueError(f"no neighbours were known at {origin}")
+        return NeighbourVintages(kept)
 
 
 def neighbours(panel: DemandPanel, edges: Mapping[str, pa.Table] | None) -> Neighbours:

@@ -38,20 +38,23 @@ from decisions.forecast.panels import panel_tables
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_ahead import with_known_ahead
-from features.demand_neighbours import Neighbours, neighbours
+from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
 from features.demand_stock import with_demand
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels", "known_panels"]
+__all__ = ["Fit", "FitSettings", "days_of_vintages", "fit", "fit_panels", "known_panels"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
 MINIMUM_WEEKS = 2
 MINIMUM_ROWS = 200
 """Below this many training rows no model is tried: the simple methods serve."""
+VINTAGE_EVERY_WEEKS = 8
+LEAST_VINTAGE_WEEKS = 8
+MOST_VINTAGES = 5
 SERIES_LEVELS = (CHAIN, STORE)
 LEVELS = (*SERIES_LEVELS, CATEGORY, TOTAL)
 Calibrations = Mapping[str, tuple[IntervalCalibration, IntervalCalibration]]
@@ -101,7 +104,7 @@ def fit(
         lake: `sales_lines`, `promotion_weeks` and `products` are read, nothing sold after `as_of`.
         as_of: the day whose end is "now".
         edges_as_of: gives the edges by relation (`source`, `target`, `strength`) as derived from what was known on a day: for
-            `as_of` those of the published graph, and for the eve of the held-out weeks those that the back-test may know. A
+            `as_of` those of the published graph, for earlier days those that past origins could know (`days_of_vintages`). A
             relation that is left out has no edges; siblings of category and type are neighbours in any case.
         seed: of the draws and of the model; equal input and seed give equal bytes.
         progress: who watches.
@@ -122,9 +125,9 @@ def fit(
         chain, stores = known_panels(lake, chain, stores, country)
         stage.note(f"{len(chain.product_ids)} products, {len(stores.product_ids)} products in stores")
         stage.advance()
-    relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, eve_of_back_test(chain)))
+    vintages = NeighbourVintages.of({week: neighbours(chain, edges_as_of(day)) for week, day in days_of_vintages(chain).items()})
     settings = FitSettings(seed, with_neighbours=with_neighbours)
-    found = fit_panels(chain, stores, relations, on_eve, settings, progress)
+    found = fit_panels(chain, stores, vintages, settings, progress)
     return _outputs(found, settings)
 
 
@@ -145,16 +148,21 @@ def known_panels(lake: Lake, chain: DemandPanel, stores: DemandPanel, country: s
     return with_known_ahead(lake, chain, country), with_known_ahead(lake, stores, country)
 
 
-def eve_of_back_test(chain: DemandPanel) -> date:
-    """Return the last day that the back-test's first origin knows."""
-    return chain.target_week(held_out_origin(chain.week_count)) - timedelta(days=1)
+def days_of_vintages(chain: DemandPanel) -> dict[int, date]:
+    """Return by the number of known weeks the days on which neighbours are looked at: today, the eve of the held-out weeks, and
+    every eight weeks before, as far back as models learn from.
+    """
+    today, eve = chain.week_count, held_out_origin(chain.week_count)
+    earlier = range(eve - VINTAGE_EVERY_WEEKS, LEAST_VINTAGE_WEEKS - 1, -VINTAGE_EVERY_WEEKS)
+    weeks = (eve, *earlier)[: MOST_VINTAGES - 1]
+    days = {week: chain.target_week(week) - timedelta(days=1) for week in weeks}
+    return {**days, today: chain.as_of}
 
 
 def fit_panels(
     chain: DemandPanel,
     stores: DemandPanel,
-    relations: Neighbours,
-    on_eve: Neighbours,
+    vintages: NeighbourVintages,
     settings: FitSettings,
     progress: Progress,
 ) -> Fit:
@@ -163,8 +171,8 @@ def fit_panels(
     Args:
         chain: what is known of products.
         stores: what is known of products in stores.
-        relations: the neighbours known today.
-        on_eve: those known on the eve of the held-out weeks, which the back-test uses.
+        vintages: neighbours as they were known today, on the eve of the held-out weeks, and before: each origin of training and
+            of the back-test sees what it knew.
         settings: how to fit.
         progress: who watches.
     """
@@ -172,7 +180,7 @@ def fit_panels(
     figures: dict[str, float] = {}
     for name, panel in ((CHAIN, chain), (STORE, stores)):
         with progress.stage(f"forecast, back-test of {name}", 2) as stage:
-            transform = DemandTransform(panel, chain, on_eve)
+            transform = DemandTransform(panel, chain, vintages.until(held_out_origin(panel.week_count)))
             # one member each: both sides are compared alike, and intervals come out a little too wide, not too narrow
             models, _ = _models(transform, replace(settings, members=1), before_week=held_out_origin(panel.week_count))
             stage.advance()
@@ -194,7 +202,7 @@ def fit_panels(
     for name in SERIES_LEVELS:
         with progress.stage(f"forecast, models of {name}"):
             level = tried[name].level
-            transform = replace(level.transform, relations=relations)
+            transform = replace(level.transform, relations=vintages)
             models, rows = _models(transform, settings, served=None if settings.every_model else level.verdict.systems)
             neutral[name] = neutral_values(transform.names, rows.features)
             levels[name] = replace(level, transform=transform, models=models)

@@ -24,7 +24,7 @@ from decisions.forecast.tables import history_table_name
 from decisions.overlay import ForecastOverlay, Mechanic, PlannedPromotion, SwitchedOffPromotion
 from features import FeatureSnapshot
 from features.demand import DemandTransform
-from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, neighbours
+from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, NeighbourVintages, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK, DemandPanel
 from features.known_ahead import KnownAhead
 from kg.ports import ArrayGraph
@@ -148,7 +148,7 @@ class Supposer:
         chain = self._changed(self.chain, overlay, None, None if request.store_id is None else request.product_id)
         panel = chain if request.store_id is None else self._changed(self.stores, overlay, request.store_id, None)
         relations = self._without_edges(overlay) if series.system == MODEL_SYSTEM else None
-        transform = DemandTransform(panel, chain, relations)
+        transform = DemandTransform(panel, chain, None if relations is None else NeighbourVintages.always(relations))
         row = np.asarray([self._row(panel, request)])
         horizons = range(1, MAXIMUM_HORIZON_WEEKS + 1)
         features = transform.features(panel.week_count, row, horizons)[:, 0]

@@ -10,7 +10,7 @@ from bench.forecast_systems import Asked, permuted_system, simple_systems
 from bench.frame import BenchContext
 from decisions.forecast.backtest import TWIN_SYSTEM
 from features.demand import DemandTransform
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import chain_panel
 from kit.progress import SilentProgress
 from tests.forecast.conftest import (
@@ -34,7 +34,7 @@ def shop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def transform(shop):
     chain = chain_panel(shop, as_of=PLAN_DAY)
-    return DemandTransform(chain, chain, neighbours(chain, known_edges()))
+    return DemandTransform(chain, chain, NeighbourVintages.always(neighbours(chain, known_edges())))
 
 
 def test_products_are_chosen_from_the_weeks_known_alone():

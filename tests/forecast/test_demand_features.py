@@ -10,7 +10,7 @@ import pytest
 
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_ahead import AHEAD_FEATURES
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import NoCompleteWeek, chain_panel, store_panel
 
 from .conftest import FIRST_MONDAY, PLAN_DAY, PLANNED, PRODUCTS, RELATIONS, SHOPS, WEEKS, known_lake, line_table, promoted
@@ -31,7 +31,7 @@ def sold(forecast_lake):
 @pytest.fixture(scope="module")
 def transforms(forecast_lake, forecast_edges):
     chain = chain_panel(forecast_lake, as_of=PLAN_DAY)
-    relations = neighbours(chain, forecast_edges)
+    relations = NeighbourVintages.always(neighbours(chain, forecast_edges))
     return DemandTransform(chain, chain, relations), DemandTransform(store_panel(forecast_lake, chain), chain, relations)
 
 
@@ -138,6 +138,22 @@ def test_neighbour_features_equal_an_oracle_over_edges(transforms, sold):
     assert features[1, names.index("category_trend")] == pytest.approx(trend(siblings), rel=1e-4)
     assert FEATURE_GROUPS.keys() - AHEAD_FEATURES.keys() == set(names)
     assert len(names) == features.shape[1]
+
+
+def test_an_origin_sees_the_neighbours_that_were_known_by_then(transforms, forecast_edges):
+    chain, rows = transforms[0].panel, np.arange(len(PRODUCTS))
+    one, other = (neighbours(chain, {name: forecast_edges[name]}) for name in ("isSubstituteFor", "isComplementTo"))
+    grown = DemandTransform(chain, chain, NeighbourVintages.of({24: other, 8: one}))
+    for origin, known in ((8, one), (23, one), (24, other), (33, other)):
+        alone = DemandTransform(chain, chain, NeighbourVintages.always(known))
+        np.testing.assert_array_equal(grown.features(origin, rows, [1, 8]), alone.features(origin, rows, [1, 8]))
+    before = grown.features(7, rows, [1])[0]
+    of_neighbours = [place for place, name in enumerate(grown.names) if FEATURE_GROUPS[name] == "neighbours"]
+    assert np.isnan(before[:, of_neighbours]).all()
+    twin = DemandTransform(chain, chain, None).features(7, rows, [1])[0]
+    np.testing.assert_array_equal(np.delete(before, of_neighbours, axis=1), twin)
+    with pytest.raises(ValueError, match="no neighbours were known at 7"):
+        grown.relations.until(7)
 
 
 def test_sales_after_the_day_and_unfinished_weeks_are_not_read(forecast_lake, transforms, tmp_path):

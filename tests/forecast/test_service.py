@@ -62,24 +62,26 @@ def test_what_serves_is_what_won_the_back_test(fitted):
         assert {f"forecast_{name}_shelfgraph_{member}.txt" for member in range(2)} <= set(fitted.artefact)
 
 
-def test_what_serves_is_decided_by_edges_of_the_eve_alone(forecast_lake, forecast_edges, fitted):
-    asked, eve = [], FIRST_MONDAY + timedelta(days=7 * held_out_origin(WEEKS) - 1)
+def test_what_serves_is_decided_by_edges_of_the_eve_and_before(forecast_lake, forecast_edges, fitted):
+    asked = []
+    earlier = [FIRST_MONDAY + timedelta(days=7 * week - 1) for week in (held_out_origin(WEEKS), 24, 16, 8)]
 
     def edges_as_of(day):
         asked.append(day)
         return {} if day == PLAN_DAY else forecast_edges
 
     arguments = {"as_of": PLAN_DAY, "seed": 7, "progress": SilentProgress(), "with_neighbours": True}
-    artefact, _, figures = fit(forecast_lake, edges_as_of=edges_as_of, **arguments)
-    assert asked == [PLAN_DAY, eve]
+    artefact, tables, figures = fit(forecast_lake, edges_as_of=edges_as_of, **arguments)
+    assert asked == [*earlier, PLAN_DAY]
     assert figures == fitted.figures
     judged, served = (json.loads(one["forecast.json"])["levels"] for one in (artefact, fitted.artefact))
     for name in served:
         assert [judged[name][key] for key in VERDICT] == [served[name][key] for key in VERDICT]
-        # the model that serves reads the edges of its own day
+        # a model learns from what its origins knew; the weeks ahead are told with the edges of today
         if served[name]["models"]:
             file = f"forecast_{name}_shelfgraph_0.txt"
-            assert artefact[file] != fitted.artefact[file]
+            assert artefact[file] == fitted.artefact[file]
+            assert not tables[f"forecast_rows_{name}"].equals(fitted.tables[f"forecast_rows_{name}"])
     _, _, blind = fit(forecast_lake, edges_as_of=lambda day: forecast_edges if day == PLAN_DAY else {}, **arguments)
     assert blind["chain_wape_shelfgraph"] != figures["chain_wape_shelfgraph"]
     assert blind["chain_wape_mean_8"] == figures["chain_wape_mean_8"]
