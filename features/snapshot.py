@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kit.canonical import canonical_bytes, digest_of_bytes
 from kit.errors import ShelfgraphError
@@ -97,6 +98,21 @@ def open_features(folder: Path) -> FeatureSnapshot:
 
 
 def _write_table(path: Path, table: pa.Table) -> str:
+    whole = table.combine_chunks()
+    columns = [_without_remnants(whole[name].combine_chunks()) for name in whole.column_names]
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
+        writer.write_table(pa.Table.from_arrays(columns, schema=table.schema))
     return digest_of_bytes(path.read_bytes())
+
+
+def _without_remnants(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return the same column with zeros beneath its nulls: an engine leaves there what memory held, and a digest is of bytes."""
+    kind = column.type
+    if isinstance(column, pa.ChunkedArray) or not column.null_count:
+        return column
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)):
+        return column
+    numbers = column.view(pa.int32() if kind.bit_width == 32 else pa.int64()) if pa.types.is_temporal(kind) else column
+    held = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False)
+    told = pa.array(held, numbers.type, mask=pc.is_null(column).to_numpy(zero_copy_only=False))
+    return told.view(kind)
