@@ -24,7 +24,7 @@ from kg.tables import TableGraph
 from kit.clock import SystemClock
 from ontology import load_schema
 
-__all__ = ["KnownDemand", "NoEvents", "world_service"]
+__all__ = ["KnownDemand", "NoEvents", "world_graph", "world_service"]
 
 
 class KnownDemand:
@@ -64,15 +64,15 @@ class _Tables:
 
 def world_service(world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path) -> SubstitutionService:
     """Return what answers what-ifs about a world from its derived edges; the graph is published below `folder`."""
-    graph = _graph(world, edges)
+    graph = world_graph(world, {"isSubstituteFor": edges})
     publish_snapshot(graph, folder, schema=graph.schema, as_of=world.as_of, clock=SystemClock())
     shop = Shop(open_current_snapshot(folder), _Tables(shop_facts(world.lake, world.as_of)))
     figures = RecoveryFigures(recovery.share, recovery.error, recovery.events, "graph")
     return SubstitutionService(shop, figures, demand=demand, past=NoEvents())
 
 
-def _graph(world: World, edges: pa.Table) -> TableGraph:
-    """Return products, their categories, stores, and who replaces whom."""
+def world_graph(world: World, edges: Mapping[str, pa.Table]) -> TableGraph:
+    """Return products, their categories, stores, and the relations between products."""
     names, products = world.names, world.assortment.products
     categories = names.category_of(world.assortment, np.arange(products.count))
     distinct = pc.unique(categories).sort()
@@ -86,5 +86,5 @@ def _graph(world: World, edges: pa.Table) -> TableGraph:
     return TableGraph(
         load_schema(),
         nodes,
-        {"inCategory": pa.table({"source": names.products, "target": categories}), "isSubstituteFor": edges},
+        {"inCategory": pa.table({"source": names.products, "target": categories}), **edges},
     )

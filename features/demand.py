@@ -16,6 +16,7 @@ from features.demand_history import HISTORY_FEATURES, history_block
 from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
 from features.demand_plan import PLAN_FEATURES, plan_block
+from features.demand_pull import PULL_FEATURES, Pull, pull_at, pull_block
 from features.demand_relations import RELATION_FEATURES, pressure, relation_block
 from features.demand_residuals import RESIDUAL_FEATURES, residual_block
 
@@ -33,6 +34,7 @@ FEATURE_GROUPS: dict[str, str] = {
     **PLAN_FEATURES,
     **RESIDUAL_FEATURES,
     **RELATION_FEATURES,
+    **dict.fromkeys(PULL_FEATURES, "neighbours"),
     **dict.fromkeys(CALENDAR_FEATURES, "calendar"),
 }
 """The driver that each feature belongs to: own_history, price, promotion, neighbours or calendar."""
@@ -57,7 +59,7 @@ class DemandTransform:
         """Names of the feature columns, in order."""
         own = (*HISTORY_FEATURES, *RESIDUAL_FEATURES, *PLAN_FEATURES)
         parent = () if self.panel is self.chain else tuple(PARENT_PREFIX + name for name in own)
-        relation = tuple(RELATION_FEATURES) if self.relations is not None else ()
+        relation = (*RELATION_FEATURES, *PULL_FEATURES) if self.relations is not None else ()
         return (*own, *parent, *relation, *CALENDAR_FEATURES)
 
     def supported(self, origin: int) -> np.ndarray:
@@ -94,6 +96,7 @@ class DemandTransform:
             if self.relations is not None:
                 block = relation_block(self.chain, self.relations, self._pressure, origin, horizon, asked, planned=known)
                 parts.append(block[place])
+                parts.append(pull_block(self.chain, self.pull_at(origin), horizon, parents, planned=known))
             parts.append(self._calendar(origin, horizon, len(rows)))
             blocks.append(np.concatenate(parts, axis=1))
         return np.stack(blocks)
@@ -101,6 +104,20 @@ class DemandTransform:
     def targets(self, origin: int, rows: np.ndarray, horizons: Sequence[int]) -> np.ndarray:
         """Return the units that were sold, len(horizons) x len(rows); the weeks must lie inside the panel."""
         return np.stack([self.panel.units[rows, origin + horizon - 1] for horizon in horizons])
+
+    def pull_at(self, origin: int) -> Pull:
+        """Return what tells the pull of neighbours at an origin. Raises: ValueError, without neighbours."""
+        if self.relations is None:
+            raise ValueError("this transform reads no neighbours")
+        if origin not in self._pulls:
+            # one origin is asked for many times in a row
+            self._pulls.clear()
+            self._pulls[origin] = pull_at(self.chain, self.relations, origin)
+        return self._pulls[origin]
+
+    @cached_property
+    def _pulls(self) -> dict[int, Pull]:
+        return {}
 
     @cached_property
     def _pressure(self) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from features.demand_alike import expected_units
 from features.demand_columns import floats, row_positions, scatter, week_numbers
 from features.demand_promotions import MAXIMUM_HORIZON_WEEKS, promotion_matrices
+from features.known_future import planned_price_matrix
 from kit.errors import ShelfgraphError
 from lake import Lake
 
@@ -75,6 +76,8 @@ class DemandPanel:
     """Horizons beyond `planned_weeks` for which a plan is supposed."""
     kept_expected: np.ndarray | None = None
     """What `expected` gave, where a panel was kept with it."""
+    planned_price: np.ndarray | None = None
+    """The price planned for each week before it began (N x (T + 8), NaN where none was); None: no prices are planned."""
     gone: np.ndarray | None = None
     """Which series are supposed not to be on sale in each of the 8 weeks ahead (N x 8 bool); None: nothing is supposed."""
 
@@ -161,7 +164,12 @@ def _panel(
         parent=np.arange(len(products), dtype=np.int64) if parent is None else _parents(products, parent),
         planned_weeks=planned,
         category_ids=category_ids,
+        planned_price=planned_price_matrix(lake, index, weeks, as_of) if plan and parent is None and _has_prices(lake) else None,
     )
+
+
+def _has_prices(lake: Lake) -> bool:
+    return "planned_prices" in lake.names()
 
 
 def _complete_weeks(lake: Lake, as_of: date) -> tuple[date, ...]:

@@ -1,11 +1,13 @@
 """Which system serves which kind of series, decided on weeks that the tried models have not seen.
 
-The last 8 known weeks are held out. Models trained on targets before them, with neighbours as known on their eve, forecast 1 to 8
-weeks from the first held-out week on, and what is left of these weeks from two, four and six weeks later. In each segment the
-system with the lowest sales-weighted RMSSE serves. Some have to be better by more than a standard error over the series, since a
-gain that is no larger than that of another seed is none: neighbours than the same model without them, and a sum's own forecast
-than the sum of its parts. Where only simple methods are tried, the least biased of those within 2 % of the best serves: errors of
-slow sellers hardly tell methods apart, and biases add up. The best simple baseline is the reference of every explanation.
+The last 8 known weeks are held out. Models trained on targets before them, with neighbours as known on their eve, forecast 1 to
+8 weeks from the first held-out week on, and what is left of these weeks from two, four and six weeks later. In each segment the
+system with the lowest sales-weighted RMSSE serves. Some have to be better by more than a standard error over the series, since
+a gain that is no larger than that of another seed is none: a model that learned from neighbours than its twin without them, and
+a sum's own forecast than the sum of its parts. Where the twin's own forecasts are moved by the pull of neighbours nothing is
+drawn anew, and the lower error decides. Where only simple methods are tried, the least biased of those within 2 % of the best
+serves: errors of slow sellers hardly tell methods apart, and biases add up. The best simple baseline is the reference of every
+explanation.
 """
 
 import math
@@ -25,6 +27,7 @@ from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel
 __all__ = [
     "BOTTOM_UP",
     "MODEL_SYSTEM",
+    "PULL_SYSTEM",
     "TWIN_SYSTEM",
     "Candidates",
     "LevelVerdict",
@@ -45,6 +48,8 @@ __all__ = [
 
 MODEL_SYSTEM = "shelfgraph"
 TWIN_SYSTEM = "shelfgraph-without-neighbours"
+PULL_SYSTEM = "shelfgraph-with-pulls"
+"""The trees of the twin, moved by how far neighbours pull: another forecast, but no other draw of trees."""
 LATER_ORIGINS_WEEKS = (0, 2, 4, 6)
 FALLBACK_BASELINE = "mean_8"
 INTERMITTENT_METHODS = (CROSTON, TSB)
@@ -247,7 +252,7 @@ class _Scored:
         best = min(score, key=lambda name: (score[name], name))
         if BOTTOM_UP in score and not self._surely_better(best, BOTTOM_UP, weight):
             return BOTTOM_UP, baseline
-        if not score.keys() & {MODEL_SYSTEM, TWIN_SYSTEM, BOTTOM_UP}:
+        if not score.keys() & {MODEL_SYSTEM, TWIN_SYSTEM, PULL_SYSTEM, BOTTOM_UP}:
             near = [name for name in score if score[name] <= NEARLY_BEST * score[best]]
             best = min(near, key=lambda name: (abs(float(self.beyond[name][chosen].sum())), name))
         return best, baseline

@@ -22,6 +22,7 @@ from decisions.forecast.artefact import (
 )
 from decisions.forecast.backtest import (
     MODEL_SYSTEM,
+    PULL_SYSTEM,
     TWIN_SYSTEM,
     LevelVerdict,
     held_out_origin,
@@ -39,11 +40,12 @@ from decisions.forecast.tables import history_table, history_table_name, rows_ta
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
+from features.demand_pull import PULL_FEATURES
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels"]
+__all__ = ["Fit", "FitSettings", "eve_of_back_test", "fit", "fit_panels", "outputs_of"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
@@ -120,7 +122,7 @@ def fit(
     relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, eve_of_back_test(chain)))
     settings = FitSettings(seed, with_neighbours=with_neighbours)
     found = fit_panels(chain, stores, relations, on_eve, settings, progress)
-    return _outputs(found, settings)
+    return outputs_of(found, settings)
 
 
 def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
@@ -203,16 +205,22 @@ def _models(
 ) -> tuple[dict[str, DemandModel], TrainingRows]:
     """Return the models by system, of those that serve where they are named; both learn from the same rows."""
     rows = training_rows(transform, HORIZONS, seed=settings.seed, maximum_rows=settings.maximum_rows, before_week=before_week)
-    known = {MODEL_SYSTEM: transform.names, TWIN_SYSTEM: _twin_names(transform.names)}
+    learned = tuple(name for name in transform.names if name not in PULL_FEATURES)
+    known = {MODEL_SYSTEM: learned, TWIN_SYSTEM: _twin_names(learned)}
     if settings.with_neighbours is not None:
         known = {name: known[name] for name in [TWIN_SYSTEM, MODEL_SYSTEM][settings.with_neighbours :][:1]}
+    pulled = settings.with_neighbours is None and transform.relations is not None and bool(transform.relations.strengths)
+    wanted = {*known, PULL_SYSTEM} if served is None else {*served}
     models = {}
     for system, names in known.items():
-        if len(rows.targets) >= MINIMUM_ROWS and (served is None or system in served):
+        needed = system in wanted or (system == TWIN_SYSTEM and pulled and PULL_SYSTEM in wanted)
+        if len(rows.targets) >= MINIMUM_ROWS and needed:
             columns = [transform.names.index(name) for name in names]
             narrow = replace(rows, features=np.ascontiguousarray(rows.features[:, columns]))
             models[system] = DemandModel.train(narrow, names, seed=settings.seed, members=settings.members)
-    return models, rows
+    if pulled and PULL_SYSTEM in wanted and TWIN_SYSTEM in models:
+        models[PULL_SYSTEM] = models[TWIN_SYSTEM].with_pull()
+    return {system: model for system, model in models.items() if system in wanted}, rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,7 +274,8 @@ def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 
 
-def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+def outputs_of(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+    """Return the artefact's files, the feature tables, and figures by name."""
     chain = found.hierarchy.chain.transform.panel
     files: dict[str, bytes] = {}
     tables: dict[str, pa.Table] = {}
@@ -275,7 +284,8 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
         level = _level(found, name)
         models = {}
         for system, model in level.models.items():
-            texts = model.to_files(model_prefix(name, system))
+            # the trees of the twin are kept once
+            texts = model.to_files(model_prefix(name, TWIN_SYSTEM if system == PULL_SYSTEM else system))
             files |= texts
             models[system] = ModelMetadata(model.names, {file: digest_of_bytes(text) for file, text in texts.items()})
         levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)

@@ -2,7 +2,7 @@
 
 `forecast_panel_LEVEL`: what names a series, its `category`, `product_type` and `parent`, and its weeks as lists:
 `units`, `price`, `discount` and `expected` (T floats), `display` and `mailer` (T + 8 floats, NaN where no plan is known),
-`display_code` and `mailer_code` (T + 8 int16).
+`display_code` and `mailer_code` (T + 8 int16), and `planned_price` (T + 8 floats) where prices are planned.
 """
 
 import numpy as np
@@ -30,6 +30,8 @@ def panel_table(panel: DemandPanel) -> pa.Table:
     if panel.store_ids is not None:
         columns["store_id"] = pa.array(panel.store_ids, pa.string())
     columns |= {name: pa.array(getattr(panel, name)) for name in NUMBERS}
+    if panel.planned_price is not None:
+        columns["planned_price"] = _lists(panel.planned_price)
     return pa.table(columns | {name: _lists(getattr(panel, name)) for name in WEEKLY})
 
 
@@ -63,6 +65,7 @@ def read_panel(snapshot: FeatureSnapshot, level: str, metadata: ForecastMetadata
         product_type=table["product_type"].to_numpy(),
         parent=table["parent"].to_numpy(),
         kept_expected=weekly["expected"],
+        planned_price=matrix_of(table["planned_price"]) if "planned_price" in table.column_names else None,
     )
 
 

@@ -44,7 +44,15 @@ def test_the_same_seed_gives_the_same_facts_and_another_seed_others(tiny: World,
 
 
 def test_tables_are_those_of_the_contracts_and_marked(tiny: World) -> None:
-    assert tiny.lake.names() == ("households", "products", "promotion_weeks", "sales_lines", "stock_levels", "stores")
+    assert tiny.lake.names() == (
+        "households",
+        "planned_prices",
+        "products",
+        "promotion_weeks",
+        "sales_lines",
+        "stock_levels",
+        "stores",
+    )
     for name in tiny.lake.names():
         table, schema = tiny.lake.arrow(name), contract_of(name).table_schema
         assert [(field.name, field.type) for field in table.schema] == [(field.name, field.type) for field in schema], name
