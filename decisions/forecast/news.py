@@ -1,11 +1,13 @@
 """What each neighbour has to tell of a product's weeks ahead, and how much of its driver it brought.
 
-Where the pull of neighbours moves the forecast (`features.demand_pull`), a neighbour brought what the forecast is with its
-promotions, or its absence, less what it would be without them. Such parts need not sum to the driver: the rest is what no single
-neighbour brought. Where a model has learned from neighbours taken together, its driver is shared out by their strength times
-their news: how much of the weeks ahead they are promoted, whether their sales have stopped, and how far they sell off what was
-expected. Beside it stands what the product itself did in past weeks when that neighbour was promoted: its own residuals, so that
-the model's word can be checked against counts.
+A substitute or a complement brought what the forecast is with its promotions, or its absence, less what it would be without
+them, by how far it pulls (`features.demand_pull`). Such parts need not sum to the driver: the rest is what no single neighbour
+brought. A model that has learned from neighbours taken together knows no single ones: pulls are told of it all the same, since
+shares of its driver by strength and news were far from what neighbours truly move (`bench forecast_planted`). Products bought
+with it have no pull. Their driver is shared out by their strength times their news: how much of the weeks ahead they are
+promoted, whether their sales have stopped, and how far they sell off what was expected. Beside it stands what the product
+itself did in past weeks when that neighbour was promoted: its own residuals, so that the model's word can be checked against
+counts.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL, ForecastMetadata, LevelMetadata, read_metadata
-from decisions.forecast.backtest import PULL_SYSTEM, TWIN_SYSTEM
+from decisions.forecast.backtest import TWIN_SYSTEM
 from decisions.forecast.baseline import SEASONAL
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, DriverAttribution
@@ -77,8 +77,6 @@ class ForecastService:
         serving = self._levels[CHAIN].models.keys() | self._levels[STORE].models.keys()
         # whoever asks first must not wait for the neighbours to be read
         if serving & {*READ_NEIGHBOURS}:
-            _ = self._supposer.relations
-        if PULL_SYSTEM in serving:
             _ = self._supposer.pull
 
     def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
@@ -145,10 +143,9 @@ class ForecastService:
             return {}
         supposed = self._supposer.supposed(request, overlay)
         asked = Asked(supposed.chain, supposed.relations, row, request.horizon_weeks)
-        if series.system == PULL_SYSTEM:
-            told = pulled_apart(asked, self._supposer.pull_under(overlay), series.base)
-        else:
-            told = {name: shared_out(asked, name, value) for name, value in units.items() if name in NEIGHBOUR_RELATIONS}
+        told = pulled_apart(asked, self._supposer.pull_of(supposed), series.base)
+        taken = {name: value for name, value in units.items() if name in NEIGHBOUR_RELATIONS and name not in told}
+        told = {**told, **{name: shared_out(asked, name, value) for name, value in taken.items()}}
         return {name: parts for name, parts in told.items() if parts}
 
     def _check(self, request: ForecastRequest) -> None:

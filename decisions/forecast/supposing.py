@@ -80,11 +80,11 @@ class Supposer:
         """How far neighbours pull, as known on the release's day."""
         return pull_at(self.chain, self.relations, self.chain.week_count)
 
-    def pull_under(self, overlay: ForecastOverlay) -> Pull:
-        """Return the pull without the neighbours that are ignored; plans are read from the panel, not from here."""
-        if not overlay.neighbours_ignored:
+    def pull_of(self, supposed: Supposed) -> Pull:
+        """Return how far neighbours pull under a supposition."""
+        if supposed.relations is self.relations:
             return self.pull
-        return pull_at(self.chain, self._without_edges(overlay), self.chain.week_count)
+        return pull_at(self.chain, supposed.relations, self.chain.week_count)
 
     def row_of(self, product_id: str) -> int | None:
         """Return the place of a product in the chain's panel; None where it is not in it."""
@@ -183,11 +183,14 @@ class Supposer:
         return replace(series, ahead=base * moved, base=base, promoted=promoted, features=wide)
 
     def supposed(self, request: ForecastRequest, overlay: ForecastOverlay) -> Supposed:
-        """Return the chain's panel and the neighbours as an overlay has them; those of the release where it is empty."""
-        if overlay.is_empty:
+        """Return the chain's panel and the neighbours as an overlay has them for a product; those of the release where it says
+        nothing of it and of its neighbours.
+        """
+        heard = self._heard(str(request.product_id), overlay, reads_neighbours=True)
+        if heard.is_empty:
             return Supposed(self.chain, self.relations)
-        chain = self._changed(self.chain, overlay, None, None if request.store_id is None else request.product_id)
-        return Supposed(chain, self._without_edges(overlay))
+        chain = self._changed(self.chain, heard, None, None if request.store_id is None else request.product_id)
+        return Supposed(chain, self._without_edges(heard))
 
     def _row(self, panel: DemandPanel, request: ForecastRequest) -> int:
         if request.store_id is None or panel.store_ids is None:
