@@ -18,15 +18,16 @@ def test_noise_is_what_the_responding_product_sells_by_chance_while_the_other_is
     np.testing.assert_allclose(noise_of(expected, promoted), [[np.sqrt(20.0), np.sqrt(10.0)], [np.sqrt(5.0), np.sqrt(5.0)]])
 
 
+def by_figure(effect: np.ndarray, said: np.ndarray) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+    """The columns by metric and slice, where the noise of every pair is 2."""
+    return {(metric, where): columns for metric, where, columns in figures(Judged(effect, np.full((3, 3), 2.0)), said)}
+
+
 def test_figures_of_three_products() -> None:
     # rows are promoted; the noise of every pair is 2
     effect = np.array([[0.0, -4.0, 6.0], [-1.5, 0.0, -2.5], [0.0, -0.5, 0.0]])
     said = np.array([[0.0, -1.0, 11.0], [-9.0, 0.0, -2.0], [0.0, 3.0, 0.0]])
-    told = {
-        key: columns
-        for *key, columns in ((m, w, c) for m, w, c in figures(Judged(effect, np.full((3, 3), 2.0)), said))
-        for key in [tuple(key)]
-    }
+    told = by_figure(effect, said)
     shares = {key: (float(up.sum()), float(down.sum())) for key, (up, down) in told.items()}
     # above 2: -4 (told -1: the sign alone), 6 (11: within a factor of 2), -2.5 (-2: both)
     assert shares["sign_recovered", "above_noise"] == (3, 3)
@@ -37,7 +38,7 @@ def test_figures_of_three_products() -> None:
     assert shares["sign_recovered", "above_0.5_noise"] == (4, 4)
     assert shares["within_factor_2", "above_1.5_noise"] == (1, 2)
     assert shares["within_factor_2", "bringing"] == (1, 1) and shares["within_factor_2", "taking"] == (1, 2)
-    silent = dict((((m, w), c) for m, w, c in figures(Judged(effect, np.full((3, 3), 2.0)), np.zeros((3, 3)))))
+    silent = by_figure(effect, np.zeros((3, 3)))
     assert silent["sign_recovered", "above_noise"][0].sum() == 0
 
 

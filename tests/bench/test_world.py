@@ -296,14 +296,10 @@ def test_what_a_promotion_moves_is_what_is_expected_less_what_would_be_without_i
 
 def test_what_is_expected_is_what_is_sold_on_average(tiny: World) -> None:
     sold = rows_of(tiny, "sales_lines")
-    week = (
-        sold["business_date"].cast(pa.date32()).cast(pa.int32()).to_numpy()
-        - pc.min(sold["business_date"]).cast(pa.int32()).as_py()
-    ) // 7
     expected = tiny.expected_in(range(WEEKS)).expected
-    units = np.bincount(week, sold["quantity"].to_numpy(), minlength=WEEKS)
+    units = float(pc.sum(sold["quantity"]).as_py())
     # a trip brings several units at once: their sum is spread wider than counts alone
-    assert np.abs(units.sum() - expected.sum()) < 4 * np.sqrt(8 * expected.sum())
+    assert abs(units - expected.sum()) < 4 * np.sqrt(8 * expected.sum())
     product = pc.index_in(sold["product_id"].combine_chunks(), value_set=tiny.names.products).to_numpy()
     by_product = np.bincount(product, sold["quantity"].to_numpy(), minlength=len(tiny.names.products))
     assert np.corrcoef(by_product, expected.sum(axis=0))[0, 1] > 0.95
@@ -311,14 +307,10 @@ def test_what_is_expected_is_what_is_sold_on_average(tiny: World) -> None:
 
 def test_planned_prices_are_those_that_are_paid(tiny: World) -> None:
     plan = tiny.lake.arrow("planned_prices")
-    assert pc.all(
-        pc.less(plan["announced_on"], pc.subtract(plan["week_start"], pa.scalar(8 * 7 * 86_400, pa.duration("s"))))
-    ).as_py()
-    paid = (
-        tiny.lake.arrow("sales_lines")
-        .group_by(["product_id", "week_start"])
-        .aggregate([("net_sales", "sum"), ("quantity", "sum")])
-    )
+    days = pc.subtract(plan["week_start"].cast(pa.int32()), plan["announced_on"].cast(pa.int32()))
+    assert pc.min(days).as_py() > 8 * 7
+    sums = [("net_sales", "sum"), ("quantity", "sum")]
+    paid = tiny.lake.arrow("sales_lines").group_by(["product_id", "week_start"]).aggregate(sums)
     both = paid.join(plan.select(["product_id", "week_start", "planned_price"]), ["product_id", "week_start"])
     assert both.num_rows == paid.num_rows
     price = both["net_sales_sum"].to_numpy() / both["quantity_sum"].to_numpy()
