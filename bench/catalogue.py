@@ -3,6 +3,7 @@
 from bench import (
     evidence,
     forecast,
+    forecast_planted,
     links,
     load,
     next_basket,
@@ -26,6 +27,7 @@ BENCHES: dict[str, Bench] = {
         serve.BENCH,
         next_basket.BENCH,
         forecast.BENCH,
+        forecast_planted.BENCH,
         switching.BENCH,
         planted.BENCH,
         evidence.BENCH,
@@ -36,5 +38,5 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
-NOT_YET_MEASURED = frozenset({"forecast"})
+NOT_YET_MEASURED = frozenset({"forecast", "forecast_planted"})
 """Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""

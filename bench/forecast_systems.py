@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import lightgbm
 import numpy as np
 
-from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, predicted
+from decisions.forecast.backtest import MODEL_SYSTEM, PULL_SYSTEM, TWIN_SYSTEM, predicted
 from decisions.forecast.baseline import baseline_forecasts, year_before
 from decisions.forecast.classical import classical_forecasts
 from decisions.forecast.levels import SeriesLevel
@@ -19,6 +19,7 @@ from decisions.forecast.model import PARAMETERS, ROUNDS, DemandModel, TrainingRo
 from features.demand import DemandTransform
 from features.demand_neighbours import Neighbours, NeighbourVintages
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
+from features.demand_pull import PULL_FEATURES
 
 __all__ = [
     "PERMUTED",
@@ -26,6 +27,7 @@ __all__ = [
     "WITH_NEIGHBOURS",
     "Asked",
     "learned_systems",
+    "permuted",
     "permuted_system",
     "plain_system",
     "simple_systems",
@@ -50,7 +52,7 @@ class Asked:
 def learned_systems(level: SeriesLevel, asked: Asked) -> dict[str, np.ndarray]:
     """Return the forecasts (horizons x rows) of the model with neighbours and of the one without, whoever serves."""
     features = _ahead(level.transform, asked)
-    named = {MODEL_SYSTEM: WITH_NEIGHBOURS, TWIN_SYSTEM: TWIN_SYSTEM}
+    named = {MODEL_SYSTEM: WITH_NEIGHBOURS, TWIN_SYSTEM: TWIN_SYSTEM, PULL_SYSTEM: PULL_SYSTEM}
     return {named[system]: predicted(model, level.transform, features) for system, model in level.models.items()}
 
 
@@ -59,10 +61,12 @@ def permuted_system(transform: DemandTransform, asked: Asked, *, seed: int, maxi
     if transform.relations is None:
         raise ValueError("a placebo needs neighbours to permute")
     count = len(transform.chain.product_ids)
-    vintages = {week: _permuted(known, count, seed) for week, known in transform.relations.by_week}
+    vintages = {week: permuted(known, count, seed) for week, known in transform.relations.by_week}
     shuffled = replace(transform, relations=NeighbourVintages.of(vintages))
     rows = training_rows(shuffled, SERVED_HORIZONS, seed=seed, maximum_rows=maximum_rows)
-    model = DemandModel.train(rows, shuffled.names, seed=seed, members=members)
+    names = tuple(name for name in shuffled.names if name not in PULL_FEATURES)
+    columns = [shuffled.names.index(name) for name in names]
+    model = DemandModel.train(replace(rows, features=rows.features[:, columns]), names, seed=seed, members=members)
     return predicted(model, shuffled, _ahead(shuffled, asked))
 
 
@@ -90,10 +94,14 @@ def _ahead(transform: DemandTransform, asked: Asked) -> np.ndarray:
     return transform.features(transform.panel.week_count, asked.rows, range(1, asked.horizons + 1))
 
 
-def _permuted(relations: Neighbours, count: int, seed: int) -> Neighbours:
+def permuted(relations: Neighbours, count: int, seed: int) -> Neighbours:
+    """Return the same edges and groups with the places of `count` products shuffled."""
     order = np.random.default_rng(seed).permutation(count)
-    weights = {name: matrix[order][:, order] for name, matrix in relations.weights.items()}
-    return Neighbours(weights, {name: codes[order] for name, codes in relations.siblings.items()})
+    weights, strengths, returned = (
+        {name: matrix[order][:, order] for name, matrix in part.items()}
+        for part in (relations.weights, relations.strengths, relations.returned)
+    )
+    return Neighbours(weights, {name: codes[order] for name, codes in relations.siblings.items()}, strengths, returned)
 
 
 def _poisson(rows: TrainingRows, seed: int) -> lightgbm.Booster:

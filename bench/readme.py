@@ -19,6 +19,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
     "next_basket": ("recall@10", "ndcg@10", "hit_rate@10", "ndcg@10_ratio_to_decayed_frequency"),
     "forecast": ("wape", "rmsse", "wrmsse", "bias", "rmsse_ratio_to_shelfgraph-without-neighbours", "coverage_80", "coverage_95"),
+    "forecast_planted": ("sign_recovered", "within_factor_2", "attributed_rightly", "wape", "seconds", "peak_rss_mb", "exponent"),
     "switching": ("log_loss", "ndcg@10", "new_to_household_ndcg@10", "excess_captured@5"),
     "planted": ("coverage_90", "spearman", "spearman@12", "bias", "mae", "insufficient", "seconds", "peak_rss_mb"),
     "evidence": ("seconds", "peak_rss_mb", "rows", "rows_missing", "largest_difference"),

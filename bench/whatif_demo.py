@@ -336,4 +336,4 @@ def _graph(lake: Lake, edges: pa.Table, day: date, folder: Path) -> ArrayGraph:
     # a product without a category stays without one
     category = pc.binary_join_element_wise(department, products["category"], " > ")
     named = pa.table({"id": products["product_id"], "category": category, "merchandise": products["merchandise"]})
-    return published_shop(named, lake.arrow("stores", ("store_id",))["store_id"], edges, day, folder)
+    return published_shop(named, lake.arrow("stores", ("store_id",))["store_id"], {"isSubstituteFor": edges}, day, folder)

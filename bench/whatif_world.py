@@ -26,7 +26,7 @@ from kg.tables import TableGraph
 from kit.clock import SystemClock
 from ontology import load_schema
 
-__all__ = ["KnownDemand", "NoEvents", "published_shop", "world_service"]
+__all__ = ["KnownDemand", "NoEvents", "published_shop", "published_world", "world_service"]
 
 
 class KnownDemand:
@@ -57,20 +57,26 @@ class NoEvents:
 
 def world_service(world: World, edges: pa.Table, recovery: Recovery, demand: KnownDemand, folder: Path) -> SubstitutionService:
     """Return what answers what-ifs about a world from its derived edges; the graph is published below `folder`."""
-    names, count = world.names, world.assortment.products.count
-    categories = names.category_of(world.assortment, np.arange(count))
-    products = pa.table({"id": names.products, "category": categories, "merchandise": [True] * count})
-    graph = published_shop(products, names.stores, edges, world.as_of, folder)
-    shop = Shop(graph, InMemory(shop_facts(world.lake, world.as_of)))
+    shop = Shop(
+        published_world(world, {"isSubstituteFor": edges}, world.as_of, folder), InMemory(shop_facts(world.lake, world.as_of))
+    )
     figures = RecoveryFigures(recovery.share, recovery.error, recovery.events, "graph")
     return SubstitutionService(shop, figures, demand=demand, past=NoEvents())
 
 
+def published_world(world: World, edges: Mapping[str, pa.Table], day: date, folder: Path) -> ArrayGraph:
+    """Publish a world's products, their categories, its stores and relations between products on a day, and open that."""
+    names, count = world.names, world.assortment.products.count
+    categories = names.category_of(world.assortment, np.arange(count))
+    products = pa.table({"id": names.products, "category": categories, "merchandise": [True] * count})
+    return published_shop(products, names.stores, edges, day, folder)
+
+
 def published_shop(
-    products: pa.Table, store_ids: pa.Array | pa.ChunkedArray, edges: pa.Table, day: date, folder: Path
+    products: pa.Table, store_ids: pa.Array | pa.ChunkedArray, edges: Mapping[str, pa.Table], day: date, folder: Path
 ) -> ArrayGraph:
-    """Publish products (`id`, `category`, null for none, and `merchandise`), their categories, the stores and who replaces whom
-    on a day, and open that.
+    """Publish products (`id`, `category`, null for none, and `merchandise`), their categories, the stores and the relations
+    between them on a day, and open that.
     """
     placed = products.filter(pc.is_valid(products["category"]))
     groups = pc.unique(placed["category"]).sort()
@@ -81,7 +87,7 @@ def published_shop(
         ),
         "Store": pa.table({"id": store_ids, "display_name": store_ids}),
     }
-    links = {"inCategory": pa.table({"source": placed["id"], "target": placed["category"]}), "isSubstituteFor": edges}
+    links = {"inCategory": pa.table({"source": placed["id"], "target": placed["category"]}), **edges}
     graph = TableGraph(load_schema(), nodes, links)
     publish_snapshot(graph, folder, schema=graph.schema, as_of=day, clock=SystemClock())
     return open_current_snapshot(folder)

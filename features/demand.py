@@ -18,6 +18,7 @@ from features.demand_history import HISTORY_FEATURES, history_block
 from features.demand_neighbours import NeighbourVintages
 from features.demand_panel import DemandPanel
 from features.demand_plan import PLAN_FEATURES, plan_block
+from features.demand_pull import PULL_FEATURES, Pull, pull_at, pull_block
 from features.demand_relations import RELATION_FEATURES, pressure, relation_block
 from features.demand_residuals import RESIDUAL_FEATURES, residual_block
 
@@ -36,6 +37,7 @@ FEATURE_GROUPS: dict[str, str] = {
     **RESIDUAL_FEATURES,
     **RELATION_FEATURES,
     **AHEAD_FEATURES,
+    **dict.fromkeys(PULL_FEATURES, "neighbours"),
     **dict.fromkeys(CALENDAR_FEATURES, "calendar"),
 }
 """The driver that each feature belongs to: own_history, price, promotion, neighbours or calendar."""
@@ -55,13 +57,15 @@ class DemandTransform:
     panel: DemandPanel
     chain: DemandPanel
     relations: NeighbourVintages | None
+    pulls: bool = True
+    """Whether neighbours' pulls are told: no trees learn from them, and their training rows need none."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the feature columns, in order."""
         own = (*HISTORY_FEATURES, *RESIDUAL_FEATURES, *PLAN_FEATURES)
         parent = () if self.panel is self.chain else tuple(PARENT_PREFIX + name for name in own)
-        relation = tuple(RELATION_FEATURES) if self.relations is not None else ()
+        relation = () if self.relations is None else (*RELATION_FEATURES, *(PULL_FEATURES if self.pulls else ()))
         if self.relations is not None and self._knows_prices:
             relation = (*relation, *NEIGHBOUR_PRICES)
         ahead = () if self.panel.ahead is None else self.panel.ahead.features
@@ -113,18 +117,36 @@ class DemandTransform:
         """Return the units that were sold, len(horizons) x len(rows); the weeks must lie inside the panel."""
         return np.stack([self.panel.units[rows, origin + horizon - 1] for horizon in horizons])
 
+    def pull_at(self, origin: int) -> Pull | None:
+        """Return what tells the pull of neighbours at an origin; None where none are known."""
+        vintage = None if self.relations is None else self.relations.known_at(origin)
+        if vintage is None:
+            return None
+        if origin not in self._pulls:
+            # one origin is asked for many times in a row
+            self._pulls.clear()
+            self._pulls[origin] = pull_at(self.chain, vintage[1], origin)
+        return self._pulls[origin]
+
+    @cached_property
+    def _pulls(self) -> dict[int, Pull]:
+        return {}
+
     def _of_neighbours(self, origin: int, horizon: int, rows: np.ndarray, *, planned: bool) -> np.ndarray:
         vintage = None if self.relations is None else self.relations.known_at(origin)
         if vintage is None:
-            count = len(RELATION_FEATURES) + self._knows_prices * len(NEIGHBOUR_PRICES)
+            count = len(RELATION_FEATURES) + self.pulls * len(PULL_FEATURES) + self._knows_prices * len(NEIGHBOUR_PRICES)
             return np.full((len(rows), count), np.nan, dtype=np.float32)
         week, known = vintage
         if week not in self._pressures:
             self._pressures[week] = pressure(self.chain, known)
-        told = relation_block(self.chain, known, self._pressures[week], origin, horizon, rows, planned=planned)
-        if not self._knows_prices:
-            return told
-        return np.concatenate([told, neighbour_price_block(self.chain, known, origin, horizon, rows)], axis=1)
+        parts = [relation_block(self.chain, known, self._pressures[week], origin, horizon, rows, planned=planned)]
+        pull = self.pull_at(origin) if self.pulls else None
+        if pull is not None:
+            parts.append(pull_block(self.chain, pull, horizon, rows, planned=planned))
+        if self._knows_prices:
+            parts.append(neighbour_price_block(self.chain, known, origin, horizon, rows))
+        return np.concatenate(parts, axis=1)
 
     @cached_property
     def _pressures(self) -> dict[int, dict[str, np.ndarray]]:

@@ -5,7 +5,7 @@ of the weights therefore holds the sources of the edges into B.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,16 @@ MAXIMUM_NEIGHBOURS = 10
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Row-normalised N x N weights (float32 CSR) by relation, and sibling codes (int32, N) by grouping."""
+    """Row-normalised N x N weights (float32 CSR) by relation, and sibling codes (int32, N) by grouping.
+
+    `strengths` are what the weights were before, entry by entry, and `returned` (also entry by entry) the strength of the edge
+    the other way, 0 without one.
+    """
 
     weights: Mapping[str, sparse.csr_array]
     siblings: Mapping[str, np.ndarray]
+    strengths: Mapping[str, sparse.csr_array] = field(default_factory=dict)
+    returned: Mapping[str, sparse.csr_array] = field(default_factory=dict)
 
     def mean(self, relation: str, values: np.ndarray) -> np.ndarray:
         """Return the weighted mean of `values` (N x K, no NaN) over each row's neighbours; NaN without any."""
@@ -93,20 +99,40 @@ def neighbours(panel: DemandPanel, edges: Mapping[str, pa.Table] | None) -> Neig
             than `chain` are left out where the columns are there.
     """
     given = edges or {}
-    weights = {name: _weights(panel, given[name]) for name in NEIGHBOUR_RELATIONS if name in given and given[name].num_rows}
-    return Neighbours(weights=weights, siblings={"category": panel.category, "type": panel.product_type})
+    read = {name: _read(panel, given[name]) for name in NEIGHBOUR_RELATIONS if name in given and given[name].num_rows}
+    weights, strengths, returned = ({name: one[part] for name, one in read.items()} for part in range(3))
+    siblings = {"category": panel.category, "type": panel.product_type}
+    return Neighbours(weights=weights, siblings=siblings, strengths=strengths, returned=returned)
 
 
-def _weights(panel: DemandPanel, edges: pa.Table) -> sparse.csr_array:
+def _read(panel: DemandPanel, edges: pa.Table) -> tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array]:
+    """Return weights, strengths and the strengths of the edges the other way, of the same entries."""
     used = _usable(edges)
     ids = pa.array(panel.product_ids, pa.string())
     row, column = (_positions(used[end], ids) for end in ("target", "source"))
     strength = np.asarray(used["strength"].cast(pa.float64()).to_numpy(), dtype=np.float64)
     kept = (row >= 0) & (column >= 0) & (row != column) & (strength > 0)
-    row, column, strength = _strongest(row[kept], column[kept], strength[kept])
+    row, column, strength = row[kept], column[kept], strength[kept]
+    back = _turned(row, column, strength, len(ids))
+    order = _strongest(row, column, strength)
+    row, column, strength, back = row[order], column[order], strength[order], back[order]
     total = np.bincount(row, weights=strength, minlength=len(ids))
-    shares = (strength / total[row]).astype(np.float32)
-    return sparse.csr_array((shares, (row, column)), shape=(len(ids), len(ids)))
+    start = np.searchsorted(row, np.arange(len(ids) + 1))
+    shares = (strength / total[row], strength, back)
+    weights, strengths, returned = (
+        sparse.csr_array((one.astype(np.float32), column, start), shape=(len(ids), len(ids))) for one in shares
+    )
+    return weights, strengths, returned
+
+
+def _turned(row: np.ndarray, column: np.ndarray, strength: np.ndarray, count: int) -> np.ndarray:
+    """Return of each edge the strength of the one the other way, 0 without one."""
+    if not len(row):
+        return strength
+    key, turned = row * count + column, column * count + row
+    order = np.argsort(key)
+    at = np.minimum(np.searchsorted(key[order], turned), len(key) - 1)
+    return np.where(key[order][at] == turned, strength[order][at], 0.0)
 
 
 def _usable(edges: pa.Table) -> pa.Table:
@@ -122,9 +148,9 @@ def _positions(column: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
     return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _strongest(row: np.ndarray, column: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _strongest(row: np.ndarray, column: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Return the places of the strongest edges of each row, row by row in the order of their columns."""
     order = np.lexsort((column, -strength, row))
-    row, column, strength = row[order], column[order], strength[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, row, side="left")
-    kept = rank < MAXIMUM_NEIGHBOURS
-    return row[kept], column[kept], strength[kept]
+    rank = np.arange(len(row)) - np.searchsorted(row[order], row[order], side="left")
+    kept = order[rank < MAXIMUM_NEIGHBOURS]
+    return kept[np.lexsort((column[kept], row[kept]))]

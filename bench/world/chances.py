@@ -1,4 +1,5 @@
-"""The probabilities behind a chunk's choices at the end of the year: what stands listed, at regular prices, nothing missing.
+"""The probabilities behind a chunk's choices, as a rule those of the end of the year: what stands listed, at regular prices,
+nothing missing.
 
 Arrays over seasons have one entry, to be broadcast, where a category knows none. The second axis is the store: a household's own,
 and its second.
@@ -15,7 +16,7 @@ from bench.world.shelf import Shelf
 from bench.world.shoppers import OWN_STORE, SIZE_SHARE, Shoppers, incidence, tastes
 from bench.world.sizes import DAYS, SEASONS, season_of_days
 
-__all__ = ["CategoryChances", "Chunk", "category_chances", "occasions"]
+__all__ = ["CategoryChances", "Chunk", "category_chances", "chances_of", "occasions"]
 
 SMALLEST = 1e-12
 
@@ -85,11 +86,12 @@ class CategoryChances:
         """The probability that an occasion, with the second that may follow it, puts each product in the basket."""
         return np.asarray(self.bought * (1 + SECOND * (1 - self.bought)))
 
-    def after(self, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    def after(self, factor: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return by what all other probabilities change when exp(value) of one product is multiplied by `factor` (0: gone).
 
-        Both arrays are seasons x 2 x households x products, one entry per changed product: the first for products of its nest,
-        the second for those of other nests and for buying nothing.
+        `factor` may differ by store, household and product (2 x households x products). Both arrays are seasons x 2 x
+        households x products, one entry per changed product: the first for products of its nest, the second for those of other
+        nests and for buying nothing.
         """
         rest = np.maximum(1 - self.within * (1 - factor), SMALLEST)
         outer = self.total / (self.total - self.own_nest * (1 - rest**self.dissimilarity))
@@ -97,11 +99,19 @@ class CategoryChances:
 
 
 def category_chances(chunk: Chunk, category: int) -> CategoryChances:
-    """Return the probabilities of one category."""
+    """Return the probabilities of one category at the end of the year."""
+    products = chunk.assortment.products_of(category)
+    return chances_of(chunk, category, chunk.shelf.final_values(chunk.assortment, products)[chunk.clusters])
+
+
+def chances_of(chunk: Chunk, category: int, values: np.ndarray) -> CategoryChances:
+    """Return the probabilities of one category where its products have these values (2 x households x products; -inf: not there)
+    before a household's taste.
+    """
     assortment = chunk.assortment
     products, nests = assortment.products_of(category), assortment.nests_of(category)
     liking = tastes(assortment, chunk.people, category, chunk.seed)
-    weight = np.exp(chunk.shelf.final_values(assortment, products)[chunk.clusters] + liking.products)
+    weight = np.exp(values + liking.products)
     member = np.equal.outer(assortment.products.nest[products], np.arange(nests.start, nests.stop)).astype(float)
     total = weight @ member
     within = weight / np.maximum(total, SMALLEST)[..., member.argmax(axis=1)]

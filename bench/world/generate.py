@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from bench.world.ahead import Ahead, expected_in
 from bench.world.assortment import Assortment, build_assortment
 from bench.world.chances import Chunk
 from bench.world.choice import buy
@@ -101,6 +102,10 @@ class World:
                     key = category, number, scope
                     found[key] = found[key].plus(gone) if key in found else gone
         return found
+
+    def expected_in(self, weeks: range) -> Ahead:
+        """Return what is expected to be sold in some weeks of the year, and what of it others' promotions moved."""
+        return reduce(Ahead.plus, (expected_in(chunk, weeks) for chunk in self._chunks()))
 
     @cached_property
     def _diverted(self) -> list[Diverted]:

@@ -14,6 +14,7 @@ __all__ = [
     "SEASONS",
     "SIZES",
     "SMALL",
+    "TENFOLD",
     "WEEKS",
     "WorldSize",
     "season_of_days",
@@ -64,7 +65,9 @@ class WorldSize:
 SMALL = WorldSize("small", 900, 12, 3, 15, 10, 18, 6.5, 4, 24)
 MEDIUM = WorldSize("medium", 2500, 40, 4, 60, 14, 44, 12.5, 8, 64)
 LARGE = WorldSize("large", 25_000, 200, 4, 60, 14, 44, 12.5, 8, 64)
-SIZES = {size.name: size for size in (SMALL, MEDIUM, LARGE)}
+TENFOLD = WorldSize("tenfold", 9000, 12, 3, 150, 10, 18, 6.5, 40, 240)
+"""Ten times the households and the categories of SMALL: ten times the products, each of which sells as much."""
+SIZES = {size.name: size for size in (SMALL, MEDIUM, LARGE, TENFOLD)}
 
 
 def season_of_days() -> np.ndarray:

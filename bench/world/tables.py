@@ -14,6 +14,8 @@ from bench.world.sizes import FIRST_DAY, WEEKS, WorldSize, stream
 __all__ = ["SALES_SCHEMA", "Names", "describe_tables", "events_table", "sales_lines"]
 
 SOURCE = "simulated_world"
+ANNOUNCED_WEEKS = 9
+"""Before a week begins: every forecast of it knows its prices."""
 MICROSECONDS = 1_000_000
 OPEN_AT_SECOND, OPEN_SECONDS = 8 * 3600, 13 * 3600
 PACK_SIZES = np.array(["8 OZ", "12 OZ", "16 OZ", "24 OZ", "1 LB", "2 LB", "6 CT", "12 CT"])
@@ -77,12 +79,13 @@ def sales_lines(names: Names, assortment: Assortment, shelf: Shelf, year: tuple[
 def describe_tables(
     size: WorldSize, names: Names, assortment: Assortment, shelf: Shelf, seed: int
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Yield the names and rows of all tables but the sales: products, stores, households, promotion_weeks and stock_levels."""
+    """Yield the names and rows of all tables but the sales."""
     yield "products", _products(names, assortment, seed)
     yield "stores", _marked({"store_id": names.stores, "name": _unknown(size.stores), "country": _unknown(size.stores)})
     described = ("age_band", "income_band", "home_ownership", "marital_status", "household_size", "composition", "children")
     yield "households", _marked({"household_id": names.households} | {name: _unknown(size.households) for name in described})
     yield "promotion_weeks", _promotion_weeks(names, shelf)
+    yield "planned_prices", _planned_prices(names, assortment, shelf)
     yield "stock_levels", _stock_levels(names, assortment, shelf)
 
 
@@ -143,6 +146,21 @@ def _promotion_weeks(names: Names, shelf: Shelf) -> pa.Table:
         "week_start": pa.array(_days(week * 7)),
         "display_location": pa.array(np.full(store.size, "5"), mask=~display),
         "mailer_location": pa.array(np.full(store.size, "A"), mask=~mailer),
+    }
+    return _marked(columns)
+
+
+def _planned_prices(names: Names, assortment: Assortment, shelf: Shelf) -> pa.Table:
+    """Return the price of each product in each week, announced long before: prices are the same in all stores."""
+    weeks, count = shelf.deals.discount.shape
+    week, product = (grid.reshape(-1) for grid in np.indices((weeks, count)))
+    price = assortment.products.price[product] * (1 - shelf.deals.discount[week, product])
+    columns = {
+        "product_id": names.products.take(pa.array(product)),
+        "store_id": _unknown(week.size),
+        "week_start": pa.array(_days(week * 7)),
+        "planned_price": np.round(price, 2),
+        "announced_on": pa.array(_days((week - ANNOUNCED_WEEKS) * 7)),
     }
     return _marked(columns)
 

@@ -1,16 +1,18 @@
 """Which system serves which kind of series, decided on weeks that the tried models have not seen.
 
-The last 8 known weeks are held out. Models trained on targets before them, with neighbours as known on their eve, forecast 1 to 8
-weeks from the first held-out week on, and what is left of these weeks from two, four and six weeks later. In each segment the
-system with the lowest sales-weighted RMSSE serves. Some have to be better by more than a standard error over the series, since a
-gain that is no larger than that of another seed is none: neighbours than the same model without them, and a sum's own forecast
-than the sum of its parts. Where only simple methods are tried, the least biased of those within 2 % of the best serves: errors of
-slow sellers hardly tell methods apart, and biases add up. The best simple baseline is the reference of every explanation.
+The last 8 known weeks are held out. Models trained on targets before them, with neighbours as known on their eve, forecast 1 to
+8 weeks from the first held-out week on, and what is left of these weeks from two, four and six weeks later. In each segment the
+system with the lowest sales-weighted RMSSE serves. Some have to be better by more than a standard error over the series, since
+a gain that is no larger than that of another seed is none: a model that learned from neighbours than its twin without them, and
+a sum's own forecast than the sum of its parts. The twin's own forecasts moved by the pull of neighbours take its place unless
+they are worse by more than that: nothing is drawn anew, how far edges are right was measured before, and the answer can name
+who moves it. Where only simple methods are tried, the least biased of those within 2 % of the best serves: errors of slow
+sellers hardly tell methods apart, and biases add up. The best simple baseline is the reference of every explanation.
 """
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel
 __all__ = [
     "BOTTOM_UP",
     "MODEL_SYSTEM",
+    "PULL_SYSTEM",
     "TWIN_SYSTEM",
     "Candidates",
     "LevelVerdict",
@@ -45,6 +48,8 @@ __all__ = [
 
 MODEL_SYSTEM = "shelfgraph"
 TWIN_SYSTEM = "shelfgraph-without-neighbours"
+PULL_SYSTEM = "shelfgraph-with-pulls"
+"""The trees of the twin, moved by how far neighbours pull: another forecast, but no other draw of trees."""
 LATER_ORIGINS_WEEKS = (0, 2, 4, 6)
 FALLBACK_BASELINE = "mean_8"
 INTERMITTENT_METHODS = (CROSTON, TSB)
@@ -206,7 +211,7 @@ def judge(tried: Sequence[Trial]) -> LevelVerdict:
     if not tried:
         nothing = (FALLBACK_BASELINE,) * len(SEGMENTS)
         return LevelVerdict(nothing, nothing, {"forecasts": 0.0})
-    scored = _Scored.of(tried)
+    scored = _Scored.of(tried).settled()
     over_all = scored.best(np.ones(len(scored.segment), dtype=bool))
     told = [scored.best(scored.segment == segment) or over_all for segment in range(len(SEGMENTS))]
     systems, baselines = zip(*(one or (FALLBACK_BASELINE, FALLBACK_BASELINE) for one in told), strict=True)
@@ -235,6 +240,16 @@ class _Scored:
         )
         return cls(errors, beyond, np.where(np.isnan(scale), 0.0, weight), segment)
 
+    def settled(self) -> "_Scored":
+        """Return the scores with the twin's forecasts moved by pulls, or as they are where that is surely better over all series.
+
+        Whether the strengths of edges are right is one question; asked segment by segment, chance answers.
+        """
+        if not {TWIN_SYSTEM, PULL_SYSTEM} <= self.errors.keys():
+            return self
+        left = PULL_SYSTEM if self._surely_better(TWIN_SYSTEM, PULL_SYSTEM, self.weight) else TWIN_SYSTEM
+        return replace(self, errors={name: error for name, error in self.errors.items() if name != left})
+
     def best(self, chosen: np.ndarray) -> tuple[str, str] | None:
         """Return who does best on some series, and which baseline does; None where they say nothing."""
         weight = np.where(chosen, self.weight, 0.0)
@@ -242,12 +257,13 @@ class _Scored:
             return None
         score = {name: float((error * weight).sum()) for name, error in self.errors.items()}
         baseline = min(BASELINES, key=lambda name: (score[name], name))
-        if MODEL_SYSTEM in score and TWIN_SYSTEM in score and not self._surely_better(MODEL_SYSTEM, TWIN_SYSTEM, weight):
+        twin = PULL_SYSTEM if PULL_SYSTEM in score else TWIN_SYSTEM
+        if MODEL_SYSTEM in score and twin in score and not self._surely_better(MODEL_SYSTEM, twin, weight):
             del score[MODEL_SYSTEM]
         best = min(score, key=lambda name: (score[name], name))
         if BOTTOM_UP in score and not self._surely_better(best, BOTTOM_UP, weight):
             return BOTTOM_UP, baseline
-        if not score.keys() & {MODEL_SYSTEM, TWIN_SYSTEM, BOTTOM_UP}:
+        if not score.keys() & {MODEL_SYSTEM, TWIN_SYSTEM, PULL_SYSTEM, BOTTOM_UP}:
             near = [name for name in score if score[name] <= NEARLY_BEST * score[best]]
             best = min(near, key=lambda name: (abs(float(self.beyond[name][chosen].sum())), name))
         return best, baseline

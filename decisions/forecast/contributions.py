@@ -18,6 +18,7 @@ import numpy as np
 from decisions.forecast.model import DemandModel
 from features.demand import CATEGORICAL_FEATURES, FEATURE_GROUPS, PARENT_PREFIX
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
+from features.demand_pull import PULL_FEATURES
 
 __all__ = ["COHERENCE", "OWN_HISTORY", "SIBLINGS", "DriverAttribution", "driver_of", "neutral_values"]
 
@@ -27,7 +28,12 @@ OWN_HISTORY = "own_history"
 SIBLINGS = "siblings"
 SMALL_UNITS = 0.01
 """Added to both sides, so that a baseline of zero has a logarithm."""
-LEVEL_FEATURES = {"alike_mean": "decayed_6", "promoted_mean_26": "mean_26", "price_last": "price_last"}
+LEVEL_FEATURES = {
+    "alike_mean": "decayed_6",
+    "promoted_mean_26": "mean_26",
+    "price_last": "price_last",
+    **{name: name for name in PULL_FEATURES if name.endswith("usual_pull")},
+}
 """Features in units or currency, and the feature of the same series that stands in when their driver is out."""
 MEDIAN_ROWS = 20_000
 

@@ -1,7 +1,8 @@
 """Paths behind a forecast: every hop is an edge of the pinned graph version, looked up, never composed.
 
-Promotions lead over `promotes`, neighbours over their relation, siblings over `inCategory`. A driver with several edges is
-shared out over them by coverage or strength. A driver for which the graph has no edge joins the product's own record.
+Promotions lead over `promotes`, neighbours over their relation, siblings over `inCategory`. A driver with several promotions is
+shared out over them by coverage; a neighbour's path has what that neighbour brought (`news`). A driver for which the graph has no
+edge joins the product's own record.
 
 Own history, price and calendar are that record: their trail starts and ends at the product and has no hop. Where it is all
 there is, as when a baseline answers, it leads to the product's place in the catalogue.
@@ -51,7 +52,7 @@ WORDS = {
 @dataclass(frozen=True, slots=True)
 class _Weighted:
     edge: Edge
-    weight: float
+    units: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,11 @@ class ForecastExplainer:
         """
         if product_id is None:
             return self._of_sum(category_id, units, summary)
-        told = {driver: self._told(driver, product_id, weeks, as_of, shares) for driver in units}
+        told = {driver: self._told(driver, value, product_id, weeks, as_of, shares) for driver, value in units.items()}
         linked = [(driver, item) for driver, one in told.items() for item in one.edges]
         place = () if linked else self._place(product_id)
         names = self._names([*(item.edge for _, item in linked), *place])
-        paths = [ExplanationPath((_hop(item.edge, names, product_id),), units[driver] * item.weight) for driver, item in linked]
+        paths = [ExplanationPath((_hop(item.edge, names, product_id),), item.units) for _, item in linked]
         hops = tuple(_hop(edge, names, product_id) for edge in place)
         own = ExplanationPath(hops, sum(units.values()) - sum(path.contribution for path in paths))
         ordered = sorted([own, *paths], key=lambda path: -abs(path.contribution))
@@ -112,12 +113,12 @@ class ForecastExplainer:
         words = _in_words({words_of(driver): value for driver, value in units.items()})
         return Explanation(f"{summary} {words}".strip(), (ExplanationPath(hops, sum(units.values())),))
 
-    def _told(self, driver: str, product_id: str, weeks: tuple[date, date], as_of: date, shares: Shares) -> _Told:
+    def _told(self, driver: str, units: float, product_id: str, weeks: tuple[date, date], as_of: date, shares: Shares) -> _Told:
         if driver == "promotion":
-            return self._promotions(product_id, weeks)
+            return self._promotions(product_id, units, weeks)
         if driver == SIBLINGS:
             found = self._graph.related("inCategory", [product_id], direction=Direction.OUT, limit=1)
-            return _Told(WORDS[driver], _shares(found[product_id], [1.0]))
+            return _Told(WORDS[driver], _shares(found[product_id], [1.0], units))
         if driver in NEIGHBOUR_RELATIONS:
             return _Told(WORDS[driver], self._neighbours(driver, product_id, as_of, shares.get(driver, ())))
         return _Told(WORDS[driver], ())
@@ -135,11 +136,10 @@ class ForecastExplainer:
         """
         found = self._graph.related(relation, [product_id], direction=Direction.IN, limit=MAXIMUM_EDGES, as_of=as_of, scope=CHAIN)
         edges = {edge.source.id: edge for edge in found[product_id]}
-        whole = sum(one.units for one in shares)
         shown = [one for one in shares if one.source_id in edges][:SHOWN_EDGES]
-        return [_Weighted(edges[one.source_id], one.units / whole if whole else 0.0) for one in shown]
+        return [_Weighted(edges[one.source_id], one.units) for one in shown]
 
-    def _promotions(self, product_id: str, weeks: tuple[date, date]) -> _Told:
+    def _promotions(self, product_id: str, units: float, weeks: tuple[date, date]) -> _Told:
         # asked without a day: a plan's promotions begin after `as_of`
         found = self._graph.related("promotes", [product_id], direction=Direction.IN, limit=MAXIMUM_PROMOTIONS)[product_id]
         nodes = self._graph.nodes("Promotion", [edge.source.id for edge in found])
@@ -147,14 +147,14 @@ class ForecastExplainer:
         coming = [item for item in dated if _begins(item[1]) < weeks[1] and _ends(item[1]) > weeks[0]]
         if coming:
             shown = sorted(coming, key=lambda item: (-_coverage(item[1]), item[0].source.id))[:SHOWN_EDGES]
-            shares = _shares([edge for edge, _ in shown], [_coverage(properties) for _, properties in shown])
+            shares = _shares([edge for edge, _ in shown], [_coverage(properties) for _, properties in shown], units)
             return _Told(WORDS["promotion"], shares)
         remembered = weeks[0] - PROMOTION_MEMORY_WEEKS * WEEK
         past = [item for item in dated if _begins(item[1]) < weeks[0] and _ends(item[1]) > remembered]
         if not past:
             return _Told(WORDS["no_promotion"], ())
         last, _ = max(past, key=lambda item: (_ends(item[1]), item[0].source.id))
-        return _Told(WORDS["past_promotion"], (_Weighted(last, 1.0),))
+        return _Told(WORDS["past_promotion"], (_Weighted(last, units),))
 
     def _names(self, edges: Sequence[Edge]) -> Mapping[NodeRef, str]:
         wanted: dict[str, set[str]] = {}
@@ -195,13 +195,13 @@ def words_of(driver: str) -> str:
     return WORDS[driver]
 
 
-def _shares(edges: Sequence[Edge], weights: Sequence[float]) -> Sequence[_Weighted]:
+def _shares(edges: Sequence[Edge], weights: Sequence[float], units: float) -> Sequence[_Weighted]:
     total = sum(weights)
     if not edges:
         return ()
     if total <= 0:
-        return tuple(_Weighted(edge, 1.0 / len(edges)) for edge in edges)
-    return tuple(_Weighted(edge, weight / total) for edge, weight in zip(edges, weights, strict=True))
+        return tuple(_Weighted(edge, units / len(edges)) for edge in edges)
+    return tuple(_Weighted(edge, units * weight / total) for edge, weight in zip(edges, weights, strict=True))
 
 
 def _hop(edge: Edge, names: Mapping[NodeRef, str], product_id: str) -> Hop:

@@ -22,6 +22,7 @@ from decisions.forecast.artefact import (
 )
 from decisions.forecast.backtest import (
     MODEL_SYSTEM,
+    PULL_SYSTEM,
     TWIN_SYSTEM,
     LevelVerdict,
     held_out_origin,
@@ -45,7 +46,7 @@ from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["Fit", "FitSettings", "days_of_vintages", "fit", "fit_panels", "known_panels"]
+__all__ = ["Fit", "FitSettings", "days_of_vintages", "fit", "fit_panels", "known_panels", "outputs_of"]
 
 HORIZONS = range(1, MAXIMUM_HORIZON_WEEKS + 1)
 MINIMUM_WEEKS_SOLD_IN_STORE = 4
@@ -128,7 +129,7 @@ def fit(
     vintages = NeighbourVintages.of({week: neighbours(chain, edges_as_of(day)) for week, day in days_of_vintages(chain).items()})
     settings = FitSettings(seed, with_neighbours=with_neighbours)
     found = fit_panels(chain, stores, vintages, settings, progress)
-    return _outputs(found, settings)
+    return outputs_of(found, settings)
 
 
 def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
@@ -204,7 +205,10 @@ def fit_panels(
             level = tried[name].level
             transform = replace(level.transform, relations=vintages)
             models, rows = _models(transform, settings, served=None if settings.every_model else level.verdict.systems)
-            neutral[name] = neutral_values(transform.names, rows.features)
+            learned = replace(transform, pulls=False).names
+            known = dict(zip(learned, neutral_values(learned, rows.features), strict=True))
+            # without their promotions neighbours do not pull
+            neutral[name] = np.asarray([known.get(one, 0.0) for one in transform.names])
             levels[name] = replace(level, transform=transform, models=models)
             figures[f"{name}_training_rows"] = float(len(rows.targets))
             figures[f"{name}_supported_series"] = float(len(transform.supported(transform.panel.week_count)))
@@ -221,17 +225,23 @@ def _models(
     transform: DemandTransform, settings: FitSettings, *, before_week: int | None = None, served: Sequence[str] | None = None
 ) -> tuple[dict[str, DemandModel], TrainingRows]:
     """Return the models by system, of those that serve where they are named; both learn from the same rows."""
-    rows = training_rows(transform, HORIZONS, seed=settings.seed, maximum_rows=settings.maximum_rows, before_week=before_week)
-    known = {MODEL_SYSTEM: transform.names, TWIN_SYSTEM: _twin_names(transform.names)}
+    learner = replace(transform, pulls=False)
+    rows = training_rows(learner, HORIZONS, seed=settings.seed, maximum_rows=settings.maximum_rows, before_week=before_week)
+    known = {MODEL_SYSTEM: learner.names, TWIN_SYSTEM: _twin_names(learner.names)}
     if settings.with_neighbours is not None:
         known = {name: known[name] for name in [TWIN_SYSTEM, MODEL_SYSTEM][settings.with_neighbours :][:1]}
+    pulled = settings.with_neighbours is None and transform.relations is not None and bool(transform.relations.latest.strengths)
+    wanted = {*known, PULL_SYSTEM} if served is None else {*served}
     models = {}
     for system, names in known.items():
-        if len(rows.targets) >= MINIMUM_ROWS and (served is None or system in served):
-            columns = [transform.names.index(name) for name in names]
+        needed = system in wanted or (system == TWIN_SYSTEM and pulled and PULL_SYSTEM in wanted)
+        if len(rows.targets) >= MINIMUM_ROWS and needed:
+            columns = [learner.names.index(name) for name in names]
             narrow = replace(rows, features=np.ascontiguousarray(rows.features[:, columns]))
             models[system] = DemandModel.train(narrow, names, seed=settings.seed, members=settings.members)
-    return models, rows
+    if pulled and PULL_SYSTEM in wanted and TWIN_SYSTEM in models:
+        models[PULL_SYSTEM] = models[TWIN_SYSTEM].with_pull()
+    return {system: model for system, model in models.items() if system in wanted}, rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,7 +295,8 @@ def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 
 
-def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+def outputs_of(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+    """Return the artefact's files, the feature tables, and figures by name."""
     chain = found.hierarchy.chain.transform.panel
     files: dict[str, bytes] = {}
     tables: dict[str, pa.Table] = {}
@@ -294,7 +305,8 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
         level = _level(found, name)
         models = {}
         for system, model in level.models.items():
-            texts = model.to_files(model_prefix(name, system))
+            # the trees of the twin are kept once
+            texts = model.to_files(model_prefix(name, TWIN_SYSTEM if system == PULL_SYSTEM else system))
             files |= texts
             models[system] = ModelMetadata(model.names, {file: digest_of_bytes(text) for file, text in texts.items()})
         levels[name] = _metadata(found, name, level.verdict, level.transform.names, models)

@@ -14,6 +14,7 @@ from decisions.forecast.artefact import TOTAL
 from decisions.forecast.backtest import (
     BOTTOM_UP,
     MODEL_SYSTEM,
+    PULL_SYSTEM,
     TWIN_SYSTEM,
     Candidates,
     LevelVerdict,
@@ -42,7 +43,7 @@ __all__ = [
     "sums_of",
 ]
 
-SYSTEMS = (MODEL_SYSTEM, TWIN_SYSTEM, *BASELINES, CROSTON, TSB, AUTO_ETS, BOTTOM_UP)
+SYSTEMS = (MODEL_SYSTEM, TWIN_SYSTEM, PULL_SYSTEM, *BASELINES, CROSTON, TSB, AUTO_ETS, BOTTOM_UP)
 """Every system that may answer, in the order of their codes in tables."""
 LEAST_SPREAD = 0.05
 

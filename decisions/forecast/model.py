@@ -17,6 +17,7 @@ import numpy as np
 
 from decisions.forecast.errors import ForecastArtefactError
 from features.demand import CATEGORICAL_FEATURES, DemandTransform
+from features.demand_pull import PULL_FEATURES, pull_factor
 from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
 
@@ -127,7 +128,7 @@ class DemandModel:
 
     Args:
         boosters: the trees of each member.
-        names: feature names in column order.
+        names: feature names in column order. Those of pulls, where they are the last, are for `pull_factor`, not for the trees.
     """
 
     def __init__(self, boosters: Sequence[lightgbm.Booster], names: tuple[str, ...]) -> None:
@@ -169,8 +170,15 @@ class DemandModel:
         """Return the text model of each member by file name."""
         return {f"{prefix}_{number}.txt": one.model_to_string().encode() for number, one in enumerate(self._boosters)}
 
+    def with_pull(self) -> "DemandModel":
+        """Return the same trees, whose forecasts are moved by how far neighbours pull (`features.demand_pull`)."""
+        return DemandModel(self._boosters, (*self.names, *PULL_FEATURES))
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return expected units (n, float64) for feature rows (n x F)."""
         threads = threads_for(len(features), small=SMALL_ROWS)
-        raw = [np.asarray(one.predict(features, raw_score=True, num_threads=threads)) for one in self._boosters]
-        return np.asarray(np.mean(np.exp(np.asarray(raw, dtype=np.float64)), axis=0) * level_of(self.names, features))
+        pulled = self.names[-len(PULL_FEATURES) :] == PULL_FEATURES
+        seen = np.ascontiguousarray(features[:, : -len(PULL_FEATURES)]) if pulled else features
+        raw = [np.asarray(one.predict(seen, raw_score=True, num_threads=threads)) for one in self._boosters]
+        units = np.mean(np.exp(np.asarray(raw, dtype=np.float64)), axis=0) * level_of(self.names, features)
+        return np.asarray(units * pull_factor(features[:, -len(PULL_FEATURES) :]) if pulled else units)

@@ -1,22 +1,28 @@
 """What each neighbour has to tell of a product's weeks ahead, and how much of its driver it brought.
 
-A driver's units are shared out over the neighbours by their strength times their news: how much of the weeks ahead they are
-promoted, whether their sales have stopped, and how far they sell off what was expected. Beside it stands what the product itself
-did in past weeks when that neighbour was promoted: its own residuals, so that the model's word can be checked against counts.
+A substitute or a complement brought what the forecast is with its promotions, or its absence, less what it would be without
+them, by how far it pulls (`features.demand_pull`). Such parts need not sum to the driver: the rest is what no single neighbour
+brought. A model that has learned from neighbours taken together knows no single ones: pulls are told of it all the same, since
+shares of its driver by strength and news were far from what neighbours truly move (`bench forecast_planted`). Products bought
+with it have no pull. Their driver is shared out by their strength times their news: how much of the weeks ahead they are
+promoted, whether their sales have stopped, and how far they sell off what was expected. Beside it stands what the product
+itself did in past weeks when that neighbour was promoted: its own residuals, so that the model's word can be checked against
+counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
-from decisions.forecast.supposing import Supposer
 from features.demand_history import PROMOTED_COVERAGE
+from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
+from features.demand_pull import PULLING, Pull
 from features.demand_relations import STEADY_UNITS, STOPPED_WEEKS, TREND_WEEKS
 
-__all__ = ["NeighbourShare", "shared_out"]
+__all__ = ["Asked", "NeighbourShare", "pulled_apart", "shared_out"]
 
 LEAST_NEWS = 1e-3
 LEAST_PAST_WEEKS = 4
@@ -41,27 +47,64 @@ class NeighbourShare:
     high: float | None = None
 
 
-def shared_out(supposer: Supposer, product_id: str, relation: str, units: float, weeks: int) -> tuple[NeighbourShare, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Whose neighbours are asked about: a row of the chain's panel, over so many weeks ahead."""
+
+    panel: DemandPanel
+    relations: Neighbours
+    row: int
+    weeks: int
+
+
+def pulled_apart(asked: Asked, pull: Pull, base: np.ndarray) -> Mapping[str, tuple[NeighbourShare, ...]]:
+    """Return, by relation, the neighbours that pull in the weeks ahead, with what the forecast is for them less what it would be
+    without; the largest first.
+
+    Args:
+        asked: the product.
+        pull: as known on the release's day.
+        base: the forecast of each week.
+    """
+    lifts = [pull.lift_of(asked.panel, horizon, planned=asked.panel.is_planned(horizon)) for horizon in range(1, asked.weeks + 1)]
+    found = {}
+    for relation in (name for name in PULLING if name in pull.theta):
+        theta = pull.theta[relation][[asked.row]]
+        factors = np.stack([pull.factors(theta.data, lift[theta.indices]) for lift in lifts])
+        parts = (base[: asked.weeks, None] * (1.0 - 1.0 / factors)).sum(axis=0)
+        moved = np.flatnonzero(parts)
+        found[relation] = _all_told(asked, theta.indices[moved], parts[moved])
+    return found
+
+
+def shared_out(asked: Asked, relation: str, units: float) -> tuple[NeighbourShare, ...]:
     """Return the neighbours of a relation with their parts of its driver, the largest first; they sum to `units`.
 
     Empty where the graph has no edge of the relation into the product: then the driver rests on nothing that can be shown.
     """
-    panel, row = supposer.chain, supposer.row_of(product_id)
-    weights = supposer.relations.weights.get(relation)
-    if row is None or weights is None:
-        return ()
-    near = weights[[row]]
-    if not near.nnz:
+    weights = asked.relations.weights.get(relation)
+    near = None if weights is None else weights[[asked.row]]
+    if near is None or not near.nnz:
         return ()
     order = np.argsort(near.indices)
     sources, strength = near.indices[order], near.data[order]
-    ahead = _coverage_ahead(panel, sources, weeks)
-    stopped, trend = _stopped(panel, sources), _trend(panel, sources)
+    ahead = _coverage_ahead(asked.panel, sources, asked.weeks)
+    stopped, trend = _stopped(asked.panel, sources), _trend(asked.panel, sources)
     news = strength * (ahead.mean(axis=1) + stopped + np.abs(np.log(trend)) + LEAST_NEWS)
-    parts = units * news / news.sum()
+    return _all_told(asked, sources, units * news / news.sum())
+
+
+def _all_told(asked: Asked, sources: np.ndarray, parts: np.ndarray) -> tuple[NeighbourShare, ...]:
+    ahead = _coverage_ahead(asked.panel, sources, asked.weeks)
+    stopped, trend = _stopped(asked.panel, sources), _trend(asked.panel, sources)
     told = [
         _told(
-            panel, (row, int(source)), float(parts[place]), ahead[place], stopped=bool(stopped[place]), trend=float(trend[place])
+            asked.panel,
+            (asked.row, int(source)),
+            float(parts[place]),
+            ahead[place],
+            stopped=bool(stopped[place]),
+            trend=float(trend[place]),
         )
         for place, source in enumerate(sources)
     ]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL, ForecastMetadata, LevelMetadata, read_metadata
-from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
+from decisions.forecast.backtest import TWIN_SYSTEM
 from decisions.forecast.baseline import SEASONAL
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, DriverAttribution
@@ -23,9 +23,9 @@ from decisions.forecast.errors import (
 )
 from decisions.forecast.explain import ForecastExplainer, Shares, words_of
 from decisions.forecast.model import DemandModel
-from decisions.forecast.news import shared_out
+from decisions.forecast.news import Asked, pulled_apart, shared_out
 from decisions.forecast.serving import Series, ServingTables
-from decisions.forecast.supposing import Supposer
+from decisions.forecast.supposing import READ_NEIGHBOURS, Supposer
 from decisions.forecast.tables import HISTORY_WEEKS
 from decisions.overlay import NO_OVERLAY, ForecastOverlay, IgnoredNeighbour, Mechanic, SwitchedOffPromotion
 from features import FeatureSnapshot
@@ -37,6 +37,8 @@ __all__ = ["ForecastService"]
 
 WEEK = timedelta(days=7)
 MONDAY = 0
+LEAST_REST = 1e-9
+"""Units that are left by rounding."""
 WON = "It had the lowest error in the back-test for series of this kind."
 THIN = "The series is too thin for a model; this had the lowest error for such series."
 
@@ -72,9 +74,10 @@ class ForecastService:
         self._levels = {name: _open_level(name, level, features, artefact) for name, level in self._metadata.levels.items()}
         self._explainer = ForecastExplainer(graph)
         self._supposer = Supposer(graph, features, self._metadata)
-        if MODEL_SYSTEM in self._levels[CHAIN].models or MODEL_SYSTEM in self._levels[STORE].models:
-            # whoever asks first must not wait for the neighbours to be read
-            _ = self._supposer.relations
+        serving = self._levels[CHAIN].models.keys() | self._levels[STORE].models.keys()
+        # whoever asks first must not wait for the neighbours to be read
+        if serving & {*READ_NEIGHBOURS}:
+            _ = self._supposer.pull
 
     def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
         """Return weekly units with 80 and 95 % intervals, the baseline beside them, and the drivers of the difference.
@@ -96,7 +99,7 @@ class ForecastService:
             series = self._supposer.series(request, series, model, names, overlay)
         weeks = request.horizon_weeks
         units = _units(level, series, weeks)
-        shares = self._shares(request, series, units)
+        shares = self._shares(request, series, units, overlay)
         points = self._points(level, series, weeks)
         return ForecastAnswer(
             product_id=request.product_id,
@@ -133,15 +136,16 @@ class ForecastService:
             raise NoHistory(request.category_id or "", None, HISTORY_WEEKS)
         return level, series
 
-    def _shares(self, request: ForecastRequest, series: Series, units: Mapping[str, float]) -> Shares:
+    def _shares(self, request: ForecastRequest, series: Series, units: Mapping[str, float], overlay: ForecastOverlay) -> Shares:
         """Return who of the neighbours brought which part of their driver, where neighbours are read."""
-        if request.product_id is None or series.system != MODEL_SYSTEM:
+        row = None if request.product_id is None else self._supposer.row_of(request.product_id)
+        if row is None or series.system not in READ_NEIGHBOURS:
             return {}
-        told = {
-            name: shared_out(self._supposer, request.product_id, name, value, request.horizon_weeks)
-            for name, value in units.items()
-            if name in NEIGHBOUR_RELATIONS
-        }
+        supposed = self._supposer.supposed(request, overlay)
+        asked = Asked(supposed.chain, supposed.relations, row, request.horizon_weeks)
+        told = pulled_apart(asked, self._supposer.pull_of(supposed), series.base)
+        taken = {name: value for name, value in units.items() if name in NEIGHBOUR_RELATIONS and name not in told}
+        told = {**told, **{name: shared_out(asked, name, value) for name, value in taken.items()}}
         return {name: parts for name, parts in told.items() if parts}
 
     def _check(self, request: ForecastRequest) -> None:
@@ -232,7 +236,7 @@ def _with_switches(request: ForecastRequest, overlay: ForecastOverlay) -> Foreca
 
 
 def _drivers(units: Mapping[str, float], shares: Shares) -> tuple[Driver, ...]:
-    """Return the drivers, those of neighbours one by one."""
+    """Return the drivers, those of neighbours one by one, and what no single one of them brought."""
     found = []
     for name, value in units.items():
         parts = shares.get(name)
@@ -240,13 +244,16 @@ def _drivers(units: Mapping[str, float], shares: Shares) -> tuple[Driver, ...]:
             found.append(Driver(name, words_of(name), value))
             continue
         found += [Driver(name, words_of(name), one.units, one.source_id, one.past_weeks, one.low, one.high) for one in parts]
+        rest = value - sum(one.units for one in parts)
+        if abs(rest) > LEAST_REST:
+            found.append(Driver(name, words_of(name), rest))
     return tuple(found)
 
 
 def _units(level: _Level, series: Series, weeks: int) -> dict[str, float]:
     """Return the units of each driver over the weeks: they sum to the forecast minus the baseline."""
     baseline, final = series.baseline[:weeks], series.ahead[:weeks]
-    if series.features is None or series.system not in {MODEL_SYSTEM, TWIN_SYSTEM}:
+    if series.features is None or series.system not in {TWIN_SYSTEM, *READ_NEIGHBOURS}:
         brought = {OWN_HISTORY: float((series.base[:weeks] - baseline).sum())}
     else:
         features = series.features[:weeks][:, level.columns[series.system]]

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, ForecastMetadata
-from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, promoted_ahead
+from decisions.forecast.backtest import MODEL_SYSTEM, PULL_SYSTEM, TWIN_SYSTEM, promoted_ahead
 from decisions.forecast.contract import ForecastRequest
 from decisions.forecast.errors import NotSupposable
 from decisions.forecast.model import DemandModel
@@ -26,13 +26,24 @@ from features import FeatureSnapshot
 from features.demand import DemandTransform
 from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours, NeighbourVintages, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK, DemandPanel
+from features.demand_pull import Pull, pull_at
 from features.known_ahead import KnownAhead
 from kg.ports import ArrayGraph
 
-__all__ = ["Supposer"]
+__all__ = ["READ_NEIGHBOURS", "Supposed", "Supposer"]
 
 SMALL_UNITS = 1e-6
-MODELS = (MODEL_SYSTEM, TWIN_SYSTEM)
+MODELS = (MODEL_SYSTEM, TWIN_SYSTEM, PULL_SYSTEM)
+READ_NEIGHBOURS = (MODEL_SYSTEM, PULL_SYSTEM)
+"""The systems whose forecasts depend on neighbours."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Supposed:
+    """The panel of products and the neighbours under a supposition."""
+
+    chain: DemandPanel
+    relations: Neighbours
 
 
 @dataclass(frozen=True)  # no slots: panels and neighbours are opened when they are first asked for
@@ -64,6 +75,17 @@ class Supposer:
         """The neighbours that the model was fitted with: edges of the graph that were valid on its day."""
         edges = {name: self.graph.export_edges(name) for name in NEIGHBOUR_RELATIONS}
         return neighbours(self.chain, edges)
+
+    @cached_property
+    def pull(self) -> Pull:
+        """How far neighbours pull, as known on the release's day."""
+        return pull_at(self.chain, self.relations, self.chain.week_count)
+
+    def pull_of(self, supposed: Supposed) -> Pull:
+        """Return how far neighbours pull under a supposition."""
+        if supposed.relations is self.relations:
+            return self.pull
+        return pull_at(self.chain, supposed.relations, self.chain.week_count)
 
     def row_of(self, product_id: str) -> int | None:
         """Return the place of a product in the chain's panel; None where it is not in it."""
@@ -101,7 +123,7 @@ class Supposer:
             raise NotSupposable("sums of products are not supposed to change; ask for a product")
         own, weeks = request.product_id, self._weeks
         gone = {one.week_start for one in overlay.products_gone if one.product_id == own} & weeks.keys()
-        heard = self._heard(own, overlay, reads_neighbours=series.system == MODEL_SYSTEM and model is not None)
+        heard = self._heard(own, overlay, reads_neighbours=series.system in READ_NEIGHBOURS and model is not None)
         if not heard.is_empty:
             series = self._anew(request, series, model, names, heard)
         return _without(series, [weeks[week] - 1 for week in gone]) if gone else series
@@ -145,9 +167,10 @@ class Supposer:
             raise NotSupposable("no planned prices were delivered, so that the model knows none")
         if model is None or series.features is None or series.system not in MODELS:
             raise NotSupposable(f"this series is served by {series.system}, which knows no promotions")
-        chain = self._changed(self.chain, overlay, None, None if request.store_id is None else request.product_id)
+        supposed = self.supposed(request, overlay)
+        chain = supposed.chain
         panel = chain if request.store_id is None else self._changed(self.stores, overlay, request.store_id, None)
-        relations = self._without_edges(overlay) if series.system == MODEL_SYSTEM else None
+        relations = supposed.relations if series.system in READ_NEIGHBOURS else None
         transform = DemandTransform(panel, chain, None if relations is None else NeighbourVintages.always(relations))
         row = np.asarray([self._row(panel, request)])
         horizons = range(1, MAXIMUM_HORIZON_WEEKS + 1)
@@ -159,6 +182,16 @@ class Supposer:
         wide[:, [names.index(name) for name in transform.names]] = features
         promoted = promoted_ahead(panel, panel.week_count, row, len(horizons))[:, 0]
         return replace(series, ahead=base * moved, base=base, promoted=promoted, features=wide)
+
+    def supposed(self, request: ForecastRequest, overlay: ForecastOverlay) -> Supposed:
+        """Return the chain's panel and the neighbours as an overlay has them for a product; those of the release where it says
+        nothing of it and of its neighbours.
+        """
+        heard = self._heard(str(request.product_id), overlay, reads_neighbours=True)
+        if heard.is_empty:
+            return Supposed(self.chain, self.relations)
+        chain = self._changed(self.chain, heard, None, None if request.store_id is None else request.product_id)
+        return Supposed(chain, self._without_edges(heard))
 
     def _row(self, panel: DemandPanel, request: ForecastRequest) -> int:
         if request.store_id is None or panel.store_ids is None:
@@ -247,7 +280,9 @@ class Supposer:
             return self.relations
         pairs = [(self._rows.get(one.target_id), self._rows.get(one.source_id)) for one in overlay.neighbours_ignored]
         cut = {(target, source) for target, source in pairs if target is not None and source is not None}
-        return replace(self.relations, weights={name: _cut(weights, cut) for name, weights in self.relations.weights.items()})
+        weights = {name: _cut(one, cut) for name, one in self.relations.weights.items()}
+        strengths = {name: _nothing(one, cut) for name, one in self.relations.strengths.items()}
+        return replace(self.relations, weights=weights, strengths=strengths)
 
 
 def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:
@@ -261,6 +296,15 @@ def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.
     whole = np.bincount(row, weights=data, minlength=weights.shape[0])
     data = np.where(touched, data / np.maximum(whole[row], np.finfo(np.float32).tiny), data).astype(weights.dtype)
     return sparse.csr_array((data, (row, column)), shape=weights.shape)
+
+
+def _nothing(strengths: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:
+    """Return the strengths with 0 for some edges: the others are no stronger for it."""
+    row = np.repeat(np.arange(strengths.shape[0], dtype=np.int64), np.diff(strengths.indptr))
+    width = strengths.shape[1]
+    gone = np.isin(row * width + strengths.indices, [target * width + source for target, source in cut])
+    data = np.where(gone, 0.0, strengths.data).astype(strengths.dtype)
+    return sparse.csr_array((data, strengths.indices, strengths.indptr), shape=strengths.shape)
 
 
 def _without(series: Series, steps: Collection[int]) -> Series:

@@ -44,7 +44,15 @@ def test_the_same_seed_gives_the_same_facts_and_another_seed_others(tiny: World,
 
 
 def test_tables_are_those_of_the_contracts_and_marked(tiny: World) -> None:
-    assert tiny.lake.names() == ("households", "products", "promotion_weeks", "sales_lines", "stock_levels", "stores")
+    assert tiny.lake.names() == (
+        "households",
+        "planned_prices",
+        "products",
+        "promotion_weeks",
+        "sales_lines",
+        "stock_levels",
+        "stores",
+    )
     for name in tiny.lake.names():
         table, schema = tiny.lake.arrow(name), contract_of(name).table_schema
         assert [(field.name, field.type) for field in table.schema] == [(field.name, field.type) for field in schema], name
@@ -259,3 +267,51 @@ def test_shoppers_do_what_the_truth_says_when_products_go_away(tmp_path: Path) -
     # over 2,000 lost purchases each: a standard error of about .01
     assert np.abs(seen - diversion).mean() < 0.02
     assert np.polyfit(diversion, seen, 1)[0] == pytest.approx(1.0, abs=0.1)
+
+
+def without_promotion(world: World, week: int, product: int) -> World:
+    """The same world, had one product not been promoted in one week."""
+    deals = world.shelf.deals
+    discount, mailer, display = deals.discount.copy(), deals.mailer.copy(), deals.display.copy()
+    discount[week, product], mailer[week, product], display[:, week, product] = 0.0, False, False
+    return replace(world, shelf=replace(world.shelf, deals=Deals(discount, mailer, display)))
+
+
+def test_what_a_promotion_moves_is_what_is_expected_less_what_would_be_without_it(tiny: World) -> None:
+    weeks = range(44, 48)
+    whole = tiny.expected_in(weeks)
+    promoted = np.argwhere(tiny.shelf.deals.discount[weeks.start : weeks.stop] > 0)
+    planted = tiny.assortment.complements
+    # those whose promotion makes others join the basket are among them
+    joined = [pair for pair in promoted if pair[1] in {*planted.target.tolist(), *planted.source.tolist()}]
+    tried = [*promoted[:4], *joined[:3]]
+    assert len(tried) == 7
+    for place, product in tried:
+        week = weeks.start + int(place)
+        other = without_promotion(tiny, week, int(product)).expected_in(range(week, week + 1))
+        np.testing.assert_allclose(whole.moved[place, product], whole.expected[place] - other.expected[0], atol=1e-10)
+    still = tiny.shelf.deals.discount[weeks.start : weeks.stop] == 0
+    assert not whole.moved[still].any()
+
+
+def test_what_is_expected_is_what_is_sold_on_average(tiny: World) -> None:
+    sold = rows_of(tiny, "sales_lines")
+    expected = tiny.expected_in(range(WEEKS)).expected
+    units = float(pc.sum(sold["quantity"]).as_py())
+    # a trip brings several units at once: their sum is spread wider than counts alone
+    assert abs(units - expected.sum()) < 4 * np.sqrt(8 * expected.sum())
+    product = pc.index_in(sold["product_id"].combine_chunks(), value_set=tiny.names.products).to_numpy()
+    by_product = np.bincount(product, sold["quantity"].to_numpy(), minlength=len(tiny.names.products))
+    assert np.corrcoef(by_product, expected.sum(axis=0))[0, 1] > 0.95
+
+
+def test_planned_prices_are_those_that_are_paid(tiny: World) -> None:
+    plan = tiny.lake.arrow("planned_prices")
+    days = pc.subtract(plan["week_start"].cast(pa.int32()), plan["announced_on"].cast(pa.int32()))
+    assert pc.min(days).as_py() > 8 * 7
+    sums = [("net_sales", "sum"), ("quantity", "sum")]
+    paid = tiny.lake.arrow("sales_lines").group_by(["product_id", "week_start"]).aggregate(sums)
+    both = paid.join(plan.select(["product_id", "week_start", "planned_price"]), ["product_id", "week_start"])
+    assert both.num_rows == paid.num_rows
+    price = both["net_sales_sum"].to_numpy() / both["quantity_sum"].to_numpy()
+    np.testing.assert_allclose(price, both["planned_price"].to_numpy(), atol=0.011)

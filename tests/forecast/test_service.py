@@ -25,6 +25,7 @@ from decisions.forecast import (
 from decisions.forecast.backtest import held_out_origin
 from decisions.forecast.contributions import OWN_HISTORY
 from decisions.forecast.explain import ForecastExplainer
+from decisions.overlay import ForecastOverlay, Mechanic, PlannedPromotion
 from features import publish_features
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
@@ -120,8 +121,10 @@ def test_contributions_sum_to_forecast_minus_baseline(forecaster):
 
 def test_every_hop_is_an_edge_of_the_graph(forecaster, forecast_graph):
     relations = set()
+    # a substitute is shown where it is promoted: of two planned weeks none has a substitute of its own
+    mailed = ForecastOverlay.of(promotions_on=[PlannedPromotion("p01", PLAN_DAY + timedelta(days=1), Mechanic.MAILER, 1.0)])
     for request in EVERY_REQUEST:
-        for path in forecaster.forecast(request).explanation.paths:
+        for path in forecaster.forecast(request, overlay=mailed).explanation.paths:
             for hop in path.hops:
                 found = forecast_graph.related(hop.relation, [hop.source.id], direction=Direction.OUT, limit=60)
                 assert hop.target.id in {edge.target.id for edge in found[hop.source.id]}
