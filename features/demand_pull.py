@@ -48,8 +48,10 @@ OWN_DEVIATION = 0.5
 SCALE_DEVIATION = 0.25
 NOISE = 0.05
 """Squared relative error of what a week was expected to sell, beside counting."""
-LEAST_FACTOR, LARGEST_FACTOR = 0.5, 2.0
-"""No neighbour, nor all of them together, halves or doubles sales: strengths of thin edges would."""
+LEAST_FACTOR, LARGEST_FACTOR = 0.2, 2.0
+"""Neighbours, one or all together, take at most four fifths of sales and double them at most: edges told by few events would say
+more.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

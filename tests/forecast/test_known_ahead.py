@@ -182,10 +182,9 @@ def test_a_supposed_price_moves_its_week_and_the_planned_one_moves_nothing(plann
 def test_drivers_tell_price_and_calendar_and_sum_exactly(planner):
     for product in range(len(PRODUCTS)):
         answer = planner.forecast(ForecastRequest(PRODUCTS[product], FAIR_SHOP, AHEAD))
-        drivers = {driver.name: driver.units for driver in answer.drivers}
-        assert {"price", "calendar"} <= drivers.keys()
+        assert {"price", "calendar"} <= {driver.name for driver in answer.drivers}
         brought = sum(point.units - point.baseline_units for point in answer.points)
-        assert sum(drivers.values()) == pytest.approx(brought, abs=1e-9)
+        assert sum(driver.units for driver in answer.drivers) == pytest.approx(brought, abs=1e-9)
 
 
 def test_a_shop_without_such_feeds_and_without_a_country_has_no_such_column(forecast_lake):

@@ -9,14 +9,15 @@ import pytest
 
 from decisions.forecast import ForecastRequest, ForecastService
 from decisions.forecast.backtest import PULL_SYSTEM, TWIN_SYSTEM, Trial, judge
-from decisions.forecast.fitting import FitSettings, eve_of_back_test, fit_panels, outputs_of
+from decisions.forecast.fitting import FitSettings, fit_panels, outputs_of
 from decisions.forecast.segments import SEGMENTS
 from decisions.overlay import ForecastOverlay, GoneProduct, IgnoredNeighbour, Mechanic, SwitchedOffPromotion
 from features import publish_features
 from features.demand import DemandTransform
-from features.demand_neighbours import neighbours
+from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import DemandPanel, chain_panel, store_panel
 from features.demand_pull import PULL_FEATURES, pull_at, pull_block, pull_factor
+from features.known_ahead import KnownAhead
 from kit.progress import SilentProgress
 
 from .conftest import LOSS, PLAN_DAY, PRODUCTS, UPLIFT, graph_with, pair_edges, partner, promoted
@@ -28,6 +29,12 @@ LIFTED = 3.0
 
 def edges(*rows: tuple[str, str, float]) -> pa.Table:
     return pa.table({name: [row[at] for row in rows] for at, name in enumerate(("source", "target", "strength"))})
+
+
+def known_prices(price: np.ndarray) -> KnownAhead:
+    """Prices that are planned eight weeks ahead."""
+    places = np.zeros((8, 0, 1, price.shape[1]), dtype=np.float32)
+    return KnownAhead((), places, np.zeros(len(price), dtype=np.int64), np.tile(price, (8, 1, 1)))
 
 
 def panel(prices: bool = True) -> DemandPanel:
@@ -56,7 +63,7 @@ def panel(prices: bool = True) -> DemandPanel:
         product_type=np.zeros(3, dtype=np.int32),
         parent=np.arange(3),
         planned_weeks=8,
-        planned_price=price if prices else None,
+        ahead=known_prices(price) if prices else None,
     )
 
 
@@ -91,7 +98,7 @@ def test_a_promoted_neighbour_moves_a_product_by_the_strength_of_its_edge() -> N
 
 def test_a_deeper_cut_than_ever_lifts_more_and_an_unknown_one_as_usual() -> None:
     known, blind = panel(), panel(prices=False)
-    deeper = replace(known, planned_price=known.planned_price / np.where(known.mailer > 0, 1.5, 1.0).astype(np.float32))
+    deeper = replace(known, ahead=known_prices(known.ahead.prices[0] / np.where(known.mailer > 0, 1.5, 1.0).astype(np.float32)))
     lifts = [pull_at(one, neighbours(one, SUBSTITUTES), WEEKS).lift_of(one, 1, planned=True)[0] for one in (known, blind, deeper)]
     assert lifts[0] == pytest.approx(lifts[1], rel=0.05)
     assert lifts[2] > 1.2 * lifts[0]
@@ -177,9 +184,7 @@ def pulled(pairs_lake, tmp_path_factory):
     stores = store_panel(pairs_lake, chain)
     relations = pair_edges()
     settings = FitSettings(7, 20_000, 1, every_model=True)
-    near = neighbours(chain, relations)
-    found = fit_panels(chain, stores, near, near, settings, SilentProgress())
-    assert eve_of_back_test(chain) < PLAN_DAY
+    found = fit_panels(chain, stores, NeighbourVintages.always(neighbours(chain, relations)), settings, SilentProgress())
     everywhere = (PULL_SYSTEM,) * len(SEGMENTS)
     tree = found.hierarchy
     levels = {
@@ -235,10 +240,9 @@ def test_an_ignored_neighbour_and_one_that_is_gone(pulled) -> None:
 
 def test_trees_with_a_pull_are_those_of_the_twin(pairs_lake) -> None:
     chain = chain_panel(pairs_lake, as_of=PLAN_DAY)
-    near = neighbours(chain, pair_edges())
-    found = fit_panels(
-        chain, store_panel(pairs_lake, chain), near, near, FitSettings(7, 2_000, 1, every_model=True), SilentProgress()
-    )
+    near = NeighbourVintages.always(neighbours(chain, pair_edges()))
+    settings = FitSettings(7, 2_000, 1, every_model=True)
+    found = fit_panels(chain, store_panel(pairs_lake, chain), near, settings, SilentProgress())
     level = found.hierarchy.chain
     twin, pulls = level.models[TWIN_SYSTEM], level.models[PULL_SYSTEM]
     assert pulls.names == (*twin.names, *PULL_FEATURES)
