@@ -132,13 +132,13 @@ def usual_price_of(panel: DemandPanel, origin: int) -> np.ndarray:
 
 
 def regular_units(panel: DemandPanel, origin: int) -> np.ndarray:
-    """Return units a week without a promotion (N)."""
+    """Return units a week without a promotion (N), drawn to the mean of all weeks by one: some products are always promoted."""
     fading = 0.5 ** (np.arange(origin - 1, -1, -1) / HALF_LIFE_WEEKS)
-    price = panel.price[:, :origin].astype(np.float64)
+    units, price = (part[:, :origin].astype(np.float64) for part in (panel.units, panel.price))
     promoted = _covered(panel, origin) | (_cuts(price, usual_price_of(panel, origin)[:, None]) > 0)
-    return np.asarray(
-        np.maximum(np.nan_to_num(_mean(panel.units[:, :origin].astype(np.float64), ~promoted, fading)), LEAST_UNITS)
-    )
+    whole = units @ (fading / fading.sum())
+    found = (np.where(promoted, 0.0, units) @ fading + whole) / (~promoted @ fading + 1.0)
+    return np.asarray(np.maximum(found, LEAST_UNITS))
 
 
 def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: bool = True) -> Pull:
