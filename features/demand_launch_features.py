@@ -15,10 +15,13 @@ from features.demand_launches import GROUPINGS, LAUNCH_WEEKS, LaunchPanel
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK
 
 __all__ = [
+    "DONORS",
     "DONOR_GROUPING",
     "DRIVERS",
+    "KIN_LAUNCHES",
     "KIN_VALUES",
     "LAUNCH_FEATURES",
+    "WINDOW_WEEKS",
     "Kin",
     "KnownLaunches",
     "Told",
@@ -49,11 +52,7 @@ KIN, KIN_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR = (
 DRIVERS = (KIN, KIN_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR)
 
 LAUNCH_FEATURES: Mapping[str, str] = {
-    **{
-        f"{grouping}_{value}": KIN if value in KIN_VALUES[:3] else KIN_LAUNCHES
-        for grouping in GROUPINGS
-        for value in KIN_VALUES
-    },
+    **{f"{grouping}_{value}": KIN if value in KIN_VALUES[:3] else KIN_LAUNCHES for grouping in GROUPINGS for value in KIN_VALUES},
     "donors": DONORS,
     "donor_first": DONORS,
     "donor_later": DONORS,
@@ -172,7 +171,7 @@ def donor_block(curves: np.ndarray, group: np.ndarray, asked: np.ndarray, size: 
         np.bincount(group, weights=total[1:].sum(axis=0), minlength=size),
         np.bincount(group, weights=known[1:].sum(axis=0), minlength=size),
     )
-    return np.stack([count, first, later], axis=1)[asked].astype(np.float32)
+    return np.asarray(np.stack([count, first, later], axis=1)[asked], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

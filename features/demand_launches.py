@@ -122,9 +122,12 @@ def _path(wide: pa.Array, narrow: pa.Array) -> pa.Array:
     return pc.coalesce(pc.binary_join_element_wise(wide, narrow, PATH), wide, narrow)
 
 
-def unsold_coverage(lake: Lake, panel: DemandPanel, *, promotion_plan: bool = True) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Return the products that had promotion rows and no sale by the panel's day, and their display and mailer coverage as a panel
-    has them (N x (T + 8) each).
+def unsold_coverage(
+    lake: Lake, panel: DemandPanel, *, promotion_plan: bool = True
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Return the products that had promotion rows and no sale by the panel's day, and their display and mailer coverage.
+
+    Both are N x (T + 8), as a panel has them.
     """
     width = panel.week_count + MAXIMUM_HORIZON_WEEKS
     if "promotion_weeks" not in lake.names():

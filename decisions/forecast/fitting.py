@@ -32,11 +32,14 @@ from decisions.forecast.contributions import neutral_values
 from decisions.forecast.errors import TooLittleHistory
 from decisions.forecast.hierarchy import Forecasts, Hierarchy, TriedLevel, fit_hierarchy
 from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.launch_metadata import LaunchMetadata
+from decisions.forecast.launches import fit_launches, launch_outputs
 from decisions.forecast.levels import SeriesLevel, sums_of
 from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
 from decisions.forecast.panels import panel_table, panel_table_name
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import FEATURE_GROUPS, DemandTransform
+from features.demand_launches import launch_panel
 from features.demand_neighbours import Neighbours, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
 from kit.canonical import digest_of_bytes
@@ -120,7 +123,13 @@ def fit(
     relations, on_eve = (neighbours(chain, edges_as_of(day)) for day in (as_of, eve_of_back_test(chain)))
     settings = FitSettings(seed, with_neighbours=with_neighbours)
     found = fit_panels(chain, stores, relations, on_eve, settings, progress)
-    return _outputs(found, settings)
+    with progress.stage("launches"):
+        sold = launch_panel(lake, chain, promotion_plan=promotion_plan)
+    launched = fit_launches(sold, planned_weeks=chain.planned_weeks, seed=seed, progress=progress)
+    launches, more_files, more_tables = launch_outputs(lake, launched, _products(found), promotion_plan=promotion_plan)
+    files, tables, figures = _outputs(found, settings, launches)
+    told = {f"launches_{name}": value for name, value in launched.figures.items()}
+    return files | more_files, tables | more_tables, figures | told
 
 
 def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
@@ -266,7 +275,15 @@ def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 
 
-def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+def _products(found: Fit) -> list[str]:
+    """Return the products that have a forecast of their own."""
+    products = found.hierarchy.chain.transform.panel.product_ids
+    return [products[row] for row in found.forecasts.base[CHAIN].rows]
+
+
+def _outputs(
+    found: Fit, settings: FitSettings, launches: LaunchMetadata | None
+) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
     chain = found.hierarchy.chain.transform.panel
     files: dict[str, bytes] = {}
     tables: dict[str, pa.Table] = {}
@@ -285,7 +302,7 @@ def _outputs(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[
         levels[name] = _metadata(found, name, verdict, (), {})
     for name in levels:
         tables[history_table_name(name)] = _history(found, name)
-    metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels)
+    metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels, launches)
     return {METADATA_FILE: write_metadata(metadata), **files}, tables, dict(found.figures)
 
 

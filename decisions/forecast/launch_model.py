@@ -1,9 +1,8 @@
-"""What launches sell, from what is known before them: gradient-boosted Tweedie regressions, one of the first week, one of the three
-weeks after it.
+"""What launches sell, from what is known before them: gradient-boosted Tweedie regressions of the first week and of those after.
 
-The week of a launch sells by definition, so the first week is told as units beyond the least that any launch sold in it. Log link,
-offset by the mean of each week. Deterministic for equal rows and seed. As `model.py` has it, nothing is parsed that does not match
-its digest.
+The week of a launch sells by definition, so it is told as units beyond the least that any launch sold in its first week. Log
+link, offset by the mean of each week. Deterministic for equal rows and seed. As in `model.py` nothing is parsed that does not
+match its digest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +12,13 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from decisions.forecast.launch_metadata import LaunchScale
 from decisions.forecast.model import opened_boosters
-from features.demand_launch_features import LAUNCH_FEATURES, Told, launch_rows, told_at
-from features.demand_launches import FIRST_LAUNCH_WEEK, LAUNCH_WEEKS, LaunchPanel
+from features.demand_launch_features import LAUNCH_FEATURES, launch_rows, told_at
+from features.demand_launches import LAUNCH_WEEKS, LaunchPanel
 from kit.threads import threads_for
 
-__all__ = ["LaunchModel", "LaunchRows", "LaunchScale", "launch_training_rows"]
+__all__ = ["LaunchModel", "LaunchRows", "launch_training_rows"]
 
 LEADS = 4
 """Training sees a launch 0 to 3 weeks ahead, as planners ask before the week of a launch."""
@@ -29,6 +29,7 @@ SEEING = 0.5
 """Share of the rows that see the whole plan where serving will know a part of it."""
 MINIMUM_ROWS = 200
 SMALL_ROWS = 20_000
+LEAST_MEAN = 1e-3
 FIRST, LATER = "first", "later"
 PARTS: Mapping[str, slice] = {FIRST: slice(1), LATER: slice(1, LAUNCH_WEEKS)}
 RISING = ("first", "later", "donor_first", "donor_later")
@@ -40,7 +41,7 @@ PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.5,
     "learning_rate": 0.1,
-    "num_leaves": 15,
+    "num_leaves": 31,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
@@ -90,22 +91,14 @@ def _drawn(launches: LaunchPanel, rows: np.ndarray, random: np.random.Generator)
     columns = np.minimum(columns, launches.panel.week_count - 1)
     covered = [np.nan_to_num(part[rows, columns]).max(axis=0) for part in (launches.panel.display, launches.panel.mailer)]
     planned = np.maximum(*covered) >= PLANNED_COVERAGE
-    return rows[planned | (random.random(len(rows)) < UNPLANNED_SHARE)]
+    return np.asarray(rows[planned | (random.random(len(rows)) < UNPLANNED_SHARE)])
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchScale:
-    """`least`: the least that a launch sold in its first week; `means` (4): what each week sold on average beyond it."""
-
-    least: float
-    means: tuple[float, ...]
-
-    @staticmethod
-    def of(rows: LaunchRows) -> "LaunchScale":
-        """Return the scale of some launches; every week must have been sold in by one."""
-        least = float(np.nanmin(rows.units[0]))
-        beyond = np.nanmean(rows.units, axis=1) - np.eye(LAUNCH_WEEKS)[0] * least
-        return LaunchScale(least, tuple(np.maximum(beyond, 1e-3).tolist()))
+def _scale_of(rows: LaunchRows) -> LaunchScale:
+    """Return the scale of launches of which every week was sold in by one."""
+    least = float(np.nanmin(rows.units[0]))
+    beyond = np.nanmean(rows.units, axis=1) - np.eye(LAUNCH_WEEKS)[0] * least
+    return LaunchScale(least, tuple(np.maximum(beyond, LEAST_MEAN).tolist()))
 
 
 class LaunchModel:
@@ -128,7 +121,7 @@ class LaunchModel:
     @staticmethod
     def train(rows: LaunchRows, *, seed: int, members: int = MEMBERS) -> "LaunchModel":
         """Return the model of launches."""
-        scale = LaunchScale.of(rows)
+        scale = _scale_of(rows)
         return LaunchModel({part: _trained(rows, weeks, scale, seed, members) for part, weeks in PARTS.items()}, scale)
 
     @staticmethod
