@@ -6,7 +6,8 @@ promotions as far as the plan reaches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import ibis
 import numpy as np
@@ -76,6 +77,26 @@ class LaunchPanel:
         """Return the rows (int64) that launch in the column `week`."""
         return np.flatnonzero(self.first == week)
 
+    def before(self, origin: int) -> "LaunchPanel":
+        """Return what was known when so many weeks were, with the plan of the eight weeks after them."""
+        rows, panel = np.flatnonzero(self.first < origin), self.panel
+        ahead = origin + MAXIMUM_HORIZON_WEEKS
+        past = {name: getattr(panel, name)[rows, :origin] for name in ("units", "price", "discount")}
+        plan = {name: getattr(panel, name)[rows, :ahead] for name in ("display", "mailer", "display_code", "mailer_code")}
+        known = replace(
+            panel,
+            **past,
+            **plan,
+            as_of=panel.target_week(origin) - timedelta(days=1),
+            weeks=panel.weeks[:origin],
+            product_ids=tuple(panel.product_ids[row] for row in rows),
+            category=panel.category[rows],
+            product_type=panel.product_type[rows],
+            parent=np.arange(len(rows)),
+            planned_weeks=min(MAXIMUM_HORIZON_WEEKS, panel.week_count + panel.planned_weeks - origin),
+        )
+        return LaunchPanel(known, self.first[rows], {name: one[rows] for name, one in self.codes.items()}, self.names)
+
     def curves(self, rows: np.ndarray, origin: int) -> np.ndarray:
         """Return what rows sold in the weeks of their launch (4 x n, float64), NaN from the column `origin` on."""
         columns = self.first[rows] + np.arange(LAUNCH_WEEKS)[:, None]
@@ -83,15 +104,15 @@ class LaunchPanel:
         return np.where(columns < origin, units, np.nan)
 
 
-def launch_panel(lake: Lake, chain: DemandPanel, *, promotion_plan: bool = True) -> LaunchPanel:
-    """Return all products that had sold by the day of a chain's panel.
+def launch_panel(lake: Lake, *, as_of: date, promotion_plan: bool = True) -> LaunchPanel:
+    """Return all products that had sold by the end of a day.
 
     Args:
         lake: `sales_lines`, `promotion_weeks` and `products` are read.
-        chain: names the day.
+        as_of: the day.
         promotion_plan: whether promotion rows of later weeks count as a plan known on that day.
     """
-    panel = chain_panel(lake, as_of=chain.as_of, promotion_plan=promotion_plan, minimum_weeks_sold=1)
+    panel = chain_panel(lake, as_of=as_of, promotion_plan=promotion_plan, minimum_weeks_sold=1)
     names, codes = {}, {}
     for grouping, values in grouped(_attributes(lake, panel.product_ids)).items():
         ordered = pc.unique(values).sort()

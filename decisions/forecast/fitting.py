@@ -124,7 +124,7 @@ def fit(
     settings = FitSettings(seed, with_neighbours=with_neighbours)
     found = fit_panels(chain, stores, relations, on_eve, settings, progress)
     with progress.stage("launches"):
-        sold = launch_panel(lake, chain, promotion_plan=promotion_plan)
+        sold = launch_panel(lake, as_of=as_of, promotion_plan=promotion_plan)
     launched = fit_launches(sold, planned_weeks=chain.planned_weeks, seed=seed, progress=progress)
     launches, more_files, more_tables = launch_outputs(lake, launched, _products(found), promotion_plan=promotion_plan)
     files, tables, figures = _outputs(found, settings, launches)

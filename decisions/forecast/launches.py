@@ -17,7 +17,7 @@ from decisions.forecast.launch_backtest import (
 )
 from decisions.forecast.launch_curves import CURVES_TABLE, curves_table
 from decisions.forecast.launch_metadata import LaunchMetadata
-from decisions.forecast.launch_model import LaunchModel, LaunchRows, launch_training_rows
+from decisions.forecast.launch_model import MEMBERS, LaunchModel, LaunchRows, launch_training_rows
 from decisions.forecast.launch_tables import KIN_TABLE, PROMOTIONS_TABLE, kin_table, promotions_table
 from features.demand_launch_features import LAUNCH_FEATURES, kin_at, known_launches
 from features.demand_launches import LaunchPanel, unsold_coverage
@@ -25,7 +25,7 @@ from kit.canonical import digest_of_bytes
 from kit.progress import Progress
 from lake import Lake
 
-__all__ = ["LaunchFit", "fit_launches", "launch_outputs"]
+__all__ = ["LaunchFit", "fit_launches", "launch_outputs", "served_launches"]
 
 PREFIX = "forecast_launch"
 
@@ -45,7 +45,9 @@ class LaunchFit:
     figures: Mapping[str, float]
 
 
-def fit_launches(launches: LaunchPanel, *, planned_weeks: int, seed: int, progress: Progress) -> LaunchFit:
+def fit_launches(
+    launches: LaunchPanel, *, planned_weeks: int, seed: int, progress: Progress, members: int = MEMBERS
+) -> LaunchFit:
     """Back-test launches, and fit what serves them.
 
     Args:
@@ -53,26 +55,31 @@ def fit_launches(launches: LaunchPanel, *, planned_weeks: int, seed: int, progre
         planned_weeks: how many weeks of the promotion plan are known today; the back-test sees as many.
         seed: of the draws and of the model.
         progress: who watches.
+        members: how many of them the model is the mean of.
     """
     weeks = launches.panel.week_count
     with progress.stage("forecast, back-test of launches", 2) as stage:
         blocks = trial_blocks(weeks)
-        tried_model = _model(launches, blocks[0], planned_weeks, seed)[0] if blocks else None
+        tried_model = _model(launches, blocks[0], planned_weeks, seed, members)[0] if blocks else None
         stage.advance()
         trials = launch_trials(launches, tried_model, planned_weeks=planned_weeks)
         verdict = judge_launches(trials)
         intervals, figures = _intervals(trials, verdict)
         stage.advance()
     with progress.stage("forecast, model of launches"):
-        model, rows = _model(launches, weeks, planned_weeks, seed) if ATTRIBUTES_SYSTEM in verdict.systems else (None, None)
+        model, rows = (
+            _model(launches, weeks, planned_weeks, seed, members) if ATTRIBUTES_SYSTEM in verdict.systems else (None, None)
+        )
     neutral = np.full(len(LAUNCH_FEATURES), np.nan) if rows is None else _neutral(rows)
     told = {**verdict.figures, **figures, "known": float(len(launches.launched(weeks)))}
     return LaunchFit(launches, verdict, intervals, trials, model, neutral, told)
 
 
-def _model(launches: LaunchPanel, before: int, planned_weeks: int, seed: int) -> tuple[LaunchModel | None, LaunchRows]:
+def _model(
+    launches: LaunchPanel, before: int, planned_weeks: int, seed: int, members: int
+) -> tuple[LaunchModel | None, LaunchRows]:
     rows = launch_training_rows(launches, before, planned_weeks=planned_weeks, seed=seed)
-    return (LaunchModel.train(rows, seed=seed) if LaunchModel.can_learn(rows) else None), rows
+    return (LaunchModel.train(rows, seed=seed, members=members) if LaunchModel.can_learn(rows) else None), rows
 
 
 def _neutral(rows: LaunchRows) -> np.ndarray:
@@ -88,7 +95,7 @@ def _intervals(trials: Sequence[LaunchTrial], verdict: LaunchVerdict) -> tuple[I
     """Return intervals from all trials, and what those of the first would have covered in the last."""
     if not trials:
         return UNTRIED, {}
-    told = [(_served(trial, verdict.systems), trial.actual, trial.promoted) for trial in trials]
+    told = [(served_launches(trial, verdict.systems), trial.actual, trial.promoted) for trial in trials]
     flat = [np.concatenate([part[index].reshape(-1) for part in told]) for index in range(3)]
     if len(told) < 2:
         return calibrate(*flat), {}
@@ -98,7 +105,8 @@ def _intervals(trials: Sequence[LaunchTrial], verdict: LaunchVerdict) -> tuple[I
     return calibrate(*flat), {**covered, "wape_served": _error(told)}
 
 
-def _served(trial: LaunchTrial, systems: Sequence[str]) -> np.ndarray:
+def served_launches(trial: LaunchTrial, systems: Sequence[str]) -> np.ndarray:
+    """Return what the systems that serve each kind say of the launches of a trial (4 x n)."""
     said = np.stack([trial.forecasts[name] for name in systems])
     return np.asarray(said[trial.kind, :, np.arange(len(trial.kind))].T)
 

@@ -24,7 +24,6 @@ from decisions.forecast.launch_curves import KINDS
 from decisions.overlay import ForecastOverlay, GoneProduct
 from features.demand_launch_features import LAUNCH_FEATURES, launch_rows, told_at
 from features.demand_launches import LAUNCH_WEEKS, launch_panel
-from features.demand_panel import chain_panel
 from kg.ports import Direction
 from kit.canonical import canonical_bytes
 from tests.planted_future import plant_future
@@ -77,7 +76,7 @@ def service(graph, launched):
 
 @pytest.fixture(scope="module")
 def panel(lake):
-    return launch_panel(lake, chain_panel(lake, as_of=LAUNCH_DAY))
+    return launch_panel(lake, as_of=LAUNCH_DAY)
 
 
 def test_launches_are_first_sales_after_the_first_thirteen_weeks(panel):
