@@ -1,9 +1,9 @@
 """Launches in the forecast benchmark: products in the first four weeks of their sale, told on the eve of four blocks of weeks.
 
 A launch is a product's first sale in the data, 13 complete weeks or more after their first. Which products launch in a week is
-told, and so are the plan of promotions and everything before the origin; what launches sell is not. The slice `launches` are those
-that in one of their weeks a mailer or a display in 30 % of the stores or more supports, `launches_not_promoted` all others,
-`launches_all` both.
+told, and so are the plan of promotions and everything before the origin; what launches sell is not. The slice `launches` are
+those that in one of their weeks a mailer or a display in 30 % of the stores or more supports, `launches_not_promoted` all
+others, `launches_all` both.
 
 A first sale is at least one unit, so that forecasting one unit in the first week and none later (`one_unit`) has a low WAPE
 however little it knows. It is measured beside the others, as is forecasting `nothing`, and the error of the four weeks' sum.
@@ -22,7 +22,7 @@ from decisions.forecast.launch_backtest import ATTRIBUTES_SYSTEM, LaunchTrial, l
 from decisions.forecast.launch_curves import KINDS
 from decisions.forecast.launch_model import LaunchModel, launch_training_rows
 from decisions.forecast.launches import fit_launches, served_launches
-from features.demand_launch_features import kin_at, known_launches
+from features.demand_launch_features import known_launches, siblings_at
 from features.demand_launches import LAUNCH_WEEKS, LaunchPanel, launch_panel
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS
 from kit.progress import SilentProgress
@@ -36,7 +36,7 @@ PROMOTED = KINDS.index("promoted")
 SLICES = ("launches", "launches_not_promoted", "launches_all")
 MEASURES = (("wape", wape), ("bias", bias))
 UNITS_COLUMN = 1
-"""Of the values of kin: units a week of a product of the group."""
+"""Of the values of siblings: units a week of a product of the group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +105,8 @@ def _block(whole: LaunchPanel, origin: int, *, quick: bool) -> tuple[_Block, str
 
 def _trivial(whole: LaunchPanel, trial: LaunchTrial, origin: int) -> dict[str, np.ndarray]:
     """Return forecasts that know nothing of launches: what products of the category sell a week, one unit, and none."""
-    kin = kin_at(whole, origin, known_launches(whole, origin)).values["category"]
-    usual = np.nan_to_num(kin[whole.codes["category"][trial.rows], UNITS_COLUMN]).astype(np.float64)
+    siblings = siblings_at(whole, origin, known_launches(whole, origin)).values["category"]
+    usual = np.nan_to_num(siblings[whole.codes["category"][trial.rows], UNITS_COLUMN]).astype(np.float64)
     nothing = np.zeros(trial.actual.shape)
     one = nothing.copy()
     one[0] = 1.0

@@ -1,4 +1,4 @@
-"""What is known of a product before it is first sold: its kin, launches of its kin, its donors, its promotions, the calendar.
+"""What is known of a product before it is first sold: siblings and their launches, donors, promotions, the calendar.
 
 The same functions describe past launches for training and the one that is asked about in serving. Nothing sold in the column
 `origin` or later is read, not even by the launches of that week.
@@ -18,23 +18,23 @@ __all__ = [
     "DONORS",
     "DONOR_GROUPING",
     "DRIVERS",
-    "KIN_LAUNCHES",
-    "KIN_VALUES",
     "LAUNCH_FEATURES",
+    "SIBLING_LAUNCHES",
+    "SIBLING_VALUES",
     "WINDOW_WEEKS",
-    "Kin",
     "KnownLaunches",
+    "Siblings",
     "Told",
     "donor_block",
-    "kin_at",
     "known_launches",
     "launch_rows",
     "past_block",
     "plan_window",
+    "siblings_at",
     "told_at",
 ]
 
-KIN_VALUES = ("active", "units", "price", "launches", "first", "later")
+SIBLING_VALUES = ("active", "units", "price", "launches", "first", "later")
 """Of a group: products sold in the last 13 weeks, their mean units a week over the last 4 and their mean price; launches known,
 and what they sold on average in their first week and in each of the three after it.
 """
@@ -46,13 +46,17 @@ WINDOW_WEEKS = 1 + MAXIMUM_HORIZON_WEEKS + LAUNCH_WEEKS - 1
 DONOR_GROUPING = "type_brand"
 """Where nobody names donors, earlier launches of the same type and brand are."""
 
-KIN, KIN_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR = (
-    "kin", "kin_launches", "donors", "promotion", "past_promotion", "calendar",
+SIBLINGS, SIBLING_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR = (
+    "siblings", "sibling_launches", "donors", "promotion", "past_promotion", "calendar",
 )  # fmt: skip
-DRIVERS = (KIN, KIN_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR)
+DRIVERS = (SIBLINGS, SIBLING_LAUNCHES, DONORS, PROMOTION, PAST_PROMOTION, CALENDAR)
 
 LAUNCH_FEATURES: Mapping[str, str] = {
-    **{f"{grouping}_{value}": KIN if value in KIN_VALUES[:3] else KIN_LAUNCHES for grouping in GROUPINGS for value in KIN_VALUES},
+    **{
+        f"{grouping}_{value}": SIBLINGS if value in SIBLING_VALUES[:3] else SIBLING_LAUNCHES
+        for grouping in GROUPINGS
+        for value in SIBLING_VALUES
+    },
     "donors": DONORS,
     "donor_first": DONORS,
     "donor_later": DONORS,
@@ -94,7 +98,7 @@ def known_launches(launches: LaunchPanel, origin: int) -> KnownLaunches:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kin:
+class Siblings:
     """Values of every group at an origin: `values` (groups x 6, float32) by grouping; `unknown` (6) those of a group of which
     nothing is known.
     """
@@ -103,11 +107,11 @@ class Kin:
     unknown: np.ndarray
 
     def block(self, codes: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """Return the values of the kin of some rows (n x 48)."""
+        """Return the values of the siblings of some rows (n x 48)."""
         return np.concatenate([self.values[grouping][codes[grouping][rows]] for grouping in GROUPINGS], axis=1)
 
 
-def kin_at(launches: LaunchPanel, origin: int, known: KnownLaunches) -> Kin:
+def siblings_at(launches: LaunchPanel, origin: int, known: KnownLaunches) -> Siblings:
     """Return what is known of all groups before the column `origin`."""
     panel = launches.panel
     active = (panel.units[:, max(0, origin - ACTIVE_WEEKS) : origin] > 0).any(axis=1)
@@ -128,7 +132,7 @@ def kin_at(launches: LaunchPanel, origin: int, known: KnownLaunches) -> Kin:
             _drawn(new, known.curves[1:], later, size),
         ]
         values[grouping] = np.stack(columns, axis=1).astype(np.float32)
-    return Kin(values, np.asarray([0, np.nan, np.nan, 0, first, later], dtype=np.float32))
+    return Siblings(values, np.asarray([0, np.nan, np.nan, 0, first, later], dtype=np.float32))
 
 
 def _mean_price(price: np.ndarray) -> np.ndarray:
@@ -178,11 +182,11 @@ def donor_block(curves: np.ndarray, group: np.ndarray, asked: np.ndarray, size: 
 class Told:
     """What is told of n launches at an origin.
 
-    `kin` is n x 48, `donors` n x 3, `past` (promotions before, without a sale) n x 5. `display` and `mailer` are n x 12: the last
-    known week, and the weeks after it, NaN where no plan is known. `lead` (n) is how many weeks after the origin they launch.
+    `siblings` is n x 48, `donors` n x 3, `past` (promotions before, without a sale) n x 5. `display` and `mailer` are n x 12: the
+    last known week, and the weeks after it, NaN where no plan is known. `lead` (n): how many weeks after the origin they launch.
     """
 
-    kin: np.ndarray
+    siblings: np.ndarray
     donors: np.ndarray
     past: np.ndarray
     display: np.ndarray
@@ -199,7 +203,7 @@ def told_at(
     panel = launches.panel
     display, mailer = (plan_window(part[rows], origin, planned_weeks) for part in (panel.display, panel.mailer))
     return Told(
-        kin=kin_at(launches, origin, known).block(launches.codes, rows),
+        siblings=siblings_at(launches, origin, known).block(launches.codes, rows),
         donors=donor_block(known.curves, group[known.rows], group[rows], size),
         past=past_block(panel.display[rows, :origin], panel.mailer[rows, :origin]),
         display=display,
@@ -245,5 +249,5 @@ def launch_rows(told: Told, origin_week: date) -> np.ndarray:
     for step in range(LAUNCH_WEEKS):
         days = np.asarray([(origin_week + int(lead + step) * WEEK).day for lead in told.lead])
         plan = [*ahead[step], np.fmax(*weeks[step]), *ahead[0], highest, promoted, np.full(len(days), step + 1), days]
-        blocks.append(np.concatenate([told.kin, told.donors, told.past, np.stack(plan, axis=1)], axis=1))
+        blocks.append(np.concatenate([told.siblings, told.donors, told.past, np.stack(plan, axis=1)], axis=1))
     return np.stack(blocks).astype(np.float32)

@@ -44,7 +44,7 @@ GROUPINGS: Mapping[str, tuple[str, ...]] = {
     "category_supplier": ("category", "supplier"),
     "type_size": ("type", "size"),
 }
-"""Kin of a product: those with the same department, category, type, ... Categories and types are paths."""
+"""Siblings of a product: those with the same department, category, type, ... Categories and types are paths."""
 
 
 def grouped(attributes: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:

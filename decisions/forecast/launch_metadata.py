@@ -20,7 +20,7 @@ class LaunchScale:
 @dataclass(frozen=True, slots=True)
 class LaunchMetadata:
     """How launches are served: systems and baselines by kind, intervals; of the model its scale, neutral values and digests by
-    file (None where there is no model), and the values of kin that nothing is known of.
+    file (None where there is no model), and the values of siblings that nothing is known of.
     """
 
     systems: tuple[str, ...]
@@ -29,7 +29,7 @@ class LaunchMetadata:
     scale: LaunchScale | None
     neutral: tuple[float | None, ...]
     digests: Mapping[str, str]
-    unknown_kin: tuple[float | None, ...]
+    unknown_siblings: tuple[float | None, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -41,7 +41,7 @@ class LaunchMetadata:
             "scale": scale,
             "neutral": list(self.neutral),
             "digests": dict(self.digests),
-            "unknown_kin": list(self.unknown_kin),
+            "unknown_siblings": list(self.unknown_siblings),
         }
 
 
@@ -57,5 +57,5 @@ def read_launches(value: dict[str, Any] | None) -> LaunchMetadata | None:
         scale=None if scale is None else LaunchScale(scale["least"], tuple(scale["means"])),
         neutral=tuple(value["neutral"]),
         digests=value["digests"],
-        unknown_kin=tuple(value["unknown_kin"]),
+        unknown_siblings=tuple(value["unknown_siblings"]),
     )

@@ -23,10 +23,10 @@ from decisions.forecast.launch_curves import CURVES_TABLE, DONORS_SYSTEM, KINDS,
 from decisions.forecast.launch_explain import LaunchExplainer, ProductPlace
 from decisions.forecast.launch_metadata import LaunchMetadata
 from decisions.forecast.launch_model import LaunchModel
-from decisions.forecast.launch_tables import KinTable, PromotionsTable
+from decisions.forecast.launch_tables import PromotionsTable, SiblingsTable
 from features import FeatureSnapshot
 from features.demand_history import PROMOTED_COVERAGE
-from features.demand_launch_features import DONOR_GROUPING, DONORS, KIN_LAUNCHES, Told, launch_rows
+from features.demand_launch_features import DONOR_GROUPING, DONORS, SIBLING_LAUNCHES, Told, launch_rows
 from features.demand_launches import LAUNCH_WEEKS
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, WEEK
 from kg.ports import ArrayGraph
@@ -98,13 +98,15 @@ class LaunchForecaster:
     ) -> None:
         self._release = release
         self._metadata = metadata
-        unknown, neutral = ([np.nan if one is None else one for one in told] for told in (metadata.unknown_kin, metadata.neutral))
+        unknown, neutral = (
+            [np.nan if one is None else one for one in told] for told in (metadata.unknown_siblings, metadata.neutral)
+        )
         self._neutral = np.asarray(neutral, dtype=np.float64)
         self._model: LaunchModel | None = None
         if metadata.scale is not None:
             self._model = LaunchModel.from_files(artefact, metadata.digests, metadata.scale)
         self._curves = LaunchCurves.of(release.features.table(CURVES_TABLE))
-        self._kin = KinTable(release.features, np.asarray(unknown, dtype=np.float32))
+        self._siblings = SiblingsTable(release.features, np.asarray(unknown, dtype=np.float32))
         self._promotions = PromotionsTable(release.features, release.planned_weeks)
         self._place = ProductPlace(release.graph)
         self._explainer = LaunchExplainer(release.graph, self._place, explainer)
@@ -168,7 +170,9 @@ class LaunchForecaster:
         if not named:
             rows = self._curves.donors_of(group)
         past, display, mailer = self._promotions.of(product_id)
-        told = Told(self._kin.block(groups), _donor_values(self._curves.units[rows]), past, display, mailer, np.asarray([lead]))
+        told = Told(
+            self._siblings.block(groups), _donor_values(self._curves.units[rows]), past, display, mailer, np.asarray([lead])
+        )
         features = launch_rows(told, self._release.history_end + WEEK)
         kind = kind_codes(features[0, :, HIGHEST])
         simple = self._curves.simple(kind, pa.array([groups["category"]]), pa.array([group]))
@@ -186,7 +190,7 @@ class LaunchForecaster:
     def _drivers(self, system: str, asked: _Asked, units: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
         if system == ATTRIBUTES_SYSTEM and self._model is not None:
             return launch_drivers(self._model, asked.features, self._neutral, baseline)
-        return {DONORS if system == DONORS_SYSTEM else KIN_LAUNCHES: float((units - baseline).sum())}
+        return {DONORS if system == DONORS_SYSTEM else SIBLING_LAUNCHES: float((units - baseline).sum())}
 
     def _points(self, lead: int, units: np.ndarray, asked: _Asked, baseline: np.ndarray, weeks: int) -> tuple[ForecastPoint, ...]:
         band: Band = self._metadata.intervals.band(units, asked.promoted)

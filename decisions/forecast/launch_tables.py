@@ -1,6 +1,6 @@
 """The tables that a launch forecast reads, beside the curves of known launches (`launch_curves`).
 
-`forecast_launch_kin`: `grouping`, `name` of the group, and its `values` (6 floats, `KIN_VALUES`).
+`forecast_launch_siblings`: `grouping`, `name` of the group, and its `values` (6 floats, `SIBLING_VALUES`).
 `forecast_launch_promotions`: products without a forecast of their own that were or are to be promoted: `product_id`, what
 promotions before tell (`past`, 5 floats), and coverage of the last known week and the 11 after it (`display`, `mailer`).
 """
@@ -12,21 +12,21 @@ import pyarrow as pa
 
 from decisions.forecast.serving import matrix_of
 from features import FeatureSnapshot
-from features.demand_launch_features import WINDOW_WEEKS, Kin, past_block, plan_window
+from features.demand_launch_features import WINDOW_WEEKS, Siblings, past_block, plan_window
 from features.demand_launches import GROUPINGS, LaunchPanel
 
-__all__ = ["KIN_TABLE", "PROMOTIONS_TABLE", "KinTable", "PromotionsTable", "kin_table", "promotions_table"]
+__all__ = ["PROMOTIONS_TABLE", "SIBLINGS_TABLE", "PromotionsTable", "SiblingsTable", "promotions_table", "siblings_table"]
 
-KIN_TABLE, PROMOTIONS_TABLE = "forecast_launch_kin", "forecast_launch_promotions"
+SIBLINGS_TABLE, PROMOTIONS_TABLE = "forecast_launch_siblings", "forecast_launch_promotions"
 PAST_VALUES = 5
 Unsold = tuple[tuple[str, ...], np.ndarray, np.ndarray]
 
 
-def kin_table(launches: LaunchPanel, kin: Kin) -> pa.Table:
+def siblings_table(launches: LaunchPanel, siblings: Siblings) -> pa.Table:
     """Return the values of every group."""
     groupings = [grouping for grouping in GROUPINGS for _ in launches.names[grouping]]
     names = [name for grouping in GROUPINGS for name in launches.names[grouping]]
-    values = np.concatenate([kin.values[grouping] for grouping in GROUPINGS])
+    values = np.concatenate([siblings.values[grouping] for grouping in GROUPINGS])
     return pa.table(
         {"grouping": pa.array(groupings, pa.string()), "name": pa.array(names, pa.string()), "values": _lists(values)}
     )
@@ -58,18 +58,18 @@ def promotions_table(launches: LaunchPanel, unsold: Unsold, forecast: Collection
     )
 
 
-class KinTable:
+class SiblingsTable:
     """Values of groups by name; of a group of which nothing is known, `unknown` (6)."""
 
     def __init__(self, snapshot: FeatureSnapshot, unknown: np.ndarray) -> None:
-        table = snapshot.table(KIN_TABLE).combine_chunks()
+        table = snapshot.table(SIBLINGS_TABLE).combine_chunks()
         self._values = matrix_of(table["values"])
         named = zip(table["grouping"].to_pylist(), table["name"].to_pylist(), strict=True)
         self._rows = {name: row for row, name in enumerate(named)}
         self._unknown = unknown
 
     def block(self, groups: Mapping[str, str]) -> np.ndarray:
-        """Return the kin of one product (1 x 48) from the name of its group by grouping."""
+        """Return the siblings of one product (1 x 48) from the name of its group by grouping."""
         rows = [self._rows.get((grouping, groups[grouping])) for grouping in GROUPINGS]
         return np.concatenate([self._unknown if row is None else self._values[row] for row in rows])[None].astype(np.float32)
 

@@ -18,8 +18,8 @@ from decisions.forecast.launch_backtest import (
 from decisions.forecast.launch_curves import CURVES_TABLE, curves_table
 from decisions.forecast.launch_metadata import LaunchMetadata
 from decisions.forecast.launch_model import MEMBERS, LaunchModel, LaunchRows, launch_training_rows
-from decisions.forecast.launch_tables import KIN_TABLE, PROMOTIONS_TABLE, kin_table, promotions_table
-from features.demand_launch_features import LAUNCH_FEATURES, kin_at, known_launches
+from decisions.forecast.launch_tables import PROMOTIONS_TABLE, SIBLINGS_TABLE, promotions_table, siblings_table
+from features.demand_launch_features import LAUNCH_FEATURES, known_launches, siblings_at
 from features.demand_launches import LaunchPanel, unsold_coverage
 from kit.canonical import digest_of_bytes
 from kit.progress import Progress
@@ -132,7 +132,7 @@ def launch_outputs(
     if not curves.num_rows:
         return None, {}, {}
     files = {} if found.model is None else found.model.to_files(PREFIX)
-    kin = kin_at(launches, weeks, known_launches(launches, weeks))
+    siblings = siblings_at(launches, weeks, known_launches(launches, weeks))
     metadata = LaunchMetadata(
         systems=found.verdict.systems,
         baselines=found.verdict.baselines,
@@ -140,12 +140,12 @@ def launch_outputs(
         scale=None if found.model is None else found.model.scale,
         neutral=_plain(found.neutral),
         digests={file: digest_of_bytes(text) for file, text in files.items()},
-        unknown_kin=_plain(kin.unknown.astype(np.float64)),
+        unknown_siblings=_plain(siblings.unknown.astype(np.float64)),
     )
     unsold = unsold_coverage(lake, launches.panel, promotion_plan=promotion_plan)
     tables = {
         CURVES_TABLE: curves,
-        KIN_TABLE: kin_table(launches, kin),
+        SIBLINGS_TABLE: siblings_table(launches, siblings),
         PROMOTIONS_TABLE: promotions_table(launches, unsold, frozenset(forecast)),
     }
     return metadata, files, tables

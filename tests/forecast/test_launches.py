@@ -99,14 +99,14 @@ def test_what_is_told_of_a_launch_by_hand(panel):
     for place, row in enumerate(rows):
         product = panel.panel.product_ids[row]
         brand, kind, launch = by_id[product]
-        kin = [one for one, (b, k, first) in by_id.items() if (b, k) == (brand, kind) and first < origin]
-        new = [one for one in kin if by_id[one][2] > 0]
-        weekly = [units[one][origin - 4 : origin].mean() for one in kin]
+        siblings = [one for one, (b, k, first) in by_id.items() if (b, k) == (brand, kind) and first < origin]
+        new = [one for one in siblings if by_id[one][2] > 0]
+        weekly = [units[one][origin - 4 : origin].mean() for one in siblings]
         firsts = [units[one][by_id[one][2]] for one in new]
         every = [units[one][first] for one, (_, _, first) in by_id.items() if 0 < first < origin]
         for step in range(LAUNCH_WEEKS):
             value = dict(zip(names, told[step, place], strict=True))
-            assert value["type_brand_active"] == len(kin)
+            assert value["type_brand_active"] == len(siblings)
             assert value["type_brand_launches"] == value["donors"] == len(new)
             assert value["type_brand_units"] == pytest.approx(np.mean(weekly), rel=1e-5)
             assert value["donor_first"] == pytest.approx(np.mean(firsts), rel=1e-5)
