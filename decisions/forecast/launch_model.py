@@ -33,7 +33,7 @@ LEAST_MEAN = 1e-3
 FIRST, LATER = "first", "later"
 PARTS: Mapping[str, slice] = {FIRST: slice(1), LATER: slice(1, LAUNCH_WEEKS)}
 RISING = ("first", "later", "donor_first", "donor_later")
-"""What siblings and donors sold when they were launched never lowers a forecast: a planner who names a better donor gets no less."""
+"""What siblings and donors sold when they were launched never lowers a forecast: a better donor brings no less."""
 ROUNDS = 150
 MEMBERS = 2
 MEMBERS_APART = 1000
