@@ -79,6 +79,8 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.ForecastSubjectUnclear: _INVALID,
     forecast.NotSupposable: _INVALID,
     forecast.HorizonOutOfRange: _INVALID,
+    forecast.LaunchOutsideHorizon: _INVALID,
+    forecast.HasHistory: _INVALID,
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,

@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from bench.forecast_launches import measured_launches
 from bench.forecast_scores import (
     SeriesErrors,
     bias,
@@ -125,7 +126,8 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
             for name, told in _told(origin, fits, effort).items():
                 levels.setdefault(name, []).append(told)
     rows = [row for name, told in levels.items() for row in _rows(name, told)]
-    return [*rows, *_interval_rows(levels["sku"])], _notes(origins, effort, levels, served)
+    launches, told_of_launches = measured_launches(context)
+    return [*rows, *_interval_rows(levels["sku"]), *launches], [*_notes(origins, effort, levels, served), *told_of_launches]
 
 
 def _origins(context: BenchContext, effort: _Effort, stage: Stage) -> Sequence[_Origin]:

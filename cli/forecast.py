@@ -1,4 +1,4 @@
-"""`shelfgraph forecast`: units in the next weeks with intervals and drivers, also without a promotion or a neighbour."""
+"""`shelfgraph forecast`: units in the next weeks with intervals and drivers, also without a promotion, or of a launch."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -23,13 +23,20 @@ def forecast(
     without_neighbour: Annotated[
         list[str] | None, typer.Option(help="Id of a product that is not looked at as a neighbour; may be given again.")
     ] = None,
+    launch_week: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Monday of the week in which a new product is first sold.")
+    ] = None,
+    donor: Annotated[
+        list[str] | None, typer.Option(help="Id of a product whose launch a new one is expected to be like; may be given again.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
 ) -> None:
     """Forecast a product in the chain or in a store, a category, or everything, and say what moves it.
 
     It is not logged: for an answer of record ask the server (`forecast` over GraphQL).
 
-    Example: `shelfgraph forecast 995242 --weeks 8`, then `shelfgraph forecast 995242 --without-neighbour 1029743`.
+    Example: `shelfgraph forecast 995242 --weeks 8`, then `shelfgraph forecast 995242 --without-neighbour 1029743`;
+    a product not sold yet: `shelfgraph forecast 26190 --launch-week 2018-01-08 --donor 12731436`.
     """
     switched = tuple(week.date() for week in without_promotion or ())
     request = ForecastRequest(
@@ -39,6 +46,8 @@ def forecast(
         category_id=category,
         without_promotions=switched,
         without_neighbours=tuple(without_neighbour or ()),
+        launch_week=launch_week.date() if launch_week else None,
+        donors=tuple(donor or ()),
     )
     with failing_clearly():
         answer = Installation.open().services_of().forecaster.forecast(request)

@@ -220,7 +220,7 @@ def override_payload(kept: KeptOverride, now: datetime, *, dry_run: bool) -> Ove
 
 def overridden_of(asked: Asked, request: ForecastRequest) -> OverriddenForecast | None:
     """Return both figures where an override is in force; None where the forecast is the system's alone."""
-    if asked.front.planning is None or not request.product_id:
+    if asked.front.planning is None or not request.product_id or request.launch_week is not None:
         return None
     question = overridden_forecast(asked.planner(), request.product_id, request)
     if question is None:

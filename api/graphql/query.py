@@ -22,6 +22,7 @@ from api.graphql.answer_types import (
     SearchConnection,
 )
 from api.graphql.envelope_types import LoggedDecision, decision_of, explanation_of
+from api.graphql.launch_types import LaunchInput, launch_of
 from api.graphql.lists import product_connection, search_connection
 from api.graphql.node_types import NODE_TYPES, Ask, Node, ProductCategory, Store, node_of
 from api.graphql.planning_questions import PlanningQuestions
@@ -116,6 +117,7 @@ class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
         self, info: Ask, *, product_id: strawberry.ID | None = None, store_id: strawberry.ID | None = None,
         horizon_weeks: int = 4, as_of: date | None = None, category_id: strawberry.ID | None = None,
         without_promotions: list[date] | None = None, without_neighbours: list[strawberry.ID] | None = None,
+        launch: LaunchInput | None = None,
     ) -> ForecastResult:  # fmt: skip
         request = ForecastRequest(
             plain_id("Product", str(product_id)) if product_id else None,
@@ -125,6 +127,7 @@ class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
             plain_id("ProductCategory", str(category_id)) if category_id else None,
             tuple(_few("withoutPromotions", without_promotions)),
             tuple(plain_id("Product", str(one)) for one in _few("withoutNeighbours", without_neighbours)),
+            *launch_of(launch),
         )
         return cast("ForecastResult", _forecast(info.context, request))
 

@@ -2,16 +2,21 @@
 
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import (
+    DonorWithoutLaunch,
     ForecastArtefactError,
     ForecastError,
     ForecastSubjectUnclear,
+    HasHistory,
     HorizonOutOfRange,
     InsufficientEvidence,
+    LaunchOutsideHorizon,
     NoHistory,
+    NoLaunchKnown,
     NotSupposable,
     OtherDay,
     TooLittleHistory,
     UnknownCategory,
+    UnknownDonor,
     UnknownProduct,
     UnknownStore,
 )
@@ -19,6 +24,7 @@ from decisions.forecast.fitting import fit
 from decisions.forecast.service import ForecastService
 
 __all__ = [
+    "DonorWithoutLaunch",
     "Driver",
     "ForecastAnswer",
     "ForecastArtefactError",
@@ -27,13 +33,17 @@ __all__ = [
     "ForecastRequest",
     "ForecastService",
     "ForecastSubjectUnclear",
+    "HasHistory",
     "HorizonOutOfRange",
     "InsufficientEvidence",
+    "LaunchOutsideHorizon",
     "NoHistory",
+    "NoLaunchKnown",
     "NotSupposable",
     "OtherDay",
     "TooLittleHistory",
     "UnknownCategory",
+    "UnknownDonor",
     "UnknownProduct",
     "UnknownStore",
     "fit",

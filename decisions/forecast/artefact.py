@@ -9,6 +9,7 @@ from typing import Any
 
 from decisions.forecast.errors import ForecastArtefactError
 from decisions.forecast.intervals import IntervalCalibration
+from decisions.forecast.launch_metadata import LaunchMetadata, read_launches
 from kit.canonical import canonical_bytes
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 METADATA_FILE = "forecast.json"
-FORMAT = "forecast/2"
+FORMAT = "forecast/3"
 TOTAL, CATEGORY, CHAIN, STORE = "total", "category", "chain", "store"
 
 
@@ -65,6 +66,8 @@ class ForecastMetadata:
     seed: int
     planned_weeks: int
     levels: Mapping[str, LevelMetadata]
+    launches: LaunchMetadata | None = None
+    """How launches are served; None: none is known that another could be like."""
 
 
 def model_prefix(level: str, system: str) -> str:
@@ -82,6 +85,7 @@ def write_metadata(metadata: ForecastMetadata) -> bytes:
             "seed": metadata.seed,
             "planned_weeks": metadata.planned_weeks,
             "levels": {name: _level_json(level) for name, level in metadata.levels.items()},
+            "launches": None if metadata.launches is None else metadata.launches.to_json(),
         }
     )
 
@@ -98,6 +102,7 @@ def read_metadata(artefact: Mapping[str, bytes]) -> ForecastMetadata:
             seed=int(value["seed"]),
             planned_weeks=int(value["planned_weeks"]),
             levels={name: _level_value(level) for name, level in value["levels"].items()},
+            launches=read_launches(value["launches"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ForecastArtefactError(METADATA_FILE, f"it is missing or incomplete ({error})") from error

@@ -14,7 +14,8 @@ class ForecastRequest:
 
     `horizon_weeks` 1 to 8; `as_of` None: the release's day. `without_promotions` are Mondays in which the product's own
     promotions are switched off, `without_neighbours` products that are not looked at as its neighbours: what would be without
-    them.
+    them. `launch_week` is the Monday of the week in which a product that was never sold is first sold; its weeks are counted from
+    there, 1 to 4. `donors` (at most 10) are products whose launches it is expected to be like.
     """
 
     product_id: str | None = None
@@ -24,6 +25,8 @@ class ForecastRequest:
     category_id: str | None = None
     without_promotions: tuple[date, ...] = ()
     without_neighbours: tuple[str, ...] = ()
+    launch_week: date | None = None
+    donors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,15 @@ from decisions.forecast.contributions import neutral_values
 from decisions.forecast.errors import TooLittleHistory
 from decisions.forecast.hierarchy import Forecasts, Hierarchy, TriedLevel, fit_hierarchy
 from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.launch_metadata import LaunchMetadata
+from decisions.forecast.launches import fit_launches, launch_outputs
 from decisions.forecast.levels import SeriesLevel, sums_of
 from decisions.forecast.model import MAXIMUM_ROWS, MEMBERS, DemandModel, TrainingRows, training_rows
 from decisions.forecast.panels import panel_tables
 from decisions.forecast.tables import history_table, history_table_name, rows_table, rows_table_name
 from features.demand import FEATURE_GROUPS, DemandTransform
 from features.demand_ahead import with_known_ahead
+from features.demand_launches import launch_panel
 from features.demand_neighbours import NeighbourVintages, neighbours
 from features.demand_panel import MAXIMUM_HORIZON_WEEKS, DemandPanel, NoCompleteWeek, chain_panel, store_panel
 from features.demand_stock import with_demand
@@ -129,7 +132,13 @@ def fit(
     vintages = NeighbourVintages.of({week: neighbours(chain, edges_as_of(day)) for week, day in days_of_vintages(chain).items()})
     settings = FitSettings(seed, with_neighbours=with_neighbours)
     found = fit_panels(chain, stores, vintages, settings, progress)
-    return outputs_of(found, settings)
+    with progress.stage("launches"):
+        sold = launch_panel(lake, as_of=as_of, promotion_plan=promotion_plan)
+    launched = fit_launches(sold, planned_weeks=chain.planned_weeks, seed=seed, progress=progress)
+    launches, more_files, more_tables = launch_outputs(lake, launched, _products(found), promotion_plan=promotion_plan)
+    files, tables, figures = outputs_of(found, settings, launches)
+    told = {f"launches_{name}": value for name, value in launched.figures.items()}
+    return files | more_files, tables | more_tables, figures | told
 
 
 def _known_chain(lake: Lake, as_of: date, *, promotion_plan: bool) -> DemandPanel:
@@ -295,7 +304,15 @@ def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 
 
-def outputs_of(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
+def _products(found: Fit) -> list[str]:
+    """Return the products that have a forecast of their own."""
+    products = found.hierarchy.chain.transform.panel.product_ids
+    return [products[row] for row in found.forecasts.base[CHAIN].rows]
+
+
+def outputs_of(
+    found: Fit, settings: FitSettings, launches: LaunchMetadata | None = None
+) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
     """Return the artefact's files, the feature tables, and figures by name."""
     chain = found.hierarchy.chain.transform.panel
     files: dict[str, bytes] = {}
@@ -316,7 +333,7 @@ def outputs_of(found: Fit, settings: FitSettings) -> tuple[dict[str, bytes], dic
         levels[name] = _metadata(found, name, verdict, (), {})
     for name in levels:
         tables[history_table_name(name)] = _history(found, name)
-    metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels)
+    metadata = ForecastMetadata(chain.as_of, chain.weeks[-1], settings.seed, chain.planned_weeks, levels, launches)
     return {METADATA_FILE: write_metadata(metadata), **files}, tables, dict(found.figures)
 
 

@@ -21,7 +21,7 @@ from features.demand_pull import PULL_FEATURES, pull_factor
 from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
 
-__all__ = ["DemandModel", "TrainingRows", "level_of", "training_rows"]
+__all__ = ["DemandModel", "TrainingRows", "level_of", "opened_boosters", "training_rows"]
 
 LEVEL_FLOOR_UNITS = 0.05
 FIRST_ORIGIN_WEEKS = 9
@@ -123,6 +123,19 @@ def level_of(names: Sequence[str], features: np.ndarray) -> np.ndarray:
     return LEVEL_FLOOR_UNITS + 0.5 * decayed + 0.5 * np.where(np.isnan(alike), decayed, alike)
 
 
+def opened_boosters(files: Mapping[str, bytes], digests: Mapping[str, str]) -> list[lightgbm.Booster]:
+    """Return the text models that are kept in `files`, in the order of `digests` (SHA-256 by file).
+
+    Raises: ForecastArtefactError when one is missing or is not what its digest says.
+    """
+    for file, digest in digests.items():
+        if file not in files:
+            raise ForecastArtefactError(file, "it is missing")
+        if digest_of_bytes(files[file]) != digest:
+            raise ForecastArtefactError(file, "its content does not match the digest in the metadata")
+    return [lightgbm.Booster(model_str=files[file].decode()) for file in digests]
+
+
 class DemandModel:
     """A fitted ensemble over named features: its forecast is the mean of its members'.
 
@@ -159,12 +172,7 @@ class DemandModel:
 
         Raises: ForecastArtefactError when one is missing or is not what its digest says.
         """
-        for file, digest in digests.items():
-            if file not in files:
-                raise ForecastArtefactError(file, "it is missing")
-            if digest_of_bytes(files[file]) != digest:
-                raise ForecastArtefactError(file, "its content does not match the digest in the metadata")
-        return DemandModel([lightgbm.Booster(model_str=files[file].decode()) for file in digests], names)
+        return DemandModel(opened_boosters(files, digests), names)
 
     def to_files(self, prefix: str) -> dict[str, bytes]:
         """Return the text model of each member by file name."""

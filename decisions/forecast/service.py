@@ -14,14 +14,18 @@ from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, DriverAttri
 from decisions.forecast.errors import (
     ForecastArtefactError,
     ForecastSubjectUnclear,
+    HasHistory,
     HorizonOutOfRange,
     NoHistory,
+    NoLaunchKnown,
+    NotSupposable,
     OtherDay,
     UnknownCategory,
     UnknownProduct,
     UnknownStore,
 )
 from decisions.forecast.explain import ForecastExplainer, Shares, words_of
+from decisions.forecast.launch_serving import LaunchForecaster, Release, check_launch
 from decisions.forecast.model import DemandModel
 from decisions.forecast.news import Asked, pulled_apart, shared_out
 from decisions.forecast.serving import Series, ServingTables
@@ -73,6 +77,7 @@ class ForecastService:
             raise ForecastArtefactError("forecast.json", problem)
         self._levels = {name: _open_level(name, level, features, artefact) for name, level in self._metadata.levels.items()}
         self._explainer = ForecastExplainer(graph)
+        self._launches = _open_launches(self._metadata, graph, features, artefact, self._explainer)
         self._supposer = Supposer(graph, features, self._metadata)
         serving = self._levels[CHAIN].models.keys() | self._levels[STORE].models.keys()
         # whoever asks first must not wait for the neighbours to be read
@@ -90,8 +95,11 @@ class ForecastService:
                 not fit this release.
             NotSupposable: the overlay concerns the product, and what serves it cannot take it into account.
             NoHistory: the product was not sold (there) in the last 26 weeks, or in too few weeks of the year.
+            HasHistory, LaunchOutsideHorizon, UnknownDonor, DonorWithoutLaunch, NoLaunchKnown: of a launch.
         """
         self._check(request)
+        if request.launch_week is not None:
+            return self._launch(request, overlay)
         level, series = self._find(request)
         overlay = _with_switches(request, overlay)
         if not overlay.is_empty:
@@ -123,6 +131,16 @@ class ForecastService:
             ),
         )
 
+    def _launch(self, request: ForecastRequest, overlay: ForecastOverlay) -> ForecastAnswer:
+        product = str(request.product_id)
+        if self._levels[CHAIN].tables.find(product) is not None:
+            raise HasHistory(product)
+        if self._launches is None:
+            raise NoLaunchKnown(product)
+        if not overlay.is_empty:
+            raise NotSupposable("a launch is forecast as it is planned")
+        return self._launches.forecast(request)
+
     def _find(self, request: ForecastRequest) -> tuple[_Level, Series]:
         if request.product_id is not None:
             level = self._levels[CHAIN if request.store_id is None else STORE]
@@ -153,6 +171,7 @@ class ForecastService:
             raise HorizonOutOfRange(request.horizon_weeks, MAXIMUM_HORIZON_WEEKS)
         if request.as_of is not None and request.as_of != self._metadata.as_of:
             raise OtherDay(request.as_of, self._metadata.as_of)
+        check_launch(request)
         if request.product_id is None and request.store_id is not None:
             raise ForecastSubjectUnclear("a store is named without a product")
         if request.product_id is None and (request.without_promotions or request.without_neighbours):
@@ -215,6 +234,19 @@ def _open_level(name: str, level: LevelMetadata, features: FeatureSnapshot, arte
         columns[system] = np.asarray([level.feature_names.index(one) for one in kept.feature_names])
         attributions[system] = DriverAttribution(model, np.asarray(level.neutral, dtype=np.float64)[columns[system]])
     return _Level(level, ServingTables(features, name, len(level.feature_names)), attributions, models, columns)
+
+
+def _open_launches(
+    metadata: ForecastMetadata,
+    graph: ArrayGraph,
+    features: FeatureSnapshot,
+    artefact: Mapping[str, bytes],
+    explainer: ForecastExplainer,
+) -> LaunchForecaster | None:
+    if metadata.launches is None:
+        return None
+    release = Release(graph, features, metadata.as_of, metadata.history_end, metadata.planned_weeks)
+    return LaunchForecaster(release, metadata.launches, artefact, explainer)
 
 
 def _with_switches(request: ForecastRequest, overlay: ForecastOverlay) -> ForecastOverlay:

@@ -151,10 +151,10 @@ class FixedRecommender:
 
 @dataclass
 class FixedForecaster:
-    """Forecasts ten units a week, whatever is supposed; knows nothing of P059's past."""
+    """Forecasts ten units a week, whatever is supposed; of P059 knows the launch alone. Each donor brings a unit."""
 
     def forecast(self, request: ForecastRequest, *, overlay: ForecastOverlay = NO_OVERLAY) -> ForecastAnswer:
-        if request.product_id == NO_HISTORY:
+        if request.product_id == NO_HISTORY and request.launch_week is None:
             raise NoHistory(request.product_id, request.store_id, 26)
         if request.category_id is not None and request.product_id is not None:
             raise ForecastSubjectUnclear("both a product and a category are named")
@@ -167,6 +167,7 @@ class FixedForecaster:
         history = ((date(2017, 12, 18), 9.0), (date(2017, 12, 25), 11.0))
         explanation = _explanation("-", request.product_id or "-")
         drivers = (Driver("own_history", "own sales history", 0.5 * request.horizon_weeks),)
+        drivers += tuple(Driver("donors", "the launches of its donors", 1.0, donor) for donor in request.donors)
         return ForecastAnswer(
             request.product_id, request.store_id, AS_OF, "shelfgraph", "mean_8", points, history, explanation,
             request.category_id, drivers, "It won.",
