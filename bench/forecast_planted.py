@@ -204,7 +204,10 @@ def _rows(worlds: list[Mapping[tuple[str, str, str], Columns]]) -> list[BenchRow
 
 def _row(key: tuple[str, str, str], columns: list[Columns], seeds: int) -> BenchRow | None:
     found = interval_95(columns)
-    return None if found is None else BenchRow(*key, *found, seeds)
+    if found is None:
+        return None
+    value, low, high, count = found
+    return BenchRow(*key, value, low, high, count, seeds)
 
 
 def _costs(context: BenchContext, size: str) -> _Grown:

@@ -73,7 +73,7 @@ class OwnLift:
         told = display * self.effects[0] + mailer * self.effects[1] + cut * self.effects[2]
         response, share = (one if told.ndim == 1 else one[:, None] for one in (self.response, self.share))
         better = np.expm1(np.minimum(told, np.log1p(LARGEST_LIFT)))
-        return np.clip(response * (1.0 - share) * better / (1.0 + share * better), -1.0, LARGEST_LIFT)
+        return np.asarray(np.clip(response * (1.0 - share) * better / (1.0 + share * better), -1.0, LARGEST_LIFT))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +99,7 @@ class Pull:
     @staticmethod
     def factors(theta: np.ndarray, lift: np.ndarray) -> np.ndarray:
         """Return by what neighbours that are lifted so multiply sales, edge by edge."""
-        return np.maximum(1.0 + theta * lift, LEAST_FACTOR)
+        return np.asarray(np.maximum(1.0 + theta * lift, LEAST_FACTOR))
 
     def of_products(self, relation: str, lift: np.ndarray) -> np.ndarray:
         """Return the pull on each product (N)."""
@@ -135,11 +135,18 @@ def regular_units(panel: DemandPanel, origin: int) -> np.ndarray:
     promoted = _covered(panel, origin) | (_cuts(price, usual_price_of(panel, origin)[:, None]) > 0)
     whole = units @ (fading / fading.sum())
     found = (np.where(promoted, 0.0, units) @ fading + whole) / (~promoted @ fading + 1.0)
-    return np.maximum(found, LEAST_UNITS)
+    return np.asarray(np.maximum(found, LEAST_UNITS))
 
 
 def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: bool = True) -> Pull:
-    """Return what tells pulls at an origin: reads sales before it alone."""
+    """Return what tells pulls at an origin: reads sales before it alone.
+
+    Args:
+        panel: the chain's.
+        neighbours: over its products.
+        origin: known weeks.
+        scaled: whether strengths are scaled to what products sold in their own weeks (`scales`); False takes them as they are.
+    """
     regular = regular_units(panel, origin)
     theta = {name: _theta(neighbours, name, regular) for name in PULLING if name in neighbours.strengths}
     lift = own_lift(panel, origin, regular, _shares(theta.get("isSubstituteFor"), regular))
@@ -154,7 +161,7 @@ def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: 
 
 
 def _covered(panel: DemandPanel, origin: int) -> np.ndarray:
-    return np.fmax(np.nan_to_num(panel.display[:, :origin]), np.nan_to_num(panel.mailer[:, :origin])) >= COVERED
+    return np.asarray(np.fmax(np.nan_to_num(panel.display[:, :origin]), np.nan_to_num(panel.mailer[:, :origin])) >= COVERED)
 
 
 def _shares(theta: sparse.csr_array | None, regular: np.ndarray) -> np.ndarray:
@@ -299,7 +306,7 @@ def _responses(
     variance = 2.0 * (units * weight**2).sum(axis=1) + 1.0
     precision = told**2 / variance
     response = (seen * told / variance + 1.0 / OWN_DEVIATION**2) / (precision + 1.0 / OWN_DEVIATION**2)
-    return np.clip(response, 0.2, 3.0)
+    return np.asarray(np.clip(response, 0.2, 3.0))
 
 
 def _centred(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -116,7 +116,7 @@ def _deal(chunk: Chunk, products: slice, week: int) -> np.ndarray:
 
 
 def _of_seasons(figures: np.ndarray, seasons: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(figures, (len(SEASONS), *figures.shape[1:]))[seasons]
+    return np.asarray(np.broadcast_to(figures, (len(SEASONS), *figures.shape[1:]))[seasons])
 
 
 def _in_basket(bought: np.ndarray) -> np.ndarray:
