@@ -142,7 +142,14 @@ def regular_units(panel: DemandPanel, origin: int) -> np.ndarray:
 
 
 def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: bool = True) -> Pull:
-    """Return what tells pulls at an origin: reads sales before it alone."""
+    """Return what tells pulls at an origin: reads sales before it alone.
+
+    Args:
+        panel: the chain's.
+        neighbours: over its products.
+        origin: known weeks.
+        scaled: whether strengths are scaled to what products sold in their own weeks (`scales`); False takes them as they are.
+    """
     regular = regular_units(panel, origin)
     theta = {name: _theta(neighbours, name, regular) for name in PULLING if name in neighbours.strengths}
     lift = own_lift(panel, origin, regular, _shares(theta.get("isSubstituteFor"), regular))
