@@ -23,8 +23,8 @@ __all__ = ["LaunchModel", "LaunchRows", "launch_training_rows"]
 LEADS = 4
 """Training sees a launch 0 to 3 weeks ahead, as planners ask before the week of a launch."""
 PLANNED_COVERAGE = 0.1
-UNPLANNED_SHARE = 0.25
-"""Most first sales are of slow sellers that nobody promotes: a quarter of them tells the rest."""
+UNPLANNED_SHARE, UNPLANNED_LAUNCHES = 0.25, 1000
+"""Most first sales are of slow sellers that nobody promotes: a quarter of them, or 1,000 where that is more, tells the rest."""
 SEEING = 0.5
 """Share of the rows that see the whole plan where serving will know a part of it."""
 MINIMUM_ROWS = 200
@@ -91,7 +91,8 @@ def _drawn(launches: LaunchPanel, rows: np.ndarray, random: np.random.Generator)
     columns = np.minimum(columns, launches.panel.week_count - 1)
     covered = [np.nan_to_num(part[rows, columns]).max(axis=0) for part in (launches.panel.display, launches.panel.mailer)]
     planned = np.maximum(*covered) >= PLANNED_COVERAGE
-    return np.asarray(rows[planned | (random.random(len(rows)) < UNPLANNED_SHARE)])
+    share = max(UNPLANNED_SHARE, UNPLANNED_LAUNCHES / max(1, np.count_nonzero(~planned)))
+    return np.asarray(rows[planned | (random.random(len(rows)) < share)])
 
 
 def _scale_of(rows: LaunchRows) -> LaunchScale:

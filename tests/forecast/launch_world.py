@@ -22,6 +22,8 @@ PLANNED = 8
 LAUNCH_DAY = FIRST_MONDAY + timedelta(days=7 * WEEKS - 1)
 OLD = 8
 A_WEEK = 24
+SOLD_WEEKS = 6
+"""Launched products are sold no longer: too few weeks for a forecast of their own, so that only launches are modelled."""
 FIRST, LAST = 13, WEEKS - 1
 RATES = {"X": 8.0, "Y": 2.0}
 UPLIFT = 3.0
@@ -50,7 +52,7 @@ def launch_lake(folder, weeks: int = WEEKS, seed: int = 4) -> DeltaLake:
     # week by week, so that a longer past of more weeks begins alike
     for week in range(weeks):
         for product, brand, _, launch in all_products():
-            if launch <= week:
+            if launch <= week and (launch == 0 or week < launch + SOLD_WEEKS):
                 units = max(int(random.poisson(rate(product, brand, week, launch))), int(week == launch))
                 lines += [_line(product, week, units)] if units else []
     lake.replace("sales_lines", pa.Table.from_pylist(lines, SALES))
