@@ -124,7 +124,8 @@ class LaunchForecaster:
         units = self._units(system, asked)
         points = self._points(lead, units, asked, asked.simple[baseline], weeks)
         drivers = self._drivers(system, asked, units[:weeks], asked.simple[baseline][:weeks])
-        used = asked.donors if abs(drivers.get(DONORS, 0.0)) > 0 else ()
+        # named donors are shown also where they move nothing
+        used = asked.donors if DONORS in drivers and (request.donors or drivers[DONORS]) else ()
         return ForecastAnswer(
             product_id=product,
             store_id=None,

@@ -49,16 +49,30 @@ def rate(product: str, brand: str, week: int, launch: int) -> float:
 def launch_lake(folder, weeks: int = WEEKS, seed: int = 4) -> DeltaLake:
     lake, random = DeltaLake(folder, threads=1), np.random.default_rng(seed)
     lines = []
-    # week by week, so that a longer past of more weeks begins alike
-    for week in range(weeks):
-        for product, brand, _, launch in all_products():
-            if launch <= week and (launch == 0 or week < launch + SOLD_WEEKS):
-                units = max(int(random.poisson(rate(product, brand, week, launch))), int(week == launch))
-                lines += [_line(product, week, units)] if units else []
+    for product, week, units in _sales(random, weeks):
+        lines += [_line(product, week, units)] if units else []
     lake.replace("sales_lines", pa.Table.from_pylist(lines, SALES))
     lake.replace("products", _products())
     lake.replace("promotion_weeks", _promotions())
     return lake
+
+
+def _sales(random: np.random.Generator, weeks: int):
+    """Yield product, week and units, week by week, so that a past of more weeks begins alike."""
+    for week in range(weeks):
+        for product, brand, _, launch in all_products():
+            if launch <= week and (launch == 0 or week < launch + SOLD_WEEKS):
+                yield product, week, max(int(random.poisson(rate(product, brand, week, launch))), int(week == launch))
+
+
+def sold(launches, seed: int = 4) -> np.ndarray:
+    """What the launches of some weeks sold in their first four weeks (n x 4)."""
+    first = {product: launch for product, _, _, launch in all_products()}
+    units: dict[str, list[int]] = {}
+    for product, week, count in _sales(np.random.default_rng(seed), WEEKS):
+        if first[product] in launches and week < first[product] + 4:
+            units.setdefault(product, []).append(count)
+    return np.asarray(list(units.values()), dtype=np.float64)
 
 
 SALES = pa.schema(
