@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from api.restored import restored
 from decisions.forecast.contract import ForecastRequest
+from kit.restored import restored
 
 QUERY = """query($id: ID!, $launch: LaunchInput) { forecast(productId: $id, horizonWeeks: 2, launch: $launch) { __typename
   ... on Forecast { points { units } drivers { name productId } decision { id } }
