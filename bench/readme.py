@@ -95,6 +95,9 @@ def _figure(row: Mapping[str, Any]) -> str:
 def _number(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
+    if 1 <= abs(value) < 2:
+        # a ratio a little above 1 is not 1
+        return f"{value:.4g}"
     # what is almost nothing is told apart from nothing
     return f"{value:.3g}" if abs(value) >= 1 or 0 < abs(value) < 5e-5 else f"{value:.4f}"
 
