@@ -91,7 +91,7 @@ def _drawn(launches: LaunchPanel, rows: np.ndarray, random: np.random.Generator)
     columns = np.minimum(columns, launches.panel.week_count - 1)
     covered = [np.nan_to_num(part[rows, columns]).max(axis=0) for part in (launches.panel.display, launches.panel.mailer)]
     planned = np.maximum(*covered) >= PLANNED_COVERAGE
-    share = max(UNPLANNED_SHARE, UNPLANNED_LAUNCHES / max(1, np.count_nonzero(~planned)))
+    share = max(UNPLANNED_SHARE, UNPLANNED_LAUNCHES / max(1, int(np.count_nonzero(~planned))))
     return np.asarray(rows[planned | (random.random(len(rows)) < share)])
 
 
