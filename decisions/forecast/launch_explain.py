@@ -110,7 +110,9 @@ class LaunchExplainer:
         paths = [ExplanationPath(tuple(_hop(*step, names) for step in walk), brought / len(donors)) for walk in walks]
         ordered = sorted([*told.paths, *paths], key=lambda path: -abs(path.contribution))
         called = ", ".join(self._called(donor) for donor in donors)
-        return Explanation(f"{told.text} {brought:+.1f} units: launched like {called}.".strip(), tuple(ordered))
+        # adding 0.0 turns the zero that is written with a minus into the plain one
+        text = f"{told.text} {round(brought, 1) + 0.0:+.1f} units: launched like {called}."
+        return Explanation(text.strip(), tuple(ordered))
 
     def _walk(self, product_id: str, donor_id: str) -> list[_Step]:
         """Return the edges from a product to a donor, and which are walked backwards."""
