@@ -36,7 +36,7 @@ def forecast(
     It is not logged: for an answer of record ask the server (`forecast` over GraphQL).
 
     Example: `shelfgraph forecast 995242 --weeks 8`, then `shelfgraph forecast 995242 --without-neighbour 1029743`;
-    a product not sold yet: `shelfgraph forecast 26190 --launch-week 2018-01-08 --donor 12731436`.
+    a product not sold yet: `shelfgraph forecast 26190 --launch-week 2018-01-08 --donor 918925`.
     """
     switched = tuple(week.date() for week in without_promotion or ())
     request = ForecastRequest(

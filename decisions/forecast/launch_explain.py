@@ -17,7 +17,9 @@ from kg.ports import ArrayGraph, Direction, Edge
 
 __all__ = ["LaunchExplainer", "ProductPlace"]
 
-SHARED = ("inCategory", "suppliedBy", "ofBrand")
+SHARED = ("inCategory", "suppliedBy")
+BRAND = "ofBrand"
+"""Told last: a retailer may tell brands of makers from his own alone, and then half of the range shares one."""
 BROADER = "broader"
 LEVELS = ("department", "category", "type")
 _Step = tuple[Edge, bool]
@@ -110,21 +112,26 @@ class LaunchExplainer:
         paths = [ExplanationPath(tuple(_hop(*step, names) for step in walk), brought / len(donors)) for walk in walks]
         ordered = sorted([*told.paths, *paths], key=lambda path: -abs(path.contribution))
         called = ", ".join(self._called(donor) for donor in donors)
-        return Explanation(f"{told.text} {brought:+.1f} units: launched like {called}.".strip(), tuple(ordered))
+        # adding 0.0 turns the zero that is written with a minus into the plain one
+        text = f"{told.text} {round(brought, 1) + 0.0:+.1f} units: launched like {called}."
+        return Explanation(text.strip(), tuple(ordered))
 
     def _walk(self, product_id: str, donor_id: str) -> list[_Step]:
         """Return the edges from a product to a donor, and which are walked backwards."""
-        for relation in SHARED:
-            ours, theirs = (self._place.edges(relation, one) for one in (product_id, donor_id))
-            if ours and theirs and ours[0].target.id == theirs[0].target.id:
-                return [(ours[0], False), (theirs[0], True)]
         up, down = self._place.climbed(product_id), self._place.climbed(donor_id)
-        for step, edge in enumerate(up[:2]):
-            meeting = [back for back, other in enumerate(down[:2]) if other.target.id == edge.target.id]
-            if meeting:
-                there = [(one, True) for one in reversed(down[: meeting[0] + 1])]
-                return [*((one, False) for one in up[: step + 1]), *there]
-        return [(one, True) for one in down[:1]]
+        return (
+            next((walk for walk in (self._shared(one, product_id, donor_id) for one in SHARED) if walk), None)
+            or _over_categories(up, down)
+            or self._shared(BRAND, product_id, donor_id)
+            or [(one, True) for one in down[:1]]
+        )
+
+    def _shared(self, relation: str, product_id: str, donor_id: str) -> list[_Step]:
+        """Return the edges over what both have by a relation; none where it is not the same."""
+        ours, theirs = (self._place.edges(relation, one) for one in (product_id, donor_id))
+        if ours and theirs and ours[0].target.id == theirs[0].target.id:
+            return [(ours[0], False), (theirs[0], True)]
+        return []
 
     def _names(self, edges: Sequence[Edge]) -> Mapping[tuple[str, str], str]:
         wanted: dict[str, set[str]] = {}
@@ -139,6 +146,16 @@ class LaunchExplainer:
 
     def _called(self, product_id: str) -> str:
         return str(self._graph.nodes("Product", [product_id])[product_id].properties.get("display_name", product_id))
+
+
+def _over_categories(up: Sequence[Edge], down: Sequence[Edge]) -> list[_Step]:
+    """Return the edges over the narrowest category that both lie in, up to that above their types; none where there is none."""
+    for step, edge in enumerate(up[:2]):
+        meeting = [back for back, other in enumerate(down[:2]) if other.target.id == edge.target.id]
+        if meeting:
+            there = [(one, True) for one in reversed(down[: meeting[0] + 1])]
+            return [*((one, False) for one in up[: step + 1]), *there]
+    return []
 
 
 def _hop(edge: Edge, walked_backwards: bool, names: Mapping[tuple[str, str], str]) -> Hop:

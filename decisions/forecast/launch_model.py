@@ -16,7 +16,6 @@ from decisions.forecast.launch_metadata import LaunchScale
 from decisions.forecast.model import opened_boosters
 from features.demand_launch_features import LAUNCH_FEATURES, launch_rows, told_at
 from features.demand_launches import LAUNCH_WEEKS, LaunchPanel
-from kit.threads import threads_for
 
 __all__ = ["LaunchModel", "LaunchRows", "launch_training_rows"]
 
@@ -28,7 +27,8 @@ UNPLANNED_SHARE, UNPLANNED_LAUNCHES = 0.25, 1000
 SEEING = 0.5
 """Share of the rows that see the whole plan where serving will know a part of it."""
 MINIMUM_ROWS = 200
-SMALL_ROWS = 20_000
+THREADS = 1
+"""Some ten thousand rows: a second thread waits longer than it works, on a busy machine many times as long."""
 LEAST_MEAN = 1e-3
 FIRST, LATER = "first", "later"
 PARTS: Mapping[str, slice] = {FIRST: slice(1), LATER: slice(1, LAUNCH_WEEKS)}
@@ -145,8 +145,7 @@ class LaunchModel:
         for part, weeks in PARTS.items():
             asked = features[weeks]
             flat = asked.reshape(-1, asked.shape[2])
-            threads = threads_for(len(flat), small=SMALL_ROWS)
-            raw = [np.asarray(one.predict(flat, raw_score=True, num_threads=threads)) for one in self._boosters[part]]
+            raw = [np.asarray(one.predict(flat, raw_score=True, num_threads=THREADS)) for one in self._boosters[part]]
             offset = np.log(np.asarray(self.scale.means)[weeks])[:, None]
             units[weeks] = np.mean(np.exp(np.asarray(raw, dtype=np.float64).reshape(len(raw), *asked.shape[:2]) + offset), axis=0)
         units[0] += self.scale.least
@@ -162,9 +161,8 @@ def _trained(rows: LaunchRows, weeks: slice, scale: LaunchScale, seed: int, memb
         rows.features[weeks][known], beyond[known], init_score=offset[known], feature_name=list(NAMES), free_raw_data=False
     )
     rising = [int(name.endswith(RISING)) for name in NAMES]
-    threads = threads_for(int(known.sum()), small=SMALL_ROWS)
     drawn = [
-        {**PARAMETERS, "monotone_constraints": rising, "seed": MEMBERS_APART * seed + member, "num_threads": threads}
+        {**PARAMETERS, "monotone_constraints": rising, "seed": MEMBERS_APART * seed + member, "num_threads": THREADS}
         for member in range(members)
     ]
     return [lightgbm.train(parameters, data, ROUNDS) for parameters in drawn]

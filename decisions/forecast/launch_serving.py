@@ -35,6 +35,8 @@ __all__ = ["LaunchForecaster", "Release", "check_launch"]
 
 MAXIMUM_DONORS = 10
 SHOWN_DONORS = 3
+TOLD_UNITS = 0.05
+"""Of donors that nobody named: less than this is not told."""
 MONDAY = 0
 
 
@@ -125,7 +127,8 @@ class LaunchForecaster:
         points = self._points(lead, units, asked, asked.simple[baseline], weeks)
         drivers = self._drivers(system, asked, units[:weeks], asked.simple[baseline][:weeks])
         # named donors are shown also where they move nothing
-        used = asked.donors if DONORS in drivers and (request.donors or drivers[DONORS]) else ()
+        used = asked.donors if request.donors or abs(drivers.get(DONORS, 0.0)) >= TOLD_UNITS else ()
+        used = used if DONORS in drivers else ()
         return ForecastAnswer(
             product_id=product,
             store_id=None,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()")
-DEMO_SECONDS = 1400
+DEMO_SECONDS = 900
 
 
 @dataclass(frozen=True)
