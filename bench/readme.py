@@ -42,7 +42,10 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
 
 def figures_text() -> str:
     """Return the Markdown of all kept results, in the catalogue's order."""
-    parts = [_section(json.loads(path.read_text())) for name in BENCHES for path in sorted(RESULTS.glob(f"{name}*.json"))]
+    kept = sorted(RESULTS.glob("*.json"))
+    # NAME.json and NAME.DATA.json: one benchmark's name may begin another's
+    of_bench = {name: [path for path in kept if path.name.split(".")[0] == name] for name in BENCHES}
+    parts = [_section(json.loads(path.read_text())) for paths in of_bench.values() for path in paths]
     waiting = [
         f"`shelfgraph bench {name}`: no whole run is kept yet, so no figure of it is quoted.\n"
         for name in sorted(NOT_YET_MEASURED)

@@ -78,8 +78,9 @@ def _out_of_stock(lake: Lake, stores: DemandPanel) -> np.ndarray | None:
     told = levels.filter(
         levels.stock_out_days > 0,
         levels.week_start.between(*(ibis.date(day.isoformat()) for day in (stores.weeks[0], stores.weeks[-1]))),
-        ~levels.simulated if real_sales else ibis.literal(True),  # noqa: FBT003 - an expression's value, no flag
     )
+    if real_sales:
+        told = told.filter(~told.simulated)
     found = lake.to_arrow(told.select("product_id", "store_id", "week_start", "stock_out_days"))
     index = pa.table({"product_id": pa.array(stores.product_ids), "store_id": pa.array(stores.store_ids)})
     row = row_positions(index, found, ("product_id", "store_id"))

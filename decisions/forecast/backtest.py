@@ -30,8 +30,8 @@ __all__ = [
     "PULL_SYSTEM",
     "TWIN_SYSTEM",
     "Candidates",
-    "LevelVerdict",
     "Trial",
+    "Verdict",
     "candidates",
     "held_out_origin",
     "judge",
@@ -88,8 +88,8 @@ class Trial(Candidates):
 
 
 @dataclass(frozen=True, slots=True)
-class LevelVerdict:
-    """What the back-test decided, by segment: who serves, and against which baseline; and its figures."""
+class Verdict:
+    """What a back-test decided, by segment (of launches: by kind): who serves, against which baseline; and its figures."""
 
     systems: tuple[str, ...]
     baselines: tuple[str, ...]
@@ -205,17 +205,17 @@ def tried_by(said: Candidates, history: np.ndarray, actual: np.ndarray) -> Trial
     return Trial(**told, actual=actual, scale=scale_of(history), weight=weight)
 
 
-def judge(tried: Sequence[Trial]) -> LevelVerdict:
+def judge(tried: Sequence[Trial]) -> Verdict:
     """Return the verdict over all trials. Without any series to try `mean_8` serves every segment."""
     tried = [trial for trial in tried if trial.actual.size]
     if not tried:
         nothing = (FALLBACK_BASELINE,) * len(SEGMENTS)
-        return LevelVerdict(nothing, nothing, {"forecasts": 0.0})
+        return Verdict(nothing, nothing, {"forecasts": 0.0})
     scored = _Scored.of(tried).settled()
     over_all = scored.best(np.ones(len(scored.segment), dtype=bool))
     told = [scored.best(scored.segment == segment) or over_all for segment in range(len(SEGMENTS))]
     systems, baselines = zip(*(one or (FALLBACK_BASELINE, FALLBACK_BASELINE) for one in told), strict=True)
-    return LevelVerdict(systems, baselines, _figures(tried, systems))
+    return Verdict(systems, baselines, _figures(tried, systems))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ from decisions.forecast.backtest import (
     MODEL_SYSTEM,
     PULL_SYSTEM,
     TWIN_SYSTEM,
-    LevelVerdict,
+    Verdict,
     held_out_origin,
     judge,
     trials,
@@ -338,7 +338,7 @@ def outputs_of(
 
 
 def _metadata(
-    found: Fit, name: str, verdict: LevelVerdict, names: tuple[str, ...], models: Mapping[str, ModelMetadata]
+    found: Fit, name: str, verdict: Verdict, names: tuple[str, ...], models: Mapping[str, ModelMetadata]
 ) -> LevelMetadata:
     intervals, thin = found.calibrations[name]
     return LevelMetadata(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
-from decisions.forecast.backtest import BOTTOM_UP, LevelVerdict, Trial, judge, trial_origins
+from decisions.forecast.backtest import BOTTOM_UP, Trial, Verdict, judge, trial_origins
 from decisions.forecast.classical import CLASSICAL
 from decisions.forecast.coherence import Level, reconciled
 from decisions.forecast.levels import (
@@ -67,7 +67,7 @@ class Hierarchy:
 
     chain: SeriesLevel
     store: SeriesLevel
-    verdicts: Mapping[str, LevelVerdict]
+    verdicts: Mapping[str, Verdict]
     spreads: Mapping[str, float]
 
     def forecasts(self, origin: int, horizons: int) -> Forecasts:

@@ -6,19 +6,19 @@ over the four weeks serves; of a kind with few launches, what is best over all. 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from decisions.forecast.backtest import wape
+from decisions.forecast.backtest import Verdict, wape
 from decisions.forecast.launch_curves import KINDS, SIMPLE_LAUNCH_SYSTEMS, LaunchCurves, curves_table, kind_codes
 from decisions.forecast.launch_model import LEADS, LaunchModel
 from features.demand_history import PROMOTED_COVERAGE
 from features.demand_launch_features import DONOR_GROUPING, LAUNCH_FEATURES, launch_rows, told_at
 from features.demand_launches import FIRST_LAUNCH_WEEK, LAUNCH_WEEKS, LaunchPanel
 
-__all__ = ["ATTRIBUTES_SYSTEM", "LaunchTrial", "LaunchVerdict", "judge_launches", "launch_trial", "launch_trials", "trial_blocks"]
+__all__ = ["ATTRIBUTES_SYSTEM", "LaunchTrial", "judge_launches", "launch_trial", "launch_trials", "trial_blocks"]
 
 ATTRIBUTES_SYSTEM = "launch_attributes"
 BLOCKS_BEFORE_END = (12, 8)
@@ -36,15 +36,6 @@ class LaunchTrial:
     promoted: np.ndarray
     forecasts: Mapping[str, np.ndarray]
     actual: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchVerdict:
-    """Who serves each kind, against which baseline, and the figures of the back-test."""
-
-    systems: tuple[str, ...]
-    baselines: tuple[str, ...]
-    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def trial_blocks(weeks: int) -> list[int]:
@@ -82,11 +73,11 @@ def _names(launches: LaunchPanel, grouping: str, rows: np.ndarray) -> pa.Array:
     return pa.array(launches.names[grouping], pa.string()).take(pa.array(launches.codes[grouping][rows]))
 
 
-def judge_launches(tried: Sequence[LaunchTrial]) -> LaunchVerdict:
+def judge_launches(tried: Sequence[LaunchTrial]) -> Verdict:
     """Return the verdict over all trials; without any the mean of all launches serves."""
     if not tried:
         nothing = SIMPLE_LAUNCH_SYSTEMS[:1] * len(KINDS)
-        return LaunchVerdict(nothing, nothing, {"launches": 0.0})
+        return Verdict(nothing, nothing, {"launches": 0.0})
     kind = np.concatenate([trial.kind for trial in tried])
     actual = np.concatenate([trial.actual for trial in tried], axis=1)
     names = [name for name in tried[0].forecasts if all(name in trial.forecasts for trial in tried)]
@@ -101,4 +92,4 @@ def judge_launches(tried: Sequence[LaunchTrial]) -> LaunchVerdict:
     for name, forecast in said.items():
         figures[f"wape_{name}"] = wape(actual, forecast)
         figures[f"bias_{name}"] = float((forecast - actual).sum() / actual.sum())
-    return LaunchVerdict(tuple(systems), tuple(baselines), figures)
+    return Verdict(tuple(systems), tuple(baselines), figures)

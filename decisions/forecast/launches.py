@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from decisions.forecast.backtest import Verdict
 from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
 from decisions.forecast.launch_backtest import (
     ATTRIBUTES_SYSTEM,
     LaunchTrial,
-    LaunchVerdict,
     judge_launches,
     launch_trials,
     trial_blocks,
@@ -37,7 +37,7 @@ class LaunchFit:
     """
 
     launches: LaunchPanel
-    verdict: LaunchVerdict
+    verdict: Verdict
     intervals: IntervalCalibration
     trials: Sequence[LaunchTrial]
     model: LaunchModel | None
@@ -91,7 +91,7 @@ def _neutral(rows: LaunchRows) -> np.ndarray:
     return neutral
 
 
-def _intervals(trials: Sequence[LaunchTrial], verdict: LaunchVerdict) -> tuple[IntervalCalibration, dict[str, float]]:
+def _intervals(trials: Sequence[LaunchTrial], verdict: Verdict) -> tuple[IntervalCalibration, dict[str, float]]:
     """Return intervals from all trials, and what those of the first would have covered in the last."""
     if not trials:
         return UNTRIED, {}

@@ -17,8 +17,8 @@ from decisions.forecast.backtest import (
     PULL_SYSTEM,
     TWIN_SYSTEM,
     Candidates,
-    LevelVerdict,
     Trial,
+    Verdict,
     candidates,
     served_of,
     tried_by,
@@ -54,8 +54,8 @@ class SeriesLevel:
 
     transform: DemandTransform
     models: Mapping[str, DemandModel]
-    verdict: LevelVerdict
-    thin: LevelVerdict
+    verdict: Verdict
+    thin: Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,12 +103,12 @@ def series_base(level: SeriesLevel, supported: Candidates, others: Candidates) -
     )
 
 
-def sum_base(said: Candidates, verdict: LevelVerdict) -> Base:
+def sum_base(said: Candidates, verdict: Verdict) -> Base:
     """Return the base forecasts of a level of sums. All its series are unsupported: they have no features."""
     return replace(_chosen(said, verdict), supported=np.zeros(len(said.rows), dtype=bool))
 
 
-def _chosen(said: Candidates, verdict: LevelVerdict) -> Base:
+def _chosen(said: Candidates, verdict: Verdict) -> Base:
     system, reference = (
         np.asarray([SYSTEMS.index(name) for name in names])[said.segment] for names in (verdict.systems, verdict.baselines)
     )

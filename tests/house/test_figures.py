@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from bench.catalogue import BENCHES, NOT_YET_MEASURED
-from bench.readme import with_figures
+from bench.readme import RESULTS, figures_text, with_figures
 
 ROW_KEYS = {"system", "metric", "slice", "value", "low", "high", "n", "seeds"}
 RESULT_KEYS = {"bench", "data", "as_of", "rows", "seconds", "peak_rss_mb", "machine", "versions", "data_digest", "commit"}
@@ -13,6 +13,11 @@ RESULT_KEYS = {"bench", "data", "as_of", "rows", "seconds", "peak_rss_mb", "mach
 def test_the_readme_agrees_with_the_results(project_root: Path) -> None:
     readme = (project_root / "README.md").read_text()
     assert with_figures(readme) == readme
+
+
+def test_each_result_is_told_once() -> None:
+    titles = [line for line in figures_text().splitlines() if line.startswith("**`shelfgraph bench ")]
+    assert len(titles) == len(set(titles)) == len(list(RESULTS.glob("*.json")))
 
 
 def test_results_are_whole_runs_of_known_benchmarks(project_root: Path) -> None:
