@@ -48,7 +48,7 @@ from decisions.forecast.artefact import CATEGORY, CHAIN, STORE, TOTAL
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM
 from decisions.forecast.classical import CLASSICAL, CROSTON, TSB
 from decisions.forecast.fitting import Fit, FitSettings, days_of_vintages, fit_panels, known_panels
-from decisions.forecast.intervals import LEVELS_PERCENT, TAILS, coverage, whole_units
+from decisions.forecast.intervals import LEVELS_PERCENT, TAILS, coverage, interval_groups, whole_units
 from decisions.forecast.levels import Base, sums_of
 from decisions.relations.derive import derive
 from features.demand_neighbours import NeighbourVintages, neighbours
@@ -244,7 +244,8 @@ def _served(fit: Fit, level: str, rows: np.ndarray, horizons: int) -> np.ndarray
 def _ends(fit: Fit, rows: np.ndarray, horizons: int) -> np.ndarray:
     """Return the ends of the served intervals of products (4 x horizons x rows: 2.5, 10, 90 and 97.5 %)."""
     base, units = fit.forecasts.base[CHAIN], fit.forecasts.final[CHAIN][:horizons]
-    bands = [calibration.band(units, base.promoted[:horizons]) for calibration in fit.calibrations[CHAIN]]
+    groups = interval_groups(base.promoted[:horizons], base.kind)
+    bands = [calibration.band(units, groups) for calibration in fit.calibrations[CHAIN]]
     sides = ("low_95", "low_80", "high_80", "high_95")
     ends = np.stack([np.where(base.supported, *(getattr(band, side) for band in bands)) for side in sides])
     place, there = _places(base, rows)

@@ -17,7 +17,7 @@ import numpy as np
 from bench.forecast_scores import SeriesErrors, bias, bootstrap, joined, series_errors, value_of, wape
 from bench.frame import BenchContext, BenchRow
 from decisions.forecast.backtest import MODEL_SYSTEM
-from decisions.forecast.intervals import LEVELS_PERCENT, coverage
+from decisions.forecast.intervals import LEVELS_PERCENT, coverage, interval_groups
 from decisions.forecast.launch_backtest import ATTRIBUTES_SYSTEM, LaunchTrial, launch_trial
 from decisions.forecast.launch_curves import KINDS
 from decisions.forecast.launch_model import LaunchModel, launch_training_rows
@@ -96,7 +96,7 @@ def _block(whole: LaunchPanel, origin: int, *, quick: bool) -> tuple[_Block, str
     )
     if fit is not None:
         systems[MODEL_SYSTEM] = [served_launches(trial, fit.verdict.systems) for trial in told]
-        band = fit.intervals.band(systems[MODEL_SYSTEM][0], first.promoted)
+        band = fit.intervals.band(systems[MODEL_SYSTEM][0], interval_groups(first.promoted))
         ends = {percent: band.ends(percent) for percent in LEVELS_PERCENT}
         note = f"{note} Served: {'/'.join(dict.fromkeys(fit.verdict.systems))}."
     kind = whole.panel.product_type[first.rows]

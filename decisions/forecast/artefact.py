@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 METADATA_FILE = "forecast.json"
-FORMAT = "forecast/3"
+FORMAT = "forecast/4"
 TOTAL, CATEGORY, CHAIN, STORE = "total", "category", "chain", "store"
 
 

@@ -32,7 +32,7 @@ from decisions.forecast.backtest import (
 from decisions.forecast.contributions import neutral_values
 from decisions.forecast.errors import TooLittleHistory
 from decisions.forecast.hierarchy import Forecasts, Hierarchy, TriedLevel, fit_hierarchy
-from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage, interval_groups
 from decisions.forecast.launch_metadata import LaunchMetadata
 from decisions.forecast.launches import fit_launches, launch_outputs
 from decisions.forecast.levels import SeriesLevel, sums_of
@@ -259,14 +259,14 @@ class _Outcome:
 
     forecast: np.ndarray
     actual: np.ndarray
-    promoted: np.ndarray
+    groups: np.ndarray
     supported: np.ndarray
 
     def calibrated(self, chosen: np.ndarray) -> IntervalCalibration:
         """Return intervals from some of the forecasts (a mask)."""
         if not chosen.any():
             return UNTRIED
-        return calibrate(self.forecast[chosen], self.actual[chosen], self.promoted[chosen])
+        return calibrate(self.forecast[chosen], self.actual[chosen], self.groups[chosen])
 
 
 def _outcomes(name: str, chain: DemandPanel, stores: DemandPanel, back: Sequence[tuple[int, Forecasts]]) -> list[_Outcome]:
@@ -278,7 +278,12 @@ def _outcomes(name: str, chain: DemandPanel, stores: DemandPanel, back: Sequence
             actual = (chain if name == CHAIN else stores).units[base.rows, ahead].T
         else:
             actual = sums_of(chain, name).of_series(chain.units[:, ahead].T)
-        flat = (final, actual.astype(np.float64), base.promoted, np.tile(base.supported, (len(final), 1)))
+        flat = (
+            final,
+            actual.astype(np.float64),
+            interval_groups(base.promoted, base.kind),
+            np.tile(base.supported, (len(final), 1)),
+        )
         found.append(_Outcome(*(one.reshape(-1) for one in flat)))
     return found
 
@@ -299,7 +304,7 @@ def _coverages(told: Sequence[_Outcome]) -> dict[str, float]:
     if not earlier or not last.supported.any():
         return {}
     before = _joined(earlier)
-    band = before.calibrated(before.supported).band(last.forecast[last.supported], last.promoted[last.supported])
+    band = before.calibrated(before.supported).band(last.forecast[last.supported], last.groups[last.supported])
     actual = last.actual[last.supported]
     return {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
 

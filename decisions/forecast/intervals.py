@@ -1,10 +1,10 @@
 """80 % and 95 % intervals by split conformal prediction with scaled residuals.
 
 The scaled residual of a back-test forecast is `(actual - forecast) / sqrt(forecast + 0.25)`: the scale of a count. Its quantiles
-are taken within cells of the forecast's size and of whether the week is promoted: slow sellers have skewed residuals, promoted
-weeks wide ones, and each cell holds what it promises for itself. Source: Lei et al., Distribution-free predictive inference for
-regression, JASA 2018 (locally weighted split conformal); Vovk, Conditional validity of inductive conformal predictors, 2012
-(cells of their own).
+are taken within cells of the forecast's size, of the kind of series (`segments.KINDS`) and of whether the week is promoted: slow
+sellers have skewed residuals, promoted weeks and fast sellers wide ones, and each cell holds what it promises for itself.
+Source: Lei et al., Distribution-free predictive inference for regression, JASA 2018 (locally weighted split conformal); Vovk,
+Conditional validity of inductive conformal predictors, 2012 (cells of their own).
 
 Ends are not rounded: rounded outward they cover too much. Where units are whole, an interval holds the whole numbers between its
 ends, so that rounding inward (`whole_units`) leaves out nothing that it held.
@@ -16,15 +16,27 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LEVELS_PERCENT", "TAILS", "UNTRIED", "Band", "IntervalCalibration", "calibrate", "coverage", "whole_units"]
+from decisions.forecast.segments import KINDS
+
+__all__ = [
+    "LEVELS_PERCENT",
+    "TAILS",
+    "UNTRIED",
+    "Band",
+    "IntervalCalibration",
+    "calibrate",
+    "coverage",
+    "interval_groups",
+    "whole_units",
+]
 
 TAILS = (0.025, 0.1, 0.9, 0.975)
 LEVELS_PERCENT = (80, 95)
 BINS = 12
 MINIMUM_PER_CELL = 50
 SCALE_OFFSET = 0.25
-GROUPS = 2
-"""Weeks that are not promoted, and weeks that are."""
+GROUPS = 2 * len(KINDS)
+"""By kind of series weeks that are not promoted, and weeks that are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,18 +55,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class IntervalCalibration:
-    """`edges` (ascending, one tuple a group of weeks) split forecasts into cells; `tails` hold, by group and cell, the 2.5, 10,
-    90 and 97.5 % quantiles of scaled residuals.
+    """`edges` (ascending, one tuple a group of `interval_groups`) split forecasts into cells; `tails` hold, by group and cell,
+    the 2.5, 10, 90 and 97.5 % quantiles of scaled residuals.
     """
 
     edges: tuple[tuple[float, ...], ...]
     tails: tuple[tuple[tuple[float, ...], ...], ...]
 
-    def band(self, forecast: np.ndarray, promoted: np.ndarray) -> Band:
-        """Return both intervals, never below 0 and never leaving the forecast outside. `promoted`: of the forecast's shape."""
+    def band(self, forecast: np.ndarray, groups: np.ndarray) -> Band:
+        """Return both intervals, never below 0 and never leaving the forecast outside. `groups`: of the forecast's shape."""
         quantiles = np.empty((*forecast.shape, len(TAILS)))
         for group in range(GROUPS):
-            inside = promoted.astype(bool) == bool(group)
+            inside = groups == group
             cell = np.searchsorted(np.asarray(self.edges[group]), forecast[inside], side="right")
             quantiles[inside] = np.asarray(self.tails[group])[cell]
         ends = forecast[..., None] + quantiles * np.sqrt(forecast + SCALE_OFFSET)[..., None]
@@ -77,16 +89,21 @@ UNTRIED = IntervalCalibration(edges=((),) * GROUPS, tails=((NORMAL,),) * GROUPS)
 """The points of a standard normal: for series of a kind that no back-test could try."""
 
 
-def calibrate(forecast: np.ndarray, actual: np.ndarray, promoted: np.ndarray) -> IntervalCalibration:
+def interval_groups(promoted: np.ndarray, kinds: np.ndarray | int = 0) -> np.ndarray:
+    """Return the group of each forecast: its kind of series (`kinds`, along the last axis) and whether its week is promoted."""
+    return np.asarray(2 * np.asarray(kinds, dtype=np.int64) + promoted.astype(bool))
+
+
+def calibrate(forecast: np.ndarray, actual: np.ndarray, groups: np.ndarray) -> IntervalCalibration:
     """Return the calibration of back-test forecasts against what happened (all n, at least one).
 
-    A group of weeks without 50 forecasts has the quantiles of all.
+    A group without 50 forecasts has the quantiles of all that are promoted as it is, or of all where they are few, too.
     """
     score = (actual - forecast) / np.sqrt(forecast + SCALE_OFFSET)
     found = []
     for group in range(GROUPS):
-        inside = promoted.astype(bool) == bool(group)
-        chosen = inside if np.count_nonzero(inside) >= MINIMUM_PER_CELL else np.ones(len(forecast), dtype=bool)
+        tried = (groups == group, groups % 2 == group % 2, np.ones(len(forecast), dtype=bool))
+        chosen = next((one for one in tried if np.count_nonzero(one) >= MINIMUM_PER_CELL), tried[-1])
         found.append(_cells(forecast[chosen], score[chosen]))
     return IntervalCalibration(tuple(edges for edges, _ in found), tuple(tails for _, tails in found))
 

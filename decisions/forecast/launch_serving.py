@@ -16,7 +16,7 @@ from decisions.forecast.errors import (
     UnknownDonor,
 )
 from decisions.forecast.explain import ForecastExplainer, words_of
-from decisions.forecast.intervals import Band
+from decisions.forecast.intervals import Band, interval_groups
 from decisions.forecast.launch_backtest import ATTRIBUTES_SYSTEM, HIGHEST, WEEKLY
 from decisions.forecast.launch_contributions import launch_drivers
 from decisions.forecast.launch_curves import CURVES_TABLE, DONORS_SYSTEM, KINDS, LaunchCurves, kind_codes
@@ -197,7 +197,7 @@ class LaunchForecaster:
         return {DONORS if system == DONORS_SYSTEM else SIBLING_LAUNCHES: float((units - baseline).sum())}
 
     def _points(self, lead: int, units: np.ndarray, asked: _Asked, baseline: np.ndarray, weeks: int) -> tuple[ForecastPoint, ...]:
-        band: Band = self._metadata.intervals.band(units, asked.promoted)
+        band: Band = self._metadata.intervals.band(units, interval_groups(asked.promoted))
         return tuple(
             ForecastPoint(
                 week_start=self._release.history_end + (1 + lead + step) * WEEK,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.forecast.backtest import Verdict
-from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage
+from decisions.forecast.intervals import LEVELS_PERCENT, UNTRIED, IntervalCalibration, calibrate, coverage, interval_groups
 from decisions.forecast.launch_backtest import (
     ATTRIBUTES_SYSTEM,
     LaunchTrial,
@@ -95,12 +95,12 @@ def _intervals(trials: Sequence[LaunchTrial], verdict: Verdict) -> tuple[Interva
     """Return intervals from all trials, and what those of the first would have covered in the last."""
     if not trials:
         return UNTRIED, {}
-    told = [(served_launches(trial, verdict.systems), trial.actual, trial.promoted) for trial in trials]
+    told = [(served_launches(trial, verdict.systems), trial.actual, interval_groups(trial.promoted)) for trial in trials]
     flat = [np.concatenate([part[index].reshape(-1) for part in told]) for index in range(3)]
     if len(told) < 2:
         return calibrate(*flat), {}
-    earlier, (forecast, actual, promoted) = told[0], told[-1]
-    band = calibrate(*(part.reshape(-1) for part in earlier)).band(forecast, promoted)
+    earlier, (forecast, actual, groups) = told[0], told[-1]
+    band = calibrate(*(part.reshape(-1) for part in earlier)).band(forecast, groups)
     covered = {f"coverage_{percent}": coverage(band.ends(percent), actual) for percent in LEVELS_PERCENT}
     return calibrate(*flat), {**covered, "wape_served": _error(told)}
 

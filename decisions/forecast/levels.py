@@ -26,6 +26,7 @@ from decisions.forecast.backtest import (
 from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.classical import AUTO_ETS, CLASSICAL, CROSTON, TSB, classical_forecasts
 from decisions.forecast.model import DemandModel
+from decisions.forecast.segments import kind_of
 from features.demand import DemandTransform
 from features.demand_panel import DemandPanel
 
@@ -60,7 +61,8 @@ class SeriesLevel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Base:
-    """Base forecasts at an origin, horizons x series. `rows`: of the panel; `system` and `baseline_system`: codes of `SYSTEMS`.
+    """Base forecasts at an origin, horizons x series. `rows`: of the panel; `system` and `baseline_system`: codes of `SYSTEMS`;
+    `kind`: of `KINDS`, by series.
 
     `features` (horizons x supported series x F) are those of the series that are `supported` (mask), in their order.
     """
@@ -71,6 +73,7 @@ class Base:
     system: np.ndarray
     baseline_system: np.ndarray
     promoted: np.ndarray
+    kind: np.ndarray
     supported: np.ndarray
     features: np.ndarray | None
 
@@ -98,6 +101,7 @@ def series_base(level: SeriesLevel, supported: Candidates, others: Candidates) -
         system=np.concatenate([part.system for part in parts])[order],
         baseline_system=np.concatenate([part.baseline_system for part in parts])[order],
         promoted=np.concatenate([supported.promoted, others.promoted], axis=1)[:, order],
+        kind=np.concatenate([part.kind for part in parts])[order],
         supported=np.arange(len(rows))[order] < len(supported.rows),
         features=supported.features,
     )
@@ -114,7 +118,7 @@ def _chosen(said: Candidates, verdict: Verdict) -> Base:
     )
     everyone = np.ones(len(said.rows), dtype=bool)
     units, baseline = served_of(said, verdict.systems), served_of(said, verdict.baselines)
-    return Base(said.rows, units, baseline, system, reference, said.promoted, everyone, said.features)
+    return Base(said.rows, units, baseline, system, reference, said.promoted, kind_of(said.segment), everyone, said.features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

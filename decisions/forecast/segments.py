@@ -10,7 +10,7 @@ import numpy as np
 from features.demand import DemandTransform
 from features.demand_neighbours import NEIGHBOUR_RELATIONS
 
-__all__ = ["SEGMENTS", "segment_codes"]
+__all__ = ["KINDS", "SEGMENTS", "kind_of", "segment_codes"]
 
 KINDS = ("intermittent", "steady", "fast")
 NEWS = ("quiet", "neighbour news")
@@ -21,6 +21,11 @@ INTERMITTENT = 0.5
 TOLD_BY = tuple(f"{relation}_{signal}" for relation in NEIGHBOUR_RELATIONS[:2] for signal in ("stopped", "mailer", "display"))
 LEAST_NEWS = 0.05
 """Of a product's neighbours, by their strength."""
+
+
+def kind_of(segment: np.ndarray) -> np.ndarray:
+    """Return the position in `KINDS` of series whose position in `SEGMENTS` is given."""
+    return np.asarray(segment % len(KINDS))
 
 
 def segment_codes(transform: DemandTransform, units: np.ndarray, features: np.ndarray | None) -> np.ndarray:

@@ -25,6 +25,7 @@ from decisions.forecast.errors import (
     UnknownStore,
 )
 from decisions.forecast.explain import ForecastExplainer, Shares, words_of
+from decisions.forecast.intervals import interval_groups
 from decisions.forecast.launch_serving import LaunchForecaster, Release, check_launch
 from decisions.forecast.model import DemandModel
 from decisions.forecast.news import Asked, pulled_apart, shared_out
@@ -193,7 +194,7 @@ class ForecastService:
         # a level of sums has no features, and one kind of series
         calibration = metadata.intervals if supported else metadata.thin_intervals
         units, promoted = series.ahead[:weeks], series.promoted[:weeks]
-        band = calibration.band(units, promoted)
+        band = calibration.band(units, interval_groups(promoted, series.kind))
         there = np.asarray([step not in series.gone for step in range(weeks)])
         return tuple(
             ForecastPoint(

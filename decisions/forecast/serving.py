@@ -17,8 +17,8 @@ __all__ = ["Series", "ServingTables", "matrix_of"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One series as known: `units` (up to 26), and for 8 horizons `same_week_last_year` (NaN unknown), the coherent forecast
-    `ahead`, the `base` before that, the `baseline` and whether the week is `promoted`; who gave them; `features` (8 x F) where
-    the series is supported, None otherwise.
+    `ahead`, the `base` before that, the `baseline` and whether the week is `promoted`; its `kind` (of `segments.KINDS`); who
+    gave them; `features` (8 x F) where the series is supported, None otherwise.
     """
 
     units: np.ndarray
@@ -27,6 +27,7 @@ class Series:
     base: np.ndarray
     baseline: np.ndarray
     promoted: np.ndarray
+    kind: int
     system: str
     baseline_system: str
     features: np.ndarray | None
@@ -45,7 +46,7 @@ class ServingTables:
         columns = ("units", "same_week_last_year", "ahead", "base", "baseline", "promoted")
         self._matrices = {name: matrix_of(history[name]) for name in columns}
         self._names = {name: history[name] for name in ("system", "baseline_system")}
-        self._row = history["row"].to_numpy()
+        self._row, self._kind = (history[name].to_numpy() for name in ("row", "kind"))
         self._features: np.ndarray | None = None
         if feature_count:
             rows = snapshot.table(rows_table_name(level)).combine_chunks()
@@ -66,6 +67,7 @@ class ServingTables:
         found = {name: matrix[position] for name, matrix in self._matrices.items()}
         return Series(
             **found | {"same_week_last_year": found["same_week_last_year"].astype(np.float64)},
+            kind=int(self._kind[position]),
             system=self._names["system"][position].as_py(),
             baseline_system=self._names["baseline_system"][position].as_py(),
             features=None if row < 0 or self._features is None else self._features[row],

@@ -3,7 +3,7 @@
 `forecast_history_LEVEL`: what names the series (`product_id`, with `store_id` in stores; `category_id`; nothing for the total),
 `units` (26 floats, the oldest first; fewer when less is known), `same_week_last_year` (8 floats, NaN where unknown), the
 forecasts for horizons 1 to 8 `ahead` (coherent), `base` (before that) and `baseline` (8 floats each), `promoted` (8 booleans),
-`system` and `baseline_system` (names), `row` (position in the rows table, -1 without).
+`kind` (of `segments.KINDS`), `system` and `baseline_system` (names), `row` (position in the rows table, -1 without).
 `forecast_rows_LEVEL`: `values` (8 x F floats, horizon by horizon).
 Sorted by what names them, products first: a product's series are neighbours.
 """
@@ -50,6 +50,7 @@ def history_table(names: dict[str, pa.Array], units: np.ndarray, base: Base, fin
             "base": _lists(base.units.T, np.float64),
             "baseline": _lists(base.baseline.T, np.float64),
             "promoted": pa.FixedSizeListArray.from_arrays(pa.array(base.promoted.T.reshape(-1)), len(base.promoted)),
+            "kind": pa.array(base.kind.astype(np.int8)),
             "system": _named(base.system),
             "baseline_system": _named(base.baseline_system),
             "row": pa.array(row),

@@ -10,7 +10,7 @@ from bench.forecast_scores import bias, bootstrap, pinball, ratio_bootstrap, rms
 from decisions.forecast.backtest import MODEL_SYSTEM, TWIN_SYSTEM, Trial, held_out_origin, judge, trial_origins
 from decisions.forecast.baseline import BASELINES, baseline_forecasts, seasonal_share, year_before
 from decisions.forecast.contributions import OWN_HISTORY, DriverAttribution, driver_of, neutral_values
-from decisions.forecast.intervals import IntervalCalibration, calibrate, coverage, whole_units
+from decisions.forecast.intervals import IntervalCalibration, calibrate, coverage, interval_groups, whole_units
 from decisions.forecast.segments import SEGMENTS
 from features.demand import FEATURE_GROUPS
 from kit.threads import threads_for
@@ -43,8 +43,8 @@ def test_conformal_intervals_cover_what_they_promise():
     promoted = random.random(40_000) < 0.3
     actual[promoted] = random.poisson(rate[promoted] * random.gamma(4, 0.25, promoted.sum()))
     first, later = slice(0, 20_000), slice(20_000, None)
-    calibration = calibrate(rate[first], actual[first], promoted[first])
-    band = calibration.band(rate[later], promoted[later])
+    calibration = calibrate(rate[first], actual[first], interval_groups(promoted[first]))
+    band = calibration.band(rate[later], interval_groups(promoted[later]))
     for percent, least, most in ((80, 0.79, 0.89), (95, 0.94, 0.985)):
         assert least <= coverage(band.ends(percent), actual[later]) <= most
         for inside in (promoted[later], ~promoted[later]):
@@ -58,6 +58,34 @@ def test_conformal_intervals_cover_what_they_promise():
     wide = band.high_80 - band.low_80
     assert wide[promoted[later]].mean() > 1.3 * wide[~promoted[later]].mean()
     assert IntervalCalibration.from_json(calibration.to_json()) == calibration
+
+
+def test_each_kind_of_series_has_intervals_of_its_own():
+    random = np.random.default_rng(2)
+    count = 20_000
+    kinds, promoted = random.integers(0, 3, count), np.zeros(count, dtype=bool)
+    forecast = random.uniform(5, 15, count)
+    spread = np.asarray([0.3, 1.0, 3.0])[kinds]
+    actual = np.maximum(forecast + spread * random.normal(size=count) * np.sqrt(forecast), 0.0)
+    first, later = slice(0, count // 2), slice(count // 2, None)
+    groups = interval_groups(promoted, kinds)
+    band = calibrate(forecast[first], actual[first], groups[first]).band(forecast[later], groups[later])
+    for kind in range(3):
+        inside = kinds[later] == kind
+        for percent in (80, 95):
+            held = coverage(tuple(end[inside] for end in band.ends(percent)), actual[later][inside])
+            assert held == pytest.approx(percent / 100, abs=0.03)
+
+
+def test_a_kind_that_was_hardly_tried_has_the_intervals_of_weeks_promoted_alike():
+    random = np.random.default_rng(3)
+    promoted = random.random(4_000) < 0.5
+    forecast = np.full(4_000, 9.0)
+    actual = forecast + np.where(promoted, 4.0, 1.0) * random.normal(size=4_000)
+    calibration = calibrate(forecast, actual, interval_groups(promoted))
+    tried, untried = (calibration.band(forecast, interval_groups(promoted, kind)) for kind in (0, 2))
+    assert np.array_equal(tried.high_80, untried.high_80)
+    assert untried.high_80[promoted].mean() > untried.high_80[~promoted].mean() + 3
 
 
 def test_ends_in_whole_units_hold_the_whole_numbers_that_the_interval_held():
