@@ -13,7 +13,7 @@ WEB_STAMP := web/dist/.built
 
 # one at a time in each of two runs: they share a Neo4j or count their cases, or share the demo's home
 LONG := full or neo4j or browser or conformance
-ON_SERVER := (neo4j or conformance) and not full
+ON_DEMO := demo or browser
 
 # threads that wait give their core to who works: two runs side by side otherwise spin through most of their time
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -50,9 +50,9 @@ demo: $(STAMP) $(WEB_STAMP) ## from the demo data to explained answers and a pla
 
 test: lint types arrows $(WEB_STAMP) ## everything: lint, types, arrows, units, conformance on all stores, browser, full data
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG))"
-	@echo "The long tests, in two runs side by side; what the one with the database says comes at its end:"
-	@said=$$(mktemp); $(BIN)/python -m pytest tests -m "($(LONG)) and ($(ON_SERVER))" > $$said 2>&1 & other=$$!; \
-	$(BIN)/python -m pytest tests -m "($(LONG)) and not ($(ON_SERVER))"; here=$$?; \
+	@echo "The long tests, in two runs side by side; what the one without the demo says comes at its end:"
+	@said=$$(mktemp); $(BIN)/python -m pytest tests -m "($(LONG)) and not ($(ON_DEMO))" > $$said 2>&1 & other=$$!; \
+	$(BIN)/python -m pytest tests -m "($(LONG)) and ($(ON_DEMO))"; here=$$?; \
 	wait $$other; there=$$?; cat $$said; rm -f $$said; exit $$(( here > there ? here : there ))
 
 unit: $(STAMP) ## the quick tests only (within two minutes)

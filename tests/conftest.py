@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.neo4j)
         if "conformance" in item.path.parts:
             item.add_marker(pytest.mark.conformance)
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.demo)
 
 
 def _needs_server(item: pytest.Item) -> bool:
