@@ -189,8 +189,9 @@ def _loss(parts: Sequence[Part], dropped: np.ndarray, chosen: Chosen, worth: _Wo
 
 def _sentence(answer: AssortmentAnswer) -> str:
     unit = "units that leave the shop" if answer.objective is Objective.DEMAND else "of margin"
+    dropped = "this one" if answer.count == 1 else f"these {answer.count}"
     text = (
-        f"Of {answer.considered} products that are sold of {answer.category_id}, dropping these {answer.count} loses"
+        f"Of {answer.considered} products that are sold of {answer.category_id}, dropping {dropped} loses"
         f" {answer.loss.units:.1f} ({answer.loss.low:.1f} to {answer.loss.high:.1f}) {unit} in"
         f" {counted(answer.horizon_weeks, 'week')},"
         f" of {answer.category_total:.1f}{': less than nothing, so margin is won' if answer.loss.units < 0 else ''}."
