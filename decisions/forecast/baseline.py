@@ -40,7 +40,7 @@ def year_before(units: np.ndarray, origin: int, horizons: int) -> np.ndarray:
 
 def seasonal_share(same_week_last_year: np.ndarray) -> float:
     """Return the share of forecasts for which the week one year before is known."""
-    return float(np.mean(~np.isnan(same_week_last_year)))
+    return float(np.mean(~np.isnan(same_week_last_year))) if same_week_last_year.size else 0.0
 
 
 _WINDOWS = {"last_week": 1, "mean_4": 4, "mean_8": 8}

@@ -1,6 +1,7 @@
 """Forecasts of a shop whose demand is known: accuracy, intervals, drivers, paths in the graph, refusals, bytes."""
 
 import json
+import math
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -264,6 +265,16 @@ def test_a_lake_without_two_weeks_is_refused(forecast_lake):
     for day in (FIRST_MONDAY - timedelta(days=1), FIRST_MONDAY + timedelta(days=8)):
         with pytest.raises(TooLittleHistory):
             fit(forecast_lake, as_of=day, edges_as_of=lambda day: {}, seed=1, progress=SilentProgress())
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("weeks", [3, 10])
+def test_a_young_shop_is_forecast_from_what_there_is(forecast_lake, weeks):
+    day = FIRST_MONDAY + timedelta(days=7 * weeks - 1)
+    artefact, tables, figures = fit(forecast_lake, as_of=day, edges_as_of=lambda day: {}, seed=1, progress=SilentProgress())
+    assert "forecast.json" in artefact
+    assert tables["forecast_history_total"]["ahead"].type.list_size == 8
+    assert all(math.isfinite(value) for value in figures.values())
 
 
 def test_one_forecast_takes_less_than_five_milliseconds(forecaster):
