@@ -64,6 +64,8 @@ MEASURES = (("wape", wape), ("rmsse", rmsse), ("wrmsse", wrmsse), ("bias", bias)
 RATIOS = MEASURES[:3]
 RIVALS = (TWIN_SYSTEM, "mean_8", PLAIN)
 OTHER_SEED = "shelfgraph-without-neighbours-other-seed"
+CEILING = "noise_ceiling"
+"""No system: the served forecast against sales that are drawn from it (Poisson), as if it were the true rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,7 @@ def _summed(origin: _Origin, fits: Sequence[Fit], name: str) -> _Told:
 def _rows(name: str, told: Sequence[_Told]) -> list[BenchRow]:
     """Return the figures of a level and of its slices: the mean over seeds, with the interval of the first."""
     common = set.intersection(*(set(one.systems) for one in told))
-    errors = {system: _errors(told, system) for system in sorted(common)}
+    errors = {system: _errors(told, system) for system in sorted(common)} | {CEILING: [_of_noise(told)]}
     rows: list[BenchRow] = []
     for label, mask in _masks(name, told):
         chosen = {system: [one.of(mask) for one in by_seed] for system, by_seed in errors.items()}
@@ -315,6 +317,13 @@ def _errors(told: Sequence[_Told], system: str) -> list[SeriesErrors]:
         joined([series_errors(one.kind, one.week, one.known, one.actual, one.systems[system][seed]) for one in told])
         for seed in range(seeds)
     ]
+
+
+def _of_noise(told: Sequence[_Told]) -> SeriesErrors:
+    random = np.random.default_rng(0)
+    rates = [one.systems[MODEL_SYSTEM][0] for one in told]
+    drawn = [random.poisson(rate).astype(np.float64) for rate in rates]
+    return joined([series_errors(one.kind, one.week, one.known, *pair) for one, *pair in zip(told, drawn, rates, strict=True)])
 
 
 def _figures(label: str, errors: Mapping[str, Sequence[SeriesErrors]]) -> list[BenchRow]:
@@ -375,6 +384,7 @@ def _notes(
         f"Models are rebuilt at each origin; neighbours are {edges}; past origins see those of their own time (every 8 weeks).",
         "Intervals are 95 % over product types and weeks of origin.",
         f"{OTHER_SEED} is the twin's second seed against its first: what chance alone makes of the same model.",
+        f"{CEILING}: the served forecast against sales drawn from it (Poisson). Were it the true rate, no model would be better.",
         *served,
     ]
 

@@ -104,6 +104,8 @@ def test_a_quick_run_measures_what_is_served_and_is_blind_to_later_sales(tmp_pat
     figures = {(row.system, row.metric, row.slice): row.value for row in rows}
     for system in ("shelfgraph", "shelfgraph-with-neighbours", "shelfgraph-without-neighbours", "mean_8", "croston", "tsb"):
         assert 0 < figures[system, "wape", "sku"] < 2
+    # sales that are drawn from the forecast are the better foreseen the more is sold
+    assert figures["noise_ceiling", "wape", "total"] < figures["noise_ceiling", "wape", "sku"] < figures["mean_8", "wape", "sku"]
     # promotions triple what is sold, and means do not know when
     assert figures["shelfgraph", "wape_ratio_to_mean_8", "sku"] < 0.7
     assert {row.slice for row in rows} >= {"sku", "category", "total", "own_promoted", "not_promoted"}
