@@ -55,8 +55,8 @@ test: lint types arrows $(WEB_STAMP) ## everything: lint, types, arrows, units, 
 	$(BIN)/python -m pytest tests -m "($(LONG)) and ($(ON_DEMO))"; here=$$?; \
 	wait $$other; there=$$?; cat $$said; rm -f $$said; exit $$(( here > there ? here : there ))
 
-unit: $(STAMP) ## the quick tests only (within two minutes)
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG) or command_line)"
+unit: $(STAMP) ## the quick tests only: no whole models, no processes, no servers
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile -m "not ($(LONG) or command_line or training)"
 
 full: $(STAMP) $(WEB_STAMP) ## only the tests on the whole demo data
 	$(BIN)/python -m pytest tests -m full

@@ -240,6 +240,7 @@ with TestClient(app, base_url="http://localhost") as client:
 """
 
 
+@pytest.mark.command_line
 def test_a_server_that_draws_nothing_imports_no_matplotlib(project_root):
     said = subprocess.run([sys.executable, "-c", STARTED], cwd=project_root, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "True", "False"]

@@ -115,6 +115,7 @@ def test_png_tells_its_title_and_no_day():
     assert b"tIME" not in content
 
 
+@pytest.mark.command_line
 def test_the_same_chart_gives_the_same_bytes_in_another_process_with_settings_of_its_own(project_root, tmp_path):
     (tmp_path / "matplotlibrc").write_text("font.size: 30\nsvg.hashsalt: other\nfont.family: serif\nlines.linewidth: 9\n")
     here = [hashlib.sha256(drawn(chart, form)).hexdigest() for chart in (FAN, FLOW) for form in ("svg", "png", "html")]

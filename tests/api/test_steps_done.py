@@ -15,6 +15,8 @@ from kit.progress import SilentProgress
 from pipeline import books
 from tests.tiny_retailer import build_tiny_lake
 
+pytestmark = pytest.mark.training
+
 CODE = "0123456789ab"
 
 

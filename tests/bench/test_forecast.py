@@ -25,6 +25,8 @@ from tests.forecast.conftest import (
     promoted,
 )
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):

@@ -8,6 +8,8 @@ from bench.frame import BenchContext
 from kit.progress import SilentProgress
 from tests.forecast.launch_world import A_WEEK, LAUNCH_DAY, WEEKS, launch_lake, sold
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):

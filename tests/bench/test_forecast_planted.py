@@ -9,6 +9,8 @@ from bench.forecast_attribution_scores import Judged, figures, interval_95, nois
 from bench.forecast_planted import judged_world
 from bench.world import WorldSize, generate_world
 
+pytestmark = pytest.mark.training
+
 LITTLE = WorldSize("little", 150, 4, 2, 5, 6, 9, 6.0, 2, 6, chunk=80)
 
 

@@ -26,6 +26,8 @@ from gnn.links import MessageGraph, pair_scores, train_link_encoder
 from kit.progress import SilentProgress
 from lake.delta_lake import DeltaLake
 
+pytestmark = pytest.mark.training
+
 GROUPS, SIZE = 6, 10
 
 

@@ -9,6 +9,8 @@ from bench.whatif_demo import demo_rows
 from bench.world import SMALL, generate_world
 from kit.progress import SilentProgress
 
+pytestmark = pytest.mark.training
+
 SYSTEMS = {"shelfgraph", "type_popularity", "repertoire", "popularity", "raw_gain"}
 
 

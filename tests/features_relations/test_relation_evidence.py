@@ -17,6 +17,8 @@ from features.store_clusters import ClusterNeed, described_clusters, store_clust
 from tests.features_relations.counting_by_hand import baskets_by_hand, households_by_hand, switches_by_hand, trips_by_hand
 from tests.features_relations.event_world import AS_OF, CLUSTERS, FIRST_DAY, PRODUCTS, SEGMENTS, line_rows, write_chain
 
+pytestmark = pytest.mark.training
+
 ROWS = [row for row in line_rows() if row["business_date"] <= FIRST_DAY + timedelta(days=200)]
 SCOPES = EvidenceScopes(CLUSTERS, SEGMENTS)
 EVERYTHING = EvidenceNeed(BasketNeed(1, 1, 0.0), SwitchingNeed(1, 0.0, 0.0), HouseholdNeed(1, 1))

@@ -26,6 +26,8 @@ from tests.forecast.conftest import (
     rate,
 )
 
+pytestmark = pytest.mark.training
+
 DAYS_OUT = 4
 
 

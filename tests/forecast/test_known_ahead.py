@@ -26,6 +26,8 @@ from tests.forecast.conftest import (
     rate,
 )
 
+pytestmark = pytest.mark.training
+
 AHEAD = 8
 NORMAL, CUT = 2.0, 1.2
 PULLS = {"price": 2.5, "event": 2.0}

@@ -42,6 +42,8 @@ from .launch_world import (
     supported,
 )
 
+pytestmark = pytest.mark.training
+
 NEXT = LAUNCH_DAY + timedelta(days=1)
 MANY, FEW = "l20-00", "l20-01"
 """Known launches of brand X and of brand Y."""

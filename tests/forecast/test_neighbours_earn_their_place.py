@@ -13,6 +13,8 @@ from kit.progress import SilentProgress
 
 from .conftest import PLAN_DAY, PLANNED, pair_edges
 
+pytestmark = pytest.mark.training
+
 LEFT_OUT = "Neighbours did not lower its error in the back-test and are left out."
 
 

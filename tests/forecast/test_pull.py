@@ -22,6 +22,8 @@ from kit.progress import SilentProgress
 
 from .conftest import LOSS, PLAN_DAY, PRODUCTS, UPLIFT, graph_with, pair_edges, partner, promoted
 
+pytestmark = pytest.mark.training
+
 WEEKS = 40
 MONDAY = date(2024, 1, 1)
 LIFTED = 3.0

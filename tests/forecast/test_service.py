@@ -49,6 +49,8 @@ from .conftest import (
     rate,
 )
 
+pytestmark = pytest.mark.training
+
 LATER_DAY = PLAN_DAY + timedelta(days=7)
 VERDICT = ("systems", "baselines", "intervals", "figures")
 EVERY_REQUEST = [ForecastRequest(p, store, weeks) for p in PRODUCTS for store in (None, *SHOPS) for weeks in (1, 4, 8)]

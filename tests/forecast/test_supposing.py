@@ -20,6 +20,8 @@ from kit.canonical import canonical_bytes
 
 from .conftest import PLAN_DAY, PLANNED, PRODUCTS, UPLIFT, WEEKS, fitted_on, graph_with, pair_edges, partner, promoted
 
+pytestmark = pytest.mark.training
+
 FIRST = PLAN_DAY + timedelta(days=1)
 PROMOTED = next(product for number, product in enumerate(PRODUCTS) if promoted(number, WEEKS))
 QUIET = next(

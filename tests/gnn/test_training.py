@@ -21,6 +21,8 @@ from kit.progress import SilentProgress
 from tests.gnn.conftest import SHORT
 from tests.tiny_retailer import AS_OF, CATALOGUE, FIRST_MONDAY, append_lines, build_tiny_lake, future_lines
 
+pytestmark = pytest.mark.training
+
 
 def again(material, folder, *, seed=3, progress=None, **changes):
     return fit(material, seed=seed, progress=progress or SilentProgress(), folder=folder, config=replace(SHORT, **changes))[0]

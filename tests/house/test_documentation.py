@@ -71,6 +71,7 @@ def test_commands_named_in_the_documentation_exist(project_root: Path) -> None:
         assert command in known or " ".join(command.split()[:2]) in groups, command
 
 
+@pytest.mark.command_line
 @pytest.mark.parametrize("arguments", [["--help"], ["graph", "--help"], ["doctor", "--help"]])
 def test_help_answers(project_root: Path, arguments: list[str]) -> None:
     shown = subprocess.run(

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LOOK = """
 import importlib, json, os, pathlib, sys
 before = dict(os.environ)
@@ -27,6 +29,7 @@ OPENMP = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 ROOMS = ("kit", "ontology", "governance", "lake", "kg", "ingest", "features", "decisions", "pipeline", "api", "cli", "bench")
 
 
+@pytest.mark.command_line
 def test_imports_leave_the_environment_alone(project_root: Path) -> None:
     looked = subprocess.run([sys.executable, "-c", LOOK, *ROOMS], cwd=project_root, capture_output=True, text=True, check=True)
     seen = json.loads(looked.stdout.splitlines()[-1])

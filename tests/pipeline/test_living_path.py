@@ -17,6 +17,8 @@ from kit.progress import SilentProgress
 from tests.pipeline.conftest import Shop
 from tests.tiny_retailer import AS_OF, CATALOGUE, HOUSEHOLDS, household
 
+pytestmark = pytest.mark.training
+
 
 def related(shop: Shop, product: str, relation: str) -> list[str]:
     answer = shop.services.relations.related(RelatedRequest(product, relation, limit=5))

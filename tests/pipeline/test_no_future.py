@@ -23,6 +23,8 @@ from tests.pipeline.conftest import Shop, build_shop, settings_for
 from tests.pipeline.planting import NEW_HOUSEHOLD, NEW_PRODUCT, list_newcomers, plant_later_facts, plant_later_promotions
 from tests.tiny_retailer import AS_OF, household
 
+pytestmark = pytest.mark.training
+
 PRODUCTS = ("soap", "yoghurt", "cola_a", "milk", "lemonade")
 RELATIONS = ("isBoughtWith", "isSubstituteFor", "isComplementTo")
 STABLE = ("assertion_id", "strength", "low", "high", "events", "support", "first_observed", "last_observed", "scope", "grade")

@@ -16,6 +16,8 @@ from pipeline.projections import keep_projections, projections_behind
 from tests.pipeline.conftest import Shop
 from tests.tiny_retailer import AS_OF, CATALOGUE
 
+pytestmark = pytest.mark.training
+
 MADE = tuple(
     ProjectionInfo(algorithm, "given edges, both ways", day, datetime(2026, 3, 1, hour, tzinfo=UTC), 5, 8, "portable", "scipy 1")
     for hour, (algorithm, day) in enumerate([("Leiden", date(2017, 6, 1)), ("kNN", None)])

@@ -14,6 +14,8 @@ from pipeline.derived import sift_edges
 from tests.pipeline.conftest import settings_for
 from tests.tiny_retailer import build_tiny_lake
 
+pytestmark = pytest.mark.training
+
 DERIVED = ("isBoughtWith", "isSubstituteFor", "isComplementTo")
 STORES = ("embedded", "neo4j")
 

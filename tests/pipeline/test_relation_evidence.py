@@ -8,6 +8,8 @@ from decisions.relations import BeforeFirstSale, UnknownProduct
 from pipeline.relation_evidence import EvidenceFilter, list_evidence
 from tests.features_relations.event_world import AS_OF, FIRST_DAY, PRODUCTS, line_rows, write_chain
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):

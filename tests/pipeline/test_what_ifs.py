@@ -20,6 +20,8 @@ from kit.canonical import canonical_bytes
 from pipeline.what_if_sources import BackTestedEvents, ForecastDemand
 from tests.tiny_retailer import AS_OF
 
+pytestmark = pytest.mark.training
+
 
 def test_a_release_keeps_the_recovery_of_its_edges(embedded_shop) -> None:
     books, release = embedded_shop.installation.books, embedded_shop.services.release
