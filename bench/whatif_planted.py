@@ -32,6 +32,7 @@ LARGEST_SET = 5
 ALONE_PER_CATEGORY = 8
 """A world of 60 categories has 1,600 products that could be asked for, each in every cluster: minutes, for no surer figure."""
 SLICES = ("alone", "together", "store_cluster")
+ROUNDING = 1e-9
 SUMS = ("picked_up", "stays_in_category", "stays_elsewhere", "leaves")
 Figures = dict[tuple[str, str], list[Columns]]
 
@@ -135,6 +136,12 @@ def _answer(service: SubstitutionService, world: World, case: _Case) -> DelistAn
         return None
 
 
+def _difference(whole: float, part: float) -> float:
+    """Return what is left of a whole; nothing where that is no more than the rounding of its sum."""
+    left = whole - part
+    return left if left > ROUNDING * whole else 0.0
+
+
 def _judged(world: World, case: _Case, gone: Gone, answer: DelistAnswer) -> Iterator[tuple[tuple[str, str], tuple[float, float]]]:
     """Yield figures of one what-if, each as what counts and how much is counted."""
     products = world.assortment.products_of(case.category)
@@ -151,7 +158,7 @@ def _judged(world: World, case: _Case, gone: Gone, answer: DelistAnswer) -> Iter
     sums = {
         "picked_up": float(true.sum()),
         "stays_in_category": stays,
-        "stays_elsewhere": stays - float(true.sum()),
+        "stays_elsewhere": _difference(stays, float(true.sum())),
         "leaves": lost - stays,
     }
     for name, value in sums.items():

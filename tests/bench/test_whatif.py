@@ -79,5 +79,7 @@ def test_a_room_that_knows_the_truth_is_judged_right(tiny: World, tmp_path: Path
     }
     assert rows["coverage_90", "planted:alone"] > 0.99
     assert rows["mae", "planted:alone"] < 0.02
+    # everybody is named: nothing stays elsewhere, and no rounding of a sum does
+    assert rows["coverage_90", "planted:alone:stays_elsewhere"] > 0.99
     assert rows["mae", "planted:together"] < 0.15
     assert rows["coverage_90", "planted:together"] > 0.7
