@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.wiring import Installation
-from cli.terminal import console, failing_clearly, show_json, show_table
+from cli.terminal import console, failing_clearly, hundredths, show_json, show_table
 from decisions.forecast import ForecastAnswer, ForecastRequest
 
 __all__ = ["forecast"]
@@ -60,7 +60,8 @@ def forecast(
 def _show(answer: ForecastAnswer) -> None:
     columns = ("week", "units", "80 %", "95 %", answer.baseline, "promoted")
     rows = [
-        (_day(one.week_start), one.units, _between(one.low, one.high), _between(one.low_95, one.high_95), one.baseline_units,
+        (_day(one.week_start), hundredths(one.units), _between(one.low, one.high), _between(one.low_95, one.high_95),
+         hundredths(one.baseline_units),
          "yes" if one.promoted else "")
         for one in answer.points
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from kit.canonical import canonical_value
 from kit.errors import ShelfgraphError
 from kit.progress import Progress, SilentProgress, Stage
 
-__all__ = ["TerminalProgress", "console", "failing_clearly", "progress_for", "show_json", "show_table"]
+__all__ = ["TerminalProgress", "console", "failing_clearly", "hundredths", "progress_for", "show_json", "show_table"]
 
 # long lines are the terminal's to wrap: a path or a command must stay whole, to be found and to be pasted
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -78,6 +78,11 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     output.print(table)
+
+
+def hundredths(units: float) -> float:
+    """Return units as people read them: an end of an interval of a millionth of a unit is nothing."""
+    return round(units, 2) + 0.0
 
 
 @contextmanager

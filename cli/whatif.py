@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.wiring import Installation
-from cli.terminal import console, failing_clearly, progress_for, show_json, show_table
+from cli.terminal import console, failing_clearly, hundredths, progress_for, show_json, show_table
 from decisions.substitution import (
     Amount,
     AssortmentAnswer,
@@ -15,7 +15,7 @@ from decisions.substitution import (
     DelistRequest,
     Objective,
 )
-from decisions.substitution.contract import Assumption
+from decisions.substitution.contract import Assumption, Replacement
 
 __all__ = ["app"]
 
@@ -85,8 +85,8 @@ def _show_delist(answer: DelistAnswer) -> None:
     show_table(f"Units, {answer.first_week} and {answer.horizon_weeks - 1} weeks after", ("what", "units", "low", "high"), rows)
     columns = ("product", "units", "low", "high", "diversion_ratio", "passed_on", "scope", "grade")
     named = [
-        (f"{one.display_name} [{one.product_id}]", one.units, one.low, one.high, one.diversion_ratio, one.passed_on_units,
-         one.scope, one.grade)
+        (f"{one.display_name} [{one.product_id}]", *_ends(one), one.diversion_ratio, hundredths(one.passed_on_units), one.scope,
+         one.grade)
         for one in answer.replacements
     ]  # fmt: skip
     show_table(f"Replacements, {len(named)} of {answer.replacements_total}", columns, named)
@@ -112,5 +112,5 @@ def _show_assumptions(assumptions: Sequence[Assumption]) -> None:
         console.print(f"- {one.kind} ({'identified' if one.identified else 'taken for granted'}): {one.text}")
 
 
-def _ends(amount: Amount) -> tuple[float, float, float]:
-    return amount.units, amount.low, amount.high
+def _ends(amount: Amount | Replacement) -> tuple[float, float, float]:
+    return hundredths(amount.units), hundredths(amount.low), hundredths(amount.high)
