@@ -16,7 +16,7 @@ def forecast(
     product: Annotated[str | None, typer.Argument(help="Id of a product; without it a category, or all merchandise.")] = None,
     store: Annotated[str | None, typer.Option(help="Id of a store; without it the whole chain.")] = None,
     category: Annotated[str | None, typer.Option(help="Id of a category, such as 'GROCERY > COLD CEREAL'.")] = None,
-    weeks: Annotated[int, typer.Option(help="How many weeks ahead, 1 to 8.")] = 4,
+    weeks: Annotated[int, typer.Option(help="How many weeks ahead, 1 to 8; of a launch at most 4.")] = 4,
     without_promotion: Annotated[
         list[datetime] | None, typer.Option(formats=["%Y-%m-%d"], help="Monday of a week whose promotion is switched off; again.")
     ] = None,
@@ -27,7 +27,8 @@ def forecast(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Monday of the week in which a new product is first sold.")
     ] = None,
     donor: Annotated[
-        list[str] | None, typer.Option(help="Id of a product whose launch a new one is expected to be like; may be given again.")
+        list[str] | None,
+        typer.Option(help="Id of a product whose launch a new one is expected to be like; at most 10."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
 ) -> None:

@@ -200,11 +200,11 @@ def told_at(
     """Return what is told of launches (rows) at an origin, with the plan of so many weeks (one number, or one a row)."""
     known = known_launches(launches, origin) if known is None else known
     group, size = launches.codes[DONOR_GROUPING], len(launches.names[DONOR_GROUPING])
-    panel = launches.panel
+    panel, whole = launches.panel, known.whole()
     display, mailer = (plan_window(part[rows], origin, planned_weeks) for part in (panel.display, panel.mailer))
     return Told(
         siblings=siblings_at(launches, origin, known).block(launches.codes, rows),
-        donors=donor_block(known.curves, group[known.rows], group[rows], size),
+        donors=donor_block(whole.curves, group[whole.rows], group[rows], size),
         past=past_block(panel.display[rows, :origin], panel.mailer[rows, :origin]),
         display=display,
         mailer=mailer,

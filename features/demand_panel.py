@@ -30,6 +30,8 @@ __all__ = ["MAXIMUM_HORIZON_WEEKS", "DemandPanel", "NoCompleteWeek", "chain_pane
 
 WEEK = timedelta(days=7)
 PATH = " > "
+SOLD_DIGITS = 3
+"""Of units: what was lost comes of a division, and its last digits are none of what was sold."""
 MINIMUM_WEEKS_SOLD = 4
 """Series that sold in fewer weeks than this are left out of a panel: nothing can be learned from them."""
 
@@ -97,7 +99,7 @@ class DemandPanel:
     @property
     def sold(self) -> np.ndarray:
         """What was sold (N x T): the demand, less what was lost."""
-        return self.units if self.lost is None else self.units - self.lost
+        return self.units if self.lost is None else np.round(self.units - self.lost, SOLD_DIGITS)
 
     def is_planned(self, horizon: int) -> bool:
         """Return whether a plan is known (or supposed) for the week so many weeks ahead."""

@@ -81,10 +81,15 @@ class OwnLift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pull:
-    """What is known at an origin to tell pulls with: theta by relation (N x N, row: the product, column: its neighbour)."""
+    """What is known at an origin to tell pulls with: theta by relation (N x N, row: the product, column: its neighbour).
+
+    `usual_lift` (N) is what products were lifted by in the weeks that levels are told from, `usual` the pull of that by relation.
+    A product that nothing is known of in a week without a plan is taken to be lifted as usual, so that it pulls nobody anew.
+    """
 
     lift: OwnLift
     theta: Mapping[str, sparse.csr_array]
+    usual_lift: np.ndarray
     usual: Mapping[str, np.ndarray]
     origin: int
     stopped: np.ndarray
@@ -92,6 +97,10 @@ class Pull:
     def lift_of(self, panel: DemandPanel, horizon: int, *, planned: bool) -> np.ndarray:
         """Return the lift of every product in one week ahead (N)."""
         return _lift_ahead(panel, self, horizon, planned=planned)
+
+    def lift_without(self, panel: DemandPanel, horizon: int) -> np.ndarray:
+        """Return the lift that products have when nothing is told of them in one week ahead (N): none where a plan is known."""
+        return np.zeros_like(self.usual_lift) if horizon <= panel.planned_weeks else self.usual_lift
 
     def of_edges(self, relation: str, lift: np.ndarray) -> sparse.csr_array:
         """Return the logarithm of the factor of each edge (N x N) when products are lifted so."""
@@ -158,8 +167,8 @@ def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: 
         told = scales(panel, theta, past, origin)
         theta = {name: one * told[name] for name, one in theta.items()}
     fading = 0.5 ** (np.arange(origin - 1, -1, -1) / USUAL_HALF_LIFE_WEEKS)
-    found = Pull(lift, theta, {}, origin, _stopped(panel, origin))
     usual = past @ (fading / fading.sum())
+    found = Pull(lift, theta, usual, {}, origin, _stopped(panel, origin))
     return replace(found, usual={name: found.of_products(name, usual) for name in theta})
 
 
@@ -181,14 +190,14 @@ def _shares(theta: sparse.csr_array | None, regular: np.ndarray) -> np.ndarray:
 
 
 def pull_block(panel: DemandPanel, pull: Pull, horizon: int, rows: np.ndarray, *, planned: bool) -> np.ndarray:
-    """Return len(rows) x len(PULL_FEATURES) as float32; NaN where a product has no such neighbours, or no plan is known."""
+    """Return len(rows) x len(PULL_FEATURES) as float32; NaN where a product has no such neighbours."""
     lift, columns = pull.lift_of(panel, horizon, planned=planned), []
     for relation in PULLING:
         if relation not in pull.theta:
             columns += [np.full(len(rows), np.nan)] * 2
             continue
         some = np.diff(pull.theta[relation].indptr)[rows] > 0
-        ahead = pull.of_products(relation, lift)[rows] if planned else np.full(len(rows), np.nan)
+        ahead = pull.of_products(relation, lift)[rows]
         columns += [np.where(some, ahead, np.nan), np.where(some, pull.usual[relation][rows], np.nan)]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -233,15 +242,19 @@ def _theta(neighbours: Neighbours, relation: str, regular: np.ndarray) -> sparse
 
 
 def _lift_ahead(panel: DemandPanel, pull: Pull, horizon: int, *, planned: bool) -> np.ndarray:
-    column = pull.origin + horizon - 1
-    found = np.zeros(len(panel.product_ids))
+    column, nothing = pull.origin + horizon - 1, np.zeros(len(panel.product_ids))
+    display, mailer, told = nothing, nothing, nothing > 0
     if planned:
         display, mailer = (np.nan_to_num(part[:, column]).astype(np.float64) for part in (panel.display, panel.mailer))
-        cut = pull.lift.cut * (np.maximum(display, mailer) >= COVERED)
-        if panel.ahead is not None and panel.ahead.prices is not None:
-            price = panel.ahead.prices[horizon - 1, :, column].astype(np.float64)
-            cut = np.where(np.isnan(price), cut, _cuts(price, pull.lift.usual_price))
-        found = pull.lift.of(display, mailer, cut)
+        # in a week that has no plan of its own a supposition tells of what it names, and of nothing else
+        supposed = horizon > panel.planned_weeks and horizon in panel.planned_also
+        told = np.maximum(display, mailer) > 0 if supposed else ~told
+    cut = pull.lift.cut * (np.maximum(display, mailer) >= COVERED)
+    if panel.ahead is not None and panel.ahead.prices is not None:
+        price = panel.ahead.prices[horizon - 1, :, column].astype(np.float64)
+        cut = np.where(np.isnan(price), cut, _cuts(price, pull.lift.usual_price))
+        told = told | ~np.isnan(price)
+    found = np.where(told, pull.lift.of(display, mailer, cut), pull.usual_lift)
     gone = pull.stopped if panel.gone is None else pull.stopped | panel.gone[:, horizon - 1]
     return np.where(gone, -1.0, found)
 
@@ -253,7 +266,7 @@ def _past_lift(panel: DemandPanel, lift: OwnLift, origin: int) -> np.ndarray:
     cut = np.where(
         np.isnan(price), lift.cut[:, None] * (np.maximum(display, mailer) >= COVERED), _cuts(price, lift.usual_price[:, None])
     )
-    nothing = panel.units[:, :origin] == 0
+    nothing = panel.sold[:, :origin] == 0
     beside = np.zeros_like(nothing)
     beside[:, 1:] |= nothing[:, :-1]
     beside[:, :-1] |= nothing[:, 1:]
@@ -262,8 +275,8 @@ def _past_lift(panel: DemandPanel, lift: OwnLift, origin: int) -> np.ndarray:
 
 
 def _stopped(panel: DemandPanel, origin: int) -> np.ndarray:
-    units = panel.units[:, :origin]
-    return np.asarray((units[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
+    sold, units = panel.sold[:, :origin], panel.units[:, :origin]
+    return np.asarray((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
 
 
 def _cuts(price: np.ndarray, usual: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ Without a promotion in the weeks ahead, the promotion driver rests on the last o
 back on; older ones moved nothing, and then no promotion is shown.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -104,7 +105,11 @@ class ForecastExplainer:
         hops = tuple(_hop(edge, names, product_id) for edge in place)
         own = ExplanationPath(hops, sum(units.values()) - sum(path.contribution for path in paths))
         ordered = sorted([own, *paths], key=lambda path: -abs(path.contribution))
-        words = _in_words({told[driver].words: value for driver, value in units.items()})
+        worded: dict[str, float] = defaultdict(float)
+        for driver, value in units.items():
+            # promotions that are over and a plan that is not known are told by the same words
+            worded[told[driver].words] += value
+        words = _in_words(worded)
         neighbours = _of_neighbours(shares, names)
         return Explanation(" ".join(part for part in (summary, words, neighbours) if part), tuple(ordered))
 

@@ -12,6 +12,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from decisions.forecast.errors import ForecastArtefactError
 from decisions.forecast.launch_metadata import LaunchScale
 from decisions.forecast.model import PARAMETERS as DEMAND_PARAMETERS
 from decisions.forecast.model import opened_boosters
@@ -111,8 +112,11 @@ class LaunchModel:
 
     @staticmethod
     def can_learn(rows: LaunchRows) -> bool:
-        """Return whether there is enough to train on, of every week."""
-        return int((~np.isnan(rows.units)).sum(axis=1).min()) >= MINIMUM_ROWS
+        """Return whether there is enough to train on, of every week, and anything to tell launches apart by."""
+        if int((~np.isnan(rows.units)).sum(axis=1).min()) < MINIMUM_ROWS:
+            return False
+        first, later = rows.units[0], rows.units[1:]
+        return bool(np.nanmax(first) > np.nanmin(first) and np.nanmax(later) > 0)
 
     @staticmethod
     def train(rows: LaunchRows, *, seed: int, members: int = MEMBERS) -> "LaunchModel":
@@ -124,6 +128,9 @@ class LaunchModel:
     def from_files(files: Mapping[str, bytes], digests: Mapping[str, str], scale: LaunchScale) -> "LaunchModel":
         """Return the model that is kept in `files` named by `digests`. Raises: ForecastArtefactError."""
         told = {part: {name: digest for name, digest in digests.items() if f"_{part}_" in name} for part in PARTS}
+        for part, named in told.items():
+            if not named:
+                raise ForecastArtefactError(part, "no trees of launches are named for it")
         return LaunchModel({part: opened_boosters(files, named) for part, named in told.items()}, scale)
 
     def to_files(self, prefix: str) -> dict[str, bytes]:

@@ -173,6 +173,7 @@ class LaunchForecaster:
         rows = np.asarray([self._curves.positions[one] for one in named], dtype=np.int64)
         if not named:
             rows = self._curves.donors_of(group)
+            rows = rows[rows != self._curves.positions.get(product_id, -1)]
         past, display, mailer = self._promotions.of(product_id)
         told = Told(
             self._siblings.block(groups), _donor_values(self._curves.units[rows]), past, display, mailer, np.asarray([lead])

@@ -66,12 +66,16 @@ def pulled_apart(asked: Asked, pull: Pull, base: np.ndarray) -> Mapping[str, tup
         pull: as known on the release's day.
         base: the forecast of each week.
     """
-    lifts = [pull.lift_of(asked.panel, horizon, planned=asked.panel.is_planned(horizon)) for horizon in range(1, asked.weeks + 1)]
+    panel, horizons = asked.panel, range(1, asked.weeks + 1)
+    lifts = [
+        (pull.lift_of(panel, horizon, planned=panel.is_planned(horizon)), pull.lift_without(panel, horizon))
+        for horizon in horizons
+    ]
     found = {}
     for relation in (name for name in PULLING if name in pull.theta):
         theta = pull.theta[relation][[asked.row]]
-        factors = np.stack([pull.factors(theta.data, lift[theta.indices]) for lift in lifts])
-        parts = (base[: asked.weeks, None] * (1.0 - 1.0 / factors)).sum(axis=0)
+        told, without = (np.stack([pull.factors(theta.data, lift[at][theta.indices]) for lift in lifts]) for at in range(2))
+        parts = (base[: asked.weeks, None] * (1.0 - without / told)).sum(axis=0)
         moved = np.flatnonzero(parts)
         found[relation] = _all_told(asked, theta.indices[moved], parts[moved])
     return found
@@ -119,8 +123,8 @@ def _coverage_ahead(panel: DemandPanel, rows: np.ndarray, weeks: int) -> np.ndar
 
 
 def _stopped(panel: DemandPanel, rows: np.ndarray) -> np.ndarray:
-    units = panel.units[rows]
-    return np.asarray((units[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
+    sold, units = panel.sold[rows], panel.units[rows]
+    return np.asarray((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
 
 
 def _trend(panel: DemandPanel, rows: np.ndarray) -> np.ndarray:

@@ -238,7 +238,7 @@ class Supposer:
             display_code=codes[Mechanic.DISPLAY],
             mailer_code=codes[Mechanic.MAILER],
             planned_also=panel.planned_also | also,
-            ahead=self._at_supposed_prices(panel, overlay, store_id, kept),
+            ahead=_unpriced(self._at_supposed_prices(panel, overlay, store_id, kept), gone, panel.week_count),
             gone=gone if gone.any() else None,
         )
 
@@ -283,6 +283,16 @@ class Supposer:
         weights = {name: _cut(one, cut) for name, one in self.relations.weights.items()}
         strengths = {name: _nothing(one, cut) for name, one in self.relations.strengths.items()}
         return replace(self.relations, weights=weights, strengths=strengths)
+
+
+def _unpriced(ahead: KnownAhead | None, gone: np.ndarray, week_count: int) -> KnownAhead | None:
+    """Return what is known ahead without the prices of products (N x horizons, mask) that are not on sale."""
+    if ahead is None or ahead.prices is None or not gone.any():
+        return ahead
+    prices = ahead.prices.copy()
+    row, step = np.nonzero(gone)
+    prices[step, row, week_count + step] = np.nan
+    return replace(ahead, prices=prices)
 
 
 def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from decisions.forecast import ForecastRequest, ForecastService, fit
-from decisions.overlay import ForecastOverlay, PlannedPrice
+from decisions.overlay import ForecastOverlay, GoneProduct, PlannedPrice
 from features import publish_features
 from features.demand_ahead import AHEAD_FEATURES, with_known_ahead
 from features.demand_panel import chain_panel, store_panel
@@ -164,6 +164,19 @@ def test_an_origin_sees_of_a_later_week_what_was_announced_by_then(planning_lake
         flags = ahead.calendar[:, ahead.names.index("event_local_event"), :, :WEEKS]
         assert flags[:3].any()
         assert not flags[3:].any()
+
+
+def test_a_neighbour_that_is_gone_has_no_price(planner):
+    gone = GoneProduct(PRODUCTS[1], monday(WEEKS + 2))
+    overlay = ForecastOverlay.of(products_gone=[gone], prices=[PlannedPrice(PRODUCTS[1], monday(WEEKS + 2), CUT)])
+    # of the same category
+    asked = ForecastRequest(PRODUCTS[5], None, 8)
+    supposed = planner._supposer.supposed(asked, overlay).chain
+    row, steps = planner._supposer.row_of(PRODUCTS[1]), np.arange(8)
+    known = ~np.isnan(supposed.ahead.prices[steps, row, WEEKS + steps])
+    before = ~np.isnan(planner._supposer.chain.ahead.prices[steps, row, WEEKS + steps])
+    assert before[2]
+    assert known.tolist() == (before & (steps != 2)).tolist()
 
 
 def test_a_supposed_price_moves_its_week_and_the_planned_one_moves_nothing(planner):

@@ -10,6 +10,7 @@ import pytest
 from decisions.forecast import ForecastRequest, ForecastService
 from decisions.forecast.backtest import PULL_SYSTEM, TWIN_SYSTEM, Trial, judge
 from decisions.forecast.fitting import FitSettings, fit_panels, outputs_of
+from decisions.forecast.news import Asked, pulled_apart
 from decisions.forecast.segments import SEGMENTS
 from decisions.overlay import ForecastOverlay, GoneProduct, IgnoredNeighbour, Mechanic, SwitchedOffPromotion
 from features import publish_features
@@ -120,12 +121,66 @@ def test_a_deeper_cut_than_ever_lifts_more_and_an_unknown_one_as_usual() -> None
     assert lifts[2] > 1.2 * lifts[0]
 
 
-def test_a_week_without_a_plan_pulls_nowhere_and_a_product_that_is_gone_gives_its_demand_away() -> None:
+def test_in_a_week_without_a_plan_neighbours_pull_as_usual_but_for_what_is_supposed() -> None:
+    blind = replace(panel(prices=False), planned_weeks=0)
+    near = neighbours(blind, SUBSTITUTES)
+    pull = pull_at(blind, near, WEEKS, scaled=False)
+    unknown = pull_block(blind, pull, 1, np.arange(3), planned=False)
+    np.testing.assert_array_equal(unknown[:, 0::2], unknown[:, 1::2])
+    np.testing.assert_array_equal(pull_factor(unknown), 1.0)
+    # the product's own promotion says nothing of its neighbours
+    mailer = np.zeros_like(blind.mailer)
+    mailer[1, WEEKS] = 0.5
+    own = replace(blind, mailer=mailer, planned_also=frozenset({1}))
+    assert pull_factor(pull_block(own, pull, 1, np.asarray([1]), planned=True))[0] == 1.0
+    # that of a neighbour takes what it takes beyond the usual
+    mailer[0, WEEKS] = 1.0
+    taken, usual = pull_block(replace(own, mailer=mailer), pull, 1, np.asarray([1]), planned=True)[0, :2]
+    lift = pull.lift_of(replace(own, mailer=mailer), 1, planned=True)[0]
+    assert lift > 1.5 and taken == pytest.approx(np.log1p(lift * pull.theta["isSubstituteFor"].toarray()[1, 0]), rel=1e-5)
+    assert taken < usual < 0
+    # one that is gone, or has stopped, gives its demand away, and a price that is known tells of a cut
+    gone = np.zeros((3, 8), dtype=bool)
+    gone[0, 0] = True
+    given = np.log1p(-pull.theta["isSubstituteFor"].toarray()[1, 0])
+    away = pull_block(replace(blind, gone=gone), pull, 1, np.asarray([1]), planned=False)[0, 0]
+    stopped = pull_block(blind, replace(pull, stopped=gone[:, 0]), 1, np.asarray([1]), planned=False)[0, 0]
+    assert away == stopped == pytest.approx(given, rel=1e-5)
+    priced = replace(panel(), planned_weeks=0)
+    by_price = pull_at(priced, near, WEEKS, scaled=False)
+    # half of what coverage and price bring together, whichever of them it is told of
+    assert by_price.lift_of(priced, 1, planned=False)[0] > 0.3
+    assert by_price.lift_of(priced, 2, planned=False)[0] == 0.0
+
+
+def test_what_neighbours_brought_in_a_week_without_a_plan_is_what_moved_the_forecast() -> None:
+    blind = replace(panel(prices=False), planned_weeks=0)
+    near = neighbours(blind, SUBSTITUTES)
+    pull = pull_at(blind, near, WEEKS, scaled=False)
+    told = pulled_apart(Asked(blind, near, 1, 4), pull, np.full(8, 10.0))
+    assert not any(told.values())
+    gone = np.zeros((3, 8), dtype=bool)
+    gone[0, :4] = True
+    away = replace(blind, gone=gone)
+    ((neighbour,),) = [one for one in pulled_apart(Asked(away, near, 1, 4), pull, np.full(8, 10.0)).values() if one]
+    factor = pull_factor(pull_block(away, pull, 1, np.asarray([1]), planned=False))[0]
+    assert neighbour.source_id == "a"
+    assert neighbour.units == pytest.approx(4 * 10.0 * (1 - 1 / factor), rel=1e-5)
+    assert neighbour.units > 1.0
+
+
+def test_an_empty_shelf_has_stopped_selling_whatever_was_asked_for() -> None:
+    known = panel()
+    units, lost = known.units, np.zeros_like(known.units)
+    lost[0, -2:] = units[0, -2:]
+    pull = pull_at(replace(known, lost=lost), neighbours(known, SUBSTITUTES), WEEKS)
+    assert pull.stopped.tolist() == [True, False, False]
+
+
+def test_a_product_that_is_gone_gives_its_demand_away() -> None:
     known = panel()
     near = neighbours(known, SUBSTITUTES)
     pull = pull_at(known, near, WEEKS, scaled=False)
-    assert np.isnan(pull_block(known, pull, 1, np.arange(3), planned=False)[:, 0::2]).all()
-    np.testing.assert_array_equal(pull_factor(pull_block(known, pull, 1, np.arange(3), planned=False)), 1.0)
     gone = np.zeros((3, 8), dtype=bool)
     gone[0, 1] = True
     away = replace(known, gone=gone)
@@ -191,6 +246,13 @@ def test_pulls_are_judged_once_for_all_series(pulled: float) -> None:
     off = np.where(np.arange(count) % len(SEGMENTS) == 0, 17.5 - pulled, pulled)[None]
     served = judge([trial(simple | {TWIN_SYSTEM: np.full((1, count), 9.0), PULL_SYSTEM: off})])
     assert set(served.systems) == {PULL_SYSTEM if pulled > 9 else TWIN_SYSTEM}
+
+
+def test_pulls_that_moved_nothing_were_not_tried() -> None:
+    count = 6 * len(SEGMENTS)
+    simple = {name: np.full((1, count), 1.0) for name in ("last_week", "mean_4", "mean_8", "seasonal_naive")}
+    same = np.full((1, count), 9.0)
+    assert set(judge([trial(simple | {TWIN_SYSTEM: same, PULL_SYSTEM: same.copy()})]).systems) == {TWIN_SYSTEM}
 
 
 @pytest.fixture(scope="module")

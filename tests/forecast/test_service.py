@@ -188,6 +188,21 @@ def test_a_promotion_is_told_as_running_earlier_or_not_at_all(forecast_graph, we
         assert (hops, contributions) == ([[(shown, "promotes", product)], []], [3.5, 1.25])
 
 
+def test_drivers_of_the_same_words_are_told_as_their_sum(forecast_graph):
+    product = next(p for n, p in enumerate(PRODUCTS) if promoted(n, WEEKS))
+    begin = FIRST_MONDAY + timedelta(days=7 * (WEEKS + 3))
+    told = ForecastExplainer(forecast_graph).explain(
+        product,
+        None,
+        {"promotion": 1.0, "past_promotion": -3.5},
+        {},
+        weeks=(begin, begin + timedelta(days=7)),
+        as_of=PLAN_DAY,
+        summary="",
+    )
+    assert told.text == "Drivers in units: earlier promotions -2.5."
+
+
 def test_what_the_graph_places_nowhere_is_explained_without_a_hop(forecast_graph):
     told = ForecastExplainer(forecast_graph).explain(
         "unsold", None, {OWN_HISTORY: 2.0}, {}, weeks=(PLAN_DAY, LATER_DAY), as_of=PLAN_DAY, summary=""
