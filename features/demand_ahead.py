@@ -34,14 +34,15 @@ def with_known_ahead(lake: Lake, panel: DemandPanel, country: str | None) -> Dem
     """Return the panel with what is known ahead of its weeks.
 
     Args:
-        lake: `planned_prices` and `calendar_events` are read, where they are.
+        lake: `planned_prices` and `calendar_events` are read, where they are. A table without rows is a feed that never came: no
+            model can learn from it.
         panel: of products, or of products in stores.
         country: whose public holidays count (ISO 3166, or a part of a country); None: none are known.
 
     Raises:
         CountryUnknown: no public holidays are known of the country.
     """
-    known = lake.names()
+    known = {name for name in ("planned_prices", "calendar_events") if name in lake.names() and lake.version(name).rows}
     prices = _prices(lake, panel) if "planned_prices" in known else None
     stores = None if panel.store_ids is None else sorted(set(panel.store_ids))
     places = 1 if stores is None else len(stores)

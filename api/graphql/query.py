@@ -120,11 +120,11 @@ class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
         launch: LaunchInput | None = None,
     ) -> ForecastResult:  # fmt: skip
         request = ForecastRequest(
-            plain_id("Product", str(product_id)) if product_id else None,
-            plain_id("Store", str(store_id)) if store_id else None,
+            plain_id("Product", str(product_id)) if product_id is not None else None,
+            plain_id("Store", str(store_id)) if store_id is not None else None,
             horizon_weeks,
             as_of,
-            plain_id("ProductCategory", str(category_id)) if category_id else None,
+            plain_id("ProductCategory", str(category_id)) if category_id is not None else None,
             tuple(_few("withoutPromotions", without_promotions)),
             tuple(plain_id("Product", str(one)) for one in _few("withoutNeighbours", without_neighbours)),
             *launch_of(launch),

@@ -64,10 +64,11 @@ def _forecast_request(given: Mapping[str, str]) -> ForecastRequest:
 def _delist_request(given: Mapping[str, str]) -> DelistRequest:
     if "productIds" not in given:
         raise ArgumentInvalid("productIds", "given")
-    stores = listed(given, "storeIds", MOST_STORES)
+    stores = tuple(plain_id("Store", one) for one in listed(given, "storeIds", MOST_STORES))
     return DelistRequest(
         product_ids=tuple(plain_id("Product", one) for one in listed(given, "productIds", MOST_PRODUCTS)),
-        store_ids=tuple(plain_id("Store", one) for one in stores) or None,
+        # commas alone are an empty list and no whole chain: the room refuses it
+        store_ids=stores if "storeIds" in given else None,
         cluster_id=None if "clusterId" not in given else plain_id("StoreCluster", given["clusterId"]),
         horizon_weeks=whole_number(given, "weeks", HORIZON_WEEKS),
         as_of=day(given, "asOf"),

@@ -15,7 +15,9 @@ DAY_LENGTH = len("2017-12-31")
 
 
 def parameters_of(request: Request, known: Collection[str]) -> Mapping[str, str]:
-    """Return the parameters that have a value. Raises: ArgumentInvalid, also for one that is not known or given twice."""
+    """Return the parameters. Raises: ArgumentInvalid, also for one that is not known, given twice, or empty: a client's variable
+    that was never set is not to be answered as if nothing had been asked.
+    """
     if len(request.url.query) > MAXIMUM_TEXT:
         raise ArgumentInvalid("query", f"at most {MAXIMUM_TEXT} characters")
     given = request.query_params
@@ -24,7 +26,9 @@ def parameters_of(request: Request, known: Collection[str]) -> Mapping[str, str]
             raise ArgumentInvalid(name[:40], f"one of {', '.join(sorted(known))}")
         if len(given.getlist(name)) > 1:
             raise ArgumentInvalid(name, "given once")
-    return {name: value for name, value in given.items() if value}
+        if not given[name]:
+            raise ArgumentInvalid(name, "given a value, or left out")
+    return dict(given)
 
 
 def whole_number(given: Mapping[str, str], name: str, default: int) -> int:

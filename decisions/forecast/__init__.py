@@ -2,6 +2,7 @@
 
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import (
+    CategoryWithoutProducts,
     DonorWithoutLaunch,
     ForecastArtefactError,
     ForecastError,
@@ -24,6 +25,7 @@ from decisions.forecast.fitting import fit
 from decisions.forecast.service import ForecastService
 
 __all__ = [
+    "CategoryWithoutProducts",
     "DonorWithoutLaunch",
     "Driver",
     "ForecastAnswer",

@@ -3,6 +3,7 @@
 │   └── UnknownDonor       the graph has no such product, named as a donor
 ├── UnknownStore           the graph has no such store
 ├── UnknownCategory        the graph has no such category
+│   └── CategoryWithoutProducts no product that is sold is directly in the category
 ├── ForecastSubjectUnclear a store without a product, a product and a category together, or no Monday
 ├── NotSupposable          what serves the series cannot take a supposition into account
 ├── HorizonOutOfRange      fewer than 1 or more than 8 weeks were asked for
@@ -22,6 +23,7 @@ from datetime import date
 from kit.errors import ShelfgraphError
 
 __all__ = [
+    "CategoryWithoutProducts",
     "DonorWithoutLaunch",
     "ForecastArtefactError",
     "ForecastError",
@@ -76,15 +78,24 @@ class UnknownCategory(ForecastError):
         )
 
 
+class CategoryWithoutProducts(UnknownCategory):
+    """No product that is sold is directly in the category."""
+
+    def __init__(self, category_id: str) -> None:
+        self.category_id = category_id
+        ForecastError.__init__(
+            self,
+            f"No product that is sold is directly in category '{category_id}'.",
+            "Ask for a category below it, as a product's `categoryPath` names them, or for all merchandise.",
+        )
+
+
 class ForecastSubjectUnclear(ForecastError):
     """A store without a product, a product and a category together, or no Monday."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, remedy: str = "Name a product, a category, or nothing for all.") -> None:
         self.problem_found = problem
-        super().__init__(
-            f"It is not clear what to forecast: {problem}.",
-            "Name a product, a category, or nothing for all.",
-        )
+        super().__init__(f"It is not clear what to forecast: {problem}.", remedy)
 
 
 class NotSupposable(ForecastError):

@@ -48,9 +48,11 @@ def check_launch(request: ForecastRequest) -> None:
             raise ForecastSubjectUnclear("donors are named, and no week of a launch")
         return
     if week.weekday() != MONDAY:
-        raise ForecastSubjectUnclear("a launch is named by the Monday of its week")
+        raise ForecastSubjectUnclear("a launch is named by the Monday of its week", "Name the Monday of that week.")
     if request.product_id is None or request.store_id is not None:
-        raise ForecastSubjectUnclear("a launch is that of a product in the whole chain")
+        raise ForecastSubjectUnclear(
+            "a launch is that of a product in the whole chain", "Name the product, and leave the store out."
+        )
     if request.without_promotions or request.without_neighbours:
         raise ForecastSubjectUnclear("a launch has nothing that could be left out")
     if len(request.donors) > MAXIMUM_DONORS:

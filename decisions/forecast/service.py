@@ -12,6 +12,7 @@ from decisions.forecast.baseline import SEASONAL
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.contributions import COHERENCE, OWN_HISTORY, DriverAttribution
 from decisions.forecast.errors import (
+    CategoryWithoutProducts,
     ForecastArtefactError,
     ForecastSubjectUnclear,
     HasHistory,
@@ -151,8 +152,10 @@ class ForecastService:
             return level, series
         level = self._levels[TOTAL if request.category_id is None else CATEGORY]
         series = level.tables.find(request.category_id or "")
+        if series is None and request.category_id is not None:
+            raise CategoryWithoutProducts(request.category_id)
         if series is None:
-            raise NoHistory(request.category_id or "", None, HISTORY_WEEKS)
+            raise NoHistory("", None, HISTORY_WEEKS)
         return level, series
 
     def _shares(self, request: ForecastRequest, series: Series, units: Mapping[str, float], overlay: ForecastOverlay) -> Shares:
@@ -178,11 +181,16 @@ class ForecastService:
         if request.product_id is None and (request.without_promotions or request.without_neighbours):
             raise ForecastSubjectUnclear("something is to be left out, and no product is named")
         if any(week.weekday() != MONDAY for week in request.without_promotions):
-            raise ForecastSubjectUnclear("a week without promotions is named by its Monday")
+            raise ForecastSubjectUnclear("a week without promotions is named by its Monday", "Name the Monday of that week.")
         if request.product_id is not None and request.category_id is not None:
             raise ForecastSubjectUnclear("both a product and a category are named")
-        if request.product_id is not None and self._graph.position("Product", request.product_id) is None:
-            raise UnknownProduct(request.product_id)
+        self._check_named(request)
+
+    def _check_named(self, request: ForecastRequest) -> None:
+        named = () if request.product_id is None else (request.product_id,)
+        for product in (*named, *request.without_neighbours):
+            if self._graph.position("Product", product) is None:
+                raise UnknownProduct(product)
         if request.store_id is not None and self._graph.position("Store", request.store_id) is None:
             raise UnknownStore(request.store_id)
         if request.category_id is not None and self._graph.position("ProductCategory", request.category_id) is None:

@@ -145,6 +145,10 @@ def test_a_delist_chart_is_asked_logged_and_drawn_like_the_others(shop, open_sho
     assert asked[-1] == DelistRequest(("P007",), None, None, 4)
     assert opened.client.get("/v1/charts/delist.svg?productIds=P007&clusterId=cluster-1").status_code == 200
     assert asked[-1] == DelistRequest(("P007",), None, "cluster-1", 4)
+    for nothing, problem in (("", "a value, or left out"), (",", "set of stores")):
+        empty = opened.client.get(f"/v1/charts/delist.svg?productIds=P007&storeIds={nothing}")
+        assert empty.status_code == 400
+        assert problem in empty.text
     assert opened.client.get("/v1/charts/delist.svg").status_code == 400
     assert opened.client.get("/v1/charts/delist.svg?productIds=P007&productId=P007").status_code == 400
 

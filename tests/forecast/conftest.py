@@ -163,7 +163,7 @@ def graph_with(relations, root):
     ids = [f"{PRODUCTS[product]}:mailer:{begin.isoformat()}" for (product, _), begin in zip(shown, begins, strict=True)]
     products = [*PRODUCTS, "unsold"]
     placed = [(product, f"D > C{n % 4}") for n, product in enumerate(PRODUCTS)]
-    categories = sorted({category for _, category in placed})
+    categories = [*sorted({category for _, category in placed}), "E"]
     nodes = {
         "Product": _named(products, "Product", merchandise=[True] * len(products)),
         "Store": _named([*SHOPS, "st9"], "Store"),

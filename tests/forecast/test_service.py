@@ -11,6 +11,7 @@ import pytest
 
 from decisions.envelope import ExplanationPath
 from decisions.forecast import (
+    CategoryWithoutProducts,
     ForecastArtefactError,
     ForecastRequest,
     ForecastService,
@@ -228,6 +229,10 @@ def test_history_is_what_the_lake_holds(forecaster, forecast_lake):
         (ForecastRequest("p08", None, 9), HorizonOutOfRange),
         (ForecastRequest("p08", as_of=LATER_DAY), OtherDay),
         (ForecastRequest("unsold"), NoHistory),
+        (ForecastRequest(""), UnknownProduct),
+        (ForecastRequest("p08", ""), UnknownStore),
+        (ForecastRequest("p08", without_neighbours=("p09", "nothing")), UnknownProduct),
+        (ForecastRequest(None, category_id="E"), CategoryWithoutProducts),
         (ForecastRequest("p08", "st9"), InsufficientEvidence),
     ],
 )
