@@ -166,6 +166,14 @@ def test_an_origin_sees_of_a_later_week_what_was_announced_by_then(planning_lake
         assert not flags[3:].any()
 
 
+def test_tables_without_rows_are_feeds_that_never_came(tmp_path):
+    lake = known_lake(tmp_path)
+    lake.replace("planned_prices", price_rows(range(WEEKS), early).slice(0, 0))
+    lake.replace("calendar_events", event_rows(range(WEEKS), early).slice(0, 0))
+    assert {"planned_prices", "calendar_events"} <= set(lake.names())
+    assert with_known_ahead(lake, chain_panel(lake, as_of=PLAN_DAY), None).ahead is None
+
+
 def test_a_neighbour_that_is_gone_has_no_price(planner):
     gone = GoneProduct(PRODUCTS[1], monday(WEEKS + 2))
     overlay = ForecastOverlay.of(products_gone=[gone], prices=[PlannedPrice(PRODUCTS[1], monday(WEEKS + 2), CUT)])
