@@ -243,20 +243,20 @@ def _theta(neighbours: Neighbours, relation: str, regular: np.ndarray) -> sparse
 
 def _lift_ahead(panel: DemandPanel, pull: Pull, horizon: int, *, planned: bool) -> np.ndarray:
     column, nothing = pull.origin + horizon - 1, np.zeros(len(panel.product_ids))
-    display, mailer, told = nothing, nothing, nothing > 0
+    display, mailer, told, away = nothing, nothing, nothing > 0, nothing > 0
     if planned:
         display, mailer = (np.nan_to_num(part[:, column]).astype(np.float64) for part in (panel.display, panel.mailer))
         # in a week that has no plan of its own a supposition tells of what it names, and of nothing else
         supposed = horizon > panel.planned_weeks and horizon in panel.planned_also
         told = np.maximum(display, mailer) > 0 if supposed else ~told
+        away = away if supposed else pull.stopped
     cut = pull.lift.cut * (np.maximum(display, mailer) >= COVERED)
     if panel.ahead is not None and panel.ahead.prices is not None:
         price = panel.ahead.prices[horizon - 1, :, column].astype(np.float64)
         cut = np.where(np.isnan(price), cut, _cuts(price, pull.lift.usual_price))
         told = told | ~np.isnan(price)
     found = np.where(told, pull.lift.of(display, mailer, cut), pull.usual_lift)
-    gone = pull.stopped if panel.gone is None else pull.stopped | panel.gone[:, horizon - 1]
-    return np.where(gone, -1.0, found)
+    return np.where(away if panel.gone is None else away | panel.gone[:, horizon - 1], -1.0, found)
 
 
 def _past_lift(panel: DemandPanel, lift: OwnLift, origin: int) -> np.ndarray:

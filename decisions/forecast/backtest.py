@@ -243,13 +243,11 @@ class _Scored:
     def settled(self) -> "_Scored":
         """Return the scores with the twin's forecasts moved by pulls, or as they are where that is surely better over all series.
 
-        Whether the strengths of edges are right is one question; asked segment by segment, chance answers. Where pulls moved
-        nothing they were not tried.
+        Whether the strengths of edges are right is one question; asked segment by segment, chance answers.
         """
         if not {TWIN_SYSTEM, PULL_SYSTEM} <= self.errors.keys():
             return self
-        untried = np.array_equal(self.errors[TWIN_SYSTEM], self.errors[PULL_SYSTEM])
-        left = PULL_SYSTEM if untried or self._surely_better(TWIN_SYSTEM, PULL_SYSTEM, self.weight) else TWIN_SYSTEM
+        left = PULL_SYSTEM if self._surely_better(TWIN_SYSTEM, PULL_SYSTEM, self.weight) else TWIN_SYSTEM
         return replace(self, errors={name: error for name, error in self.errors.items() if name != left})
 
     def best(self, chosen: np.ndarray) -> tuple[str, str] | None:
