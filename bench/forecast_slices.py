@@ -6,7 +6,7 @@ import numpy as np
 
 from features.demand import DemandTransform
 from features.demand_history import PROMOTED_COVERAGE
-from features.demand_relations import STEADY_UNITS, STOPPED_WEEKS
+from features.demand_relations import has_stopped
 
 __all__ = ["SLICES", "chosen_products", "slices_of"]
 
@@ -39,7 +39,7 @@ def slices_of(transform: DemandTransform, rows: np.ndarray, horizons: int) -> Ma
     covered = np.fmax(np.nan_to_num(panel.display[:, ahead]), np.nan_to_num(panel.mailer[:, ahead]))
     promoted = (covered >= PROMOTED_COVERAGE).any(axis=1)
     recent = panel.units[:, -RECENT_WEEKS:]
-    stopped = (panel.units[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (recent.mean(axis=1) >= STEADY_UNITS)
+    stopped = has_stopped(panel, known)
     masks = {
         "own_promoted": promoted,
         "not_promoted": ~promoted,

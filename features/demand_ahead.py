@@ -42,7 +42,7 @@ def with_known_ahead(lake: Lake, panel: DemandPanel, country: str | None) -> Dem
     Raises:
         CountryUnknown: no public holidays are known of the country.
     """
-    known = {name for name in ("planned_prices", "calendar_events") if name in lake.names() and lake.version(name).rows}
+    known = {name for name in {"planned_prices", "calendar_events"} & set(lake.names()) if lake.version(name).rows}
     prices = _prices(lake, panel) if "planned_prices" in known else None
     stores = None if panel.store_ids is None else sorted(set(panel.store_ids))
     places = 1 if stores is None else len(stores)

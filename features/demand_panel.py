@@ -96,7 +96,7 @@ class DemandPanel:
         """What each week was to sell by the weeks before it that were promoted alike (N x T, `demand_alike.expected_units`)."""
         return expected_units(self.units, self.display, self.mailer) if self.kept_expected is None else self.kept_expected
 
-    @property
+    @cached_property
     def sold(self) -> np.ndarray:
         """What was sold (N x T): the demand, less what was lost."""
         return self.units if self.lost is None else np.round(self.units - self.lost, SOLD_DIGITS)

@@ -22,6 +22,7 @@ from scipy import sparse
 
 from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
+from features.demand_relations import STEADY_UNITS, has_stopped
 
 __all__ = ["PULLING", "PULL_FEATURES", "OwnLift", "Pull", "own_lift", "pull_at", "pull_block", "pull_factor"]
 
@@ -37,8 +38,6 @@ COVERED = 0.1
 LEAST_CUT, LARGEST_CUT = 0.03, 1.2
 """Logarithms of the usual over the price: smaller ones are no promotion, larger ones an error."""
 LEAST_UNITS = 0.2
-STEADY_UNITS = 1.0
-STOPPED_WEEKS = 2
 RIDGE = 1.0
 NEWTON_STEPS = 8
 LARGEST_LIFT = 8.0
@@ -168,7 +167,7 @@ def pull_at(panel: DemandPanel, neighbours: Neighbours, origin: int, *, scaled: 
         theta = {name: one * told[name] for name, one in theta.items()}
     fading = 0.5 ** (np.arange(origin - 1, -1, -1) / USUAL_HALF_LIFE_WEEKS)
     usual = past @ (fading / fading.sum())
-    found = Pull(lift, theta, usual, {}, origin, _stopped(panel, origin))
+    found = Pull(lift, theta, usual, {}, origin, has_stopped(panel, origin))
     return replace(found, usual={name: found.of_products(name, usual) for name in theta})
 
 
@@ -242,14 +241,13 @@ def _theta(neighbours: Neighbours, relation: str, regular: np.ndarray) -> sparse
 
 
 def _lift_ahead(panel: DemandPanel, pull: Pull, horizon: int, *, planned: bool) -> np.ndarray:
-    column, nothing = pull.origin + horizon - 1, np.zeros(len(panel.product_ids))
-    display, mailer, told, away = nothing, nothing, nothing > 0, nothing > 0
+    column = pull.origin + horizon - 1
+    display = mailer = np.zeros(len(panel.product_ids))
     if planned:
         display, mailer = (np.nan_to_num(part[:, column]).astype(np.float64) for part in (panel.display, panel.mailer))
-        # in a week that has no plan of its own a supposition tells of what it names, and of nothing else
-        supposed = horizon > panel.planned_weeks and horizon in panel.planned_also
-        told = np.maximum(display, mailer) > 0 if supposed else ~told
-        away = away if supposed else pull.stopped
+    # in a week that has no plan of its own a supposition tells of what it names, and of nothing else
+    whole = planned and not (horizon > panel.planned_weeks and horizon in panel.planned_also)
+    told, away = (np.maximum(display, mailer) > 0) | whole, pull.stopped & whole
     cut = pull.lift.cut * (np.maximum(display, mailer) >= COVERED)
     if panel.ahead is not None and panel.ahead.prices is not None:
         price = panel.ahead.prices[horizon - 1, :, column].astype(np.float64)
@@ -272,11 +270,6 @@ def _past_lift(panel: DemandPanel, lift: OwnLift, origin: int) -> np.ndarray:
     beside[:, :-1] |= nothing[:, 1:]
     away = nothing & beside & (lift.regular >= STEADY_UNITS)[:, None]
     return np.where(away, -1.0, lift.of(display, mailer, cut))
-
-
-def _stopped(panel: DemandPanel, origin: int) -> np.ndarray:
-    sold, units = panel.sold[:, :origin], panel.units[:, :origin]
-    return np.asarray((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
 
 
 def _cuts(price: np.ndarray, usual: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from features.demand_neighbours import NEIGHBOUR_RELATIONS, Neighbours
 from features.demand_panel import DemandPanel
 
-__all__ = ["PLAN_SIGNALS", "RELATION_FEATURES", "SIBLINGS", "pressure", "relation_block"]
+__all__ = ["PLAN_SIGNALS", "RELATION_FEATURES", "SIBLINGS", "has_stopped", "pressure", "relation_block"]
 
 SIBLINGS = ("category", "type")
 PAST_SIGNALS = ("trend", "surprise")
@@ -87,10 +87,15 @@ def relation_block(
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def has_stopped(panel: DemandPanel, origin: int) -> np.ndarray:
+    """Return which products sold nothing lately, though they did before (N, bool): `STEADY_UNITS` says how long and how much."""
+    sold, usual = panel.sold[:, :origin], panel.units[:, max(0, origin - 13) : origin].mean(axis=1)
+    return np.asarray((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (usual >= STEADY_UNITS))
+
+
 def _stopped(panel: DemandPanel, origin: int, horizon: int) -> np.ndarray:
     """Return how far each product cannot be bought (0 to 1): stopped, out of stock last week, or supposed to be gone."""
-    sold, usual = panel.sold[:, :origin], panel.units[:, max(0, origin - 13) : origin].mean(axis=1)
-    stopped = ((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (usual >= STEADY_UNITS)).astype(np.float32)
+    stopped = has_stopped(panel, origin).astype(np.float32)
     if panel.lost is not None:
         last = panel.units[:, origin - 1]
         stopped = np.maximum(stopped, np.where(last > 0, panel.lost[:, origin - 1] / np.where(last > 0, last, 1.0), 0.0))

@@ -20,7 +20,7 @@ from features.demand_history import PROMOTED_COVERAGE
 from features.demand_neighbours import Neighbours
 from features.demand_panel import DemandPanel
 from features.demand_pull import PULLING, Pull
-from features.demand_relations import STEADY_UNITS, STOPPED_WEEKS, TREND_WEEKS
+from features.demand_relations import TREND_WEEKS, has_stopped
 
 __all__ = ["Asked", "NeighbourShare", "pulled_apart", "shared_out"]
 
@@ -93,14 +93,14 @@ def shared_out(asked: Asked, relation: str, units: float) -> tuple[NeighbourShar
     order = np.argsort(near.indices)
     sources, strength = near.indices[order], near.data[order]
     ahead = _coverage_ahead(asked.panel, sources, asked.weeks)
-    stopped, trend = _stopped(asked.panel, sources), _trend(asked.panel, sources)
+    stopped, trend = has_stopped(asked.panel, asked.panel.week_count)[sources], _trend(asked.panel, sources)
     news = strength * (ahead.mean(axis=1) + stopped + np.abs(np.log(trend)) + LEAST_NEWS)
     return _all_told(asked, sources, units * news / news.sum())
 
 
 def _all_told(asked: Asked, sources: np.ndarray, parts: np.ndarray) -> tuple[NeighbourShare, ...]:
     ahead = _coverage_ahead(asked.panel, sources, asked.weeks)
-    stopped, trend = _stopped(asked.panel, sources), _trend(asked.panel, sources)
+    stopped, trend = has_stopped(asked.panel, asked.panel.week_count)[sources], _trend(asked.panel, sources)
     told = [
         _told(
             asked.panel,
@@ -120,11 +120,6 @@ def _coverage_ahead(panel: DemandPanel, rows: np.ndarray, weeks: int) -> np.ndar
     covered = np.nan_to_num(np.fmax(panel.display[rows, columns], panel.mailer[rows, columns])).astype(np.float64)
     known = np.asarray([panel.is_planned(horizon) for horizon in range(1, weeks + 1)])
     return np.asarray(covered * known)
-
-
-def _stopped(panel: DemandPanel, rows: np.ndarray) -> np.ndarray:
-    sold, units = panel.sold[rows], panel.units[rows]
-    return np.asarray((sold[:, -STOPPED_WEEKS:].sum(axis=1) == 0) & (units[:, -13:].mean(axis=1) >= STEADY_UNITS))
 
 
 def _trend(panel: DemandPanel, rows: np.ndarray) -> np.ndarray:

@@ -238,7 +238,7 @@ class Supposer:
             display_code=codes[Mechanic.DISPLAY],
             mailer_code=codes[Mechanic.MAILER],
             planned_also=panel.planned_also | also,
-            ahead=_unpriced(self._at_supposed_prices(panel, overlay, store_id, kept), gone, panel.week_count),
+            ahead=self._at_supposed_prices(panel, overlay, store_id, kept, gone),
             gone=gone if gone.any() else None,
         )
 
@@ -256,11 +256,11 @@ class Supposer:
                 yield (row, self._weeks[change.week_start]), change.mechanic, coverage
 
     def _at_supposed_prices(
-        self, panel: DemandPanel, overlay: ForecastOverlay, store_id: str | None, kept: str | None
+        self, panel: DemandPanel, overlay: ForecastOverlay, store_id: str | None, kept: str | None, gone: np.ndarray
     ) -> KnownAhead | None:
-        """Return what is known ahead, with prices as supposed."""
+        """Return what is known ahead, with prices as supposed, and without those of products (N x horizons) that are gone."""
         ahead = panel.ahead
-        if ahead is None or ahead.prices is None or not overlay.prices:
+        if ahead is None or ahead.prices is None or not (overlay.prices or gone.any()):
             return ahead
         prices = ahead.prices.copy()
         for change in overlay.prices:
@@ -268,6 +268,8 @@ class Supposer:
             if row is not None and change.product_id != kept:
                 step = self._weeks[change.week_start] - 1
                 prices[step, row, panel.week_count + step] = change.price
+        row_gone, step_gone = np.nonzero(gone)
+        prices[step_gone, row_gone, panel.week_count + step_gone] = np.nan
         return replace(ahead, prices=prices)
 
     def _place(self, panel: DemandPanel, product_id: str, store_id: str | None) -> int | None:
@@ -283,16 +285,6 @@ class Supposer:
         weights = {name: _cut(one, cut) for name, one in self.relations.weights.items()}
         strengths = {name: _nothing(one, cut) for name, one in self.relations.strengths.items()}
         return replace(self.relations, weights=weights, strengths=strengths)
-
-
-def _unpriced(ahead: KnownAhead | None, gone: np.ndarray, week_count: int) -> KnownAhead | None:
-    """Return what is known ahead without the prices of products (N x horizons, mask) that are not on sale."""
-    if ahead is None or ahead.prices is None or not gone.any():
-        return ahead
-    prices = ahead.prices.copy()
-    row, step = np.nonzero(gone)
-    prices[step, row, week_count + step] = np.nan
-    return replace(ahead, prices=prices)
 
 
 def _cut(weights: sparse.csr_array, cut: Collection[tuple[int, int]]) -> sparse.csr_array:

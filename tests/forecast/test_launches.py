@@ -21,6 +21,8 @@ from decisions.forecast import (
     UnknownDonor,
 )
 from decisions.forecast.launch_curves import KINDS
+from decisions.forecast.launch_metadata import LaunchScale
+from decisions.forecast.launch_model import LaunchModel, LaunchRows
 from decisions.overlay import ForecastOverlay, GoneProduct
 from features.demand_launch_features import LAUNCH_FEATURES, launch_rows, told_at
 from features.demand_launches import LAUNCH_WEEKS, launch_panel
@@ -283,6 +285,31 @@ def test_a_launch_takes_no_suppositions(service):
 def test_a_shop_without_launches_says_that_none_is_known(forecaster):
     with pytest.raises(NoLaunchKnown):
         forecaster.forecast(ForecastRequest("unsold", launch_week=date(2024, 10, 7)))
+
+
+def test_a_launch_is_no_donor_of_itself(service):
+    launches = service._launches
+    group = launches._place.groups(MANY)["type_brand"]
+    others = [launches._curves.product_ids[row] for row in launches._curves.donors_of(group)]
+    asked = launches._asked(MANY, 0, ())
+    assert MANY in others
+    assert asked.features[0, list(LAUNCH_FEATURES).index("donors")] == len(others) - 1
+    assert MANY not in asked.donors
+
+
+def test_launches_that_all_sell_alike_teach_nothing():
+    features = np.zeros((LAUNCH_WEEKS, 300, len(LAUNCH_FEATURES)), dtype=np.float32)
+    alike, sells = np.zeros((LAUNCH_WEEKS, 300)), np.ones((LAUNCH_WEEKS, 300))
+    alike[0] = 1.0
+    sells[0, ::2] = 2.0
+    assert not LaunchModel.can_learn(LaunchRows(features, alike))
+    assert not LaunchModel.can_learn(LaunchRows(features, np.ones_like(alike)))
+    assert LaunchModel.can_learn(LaunchRows(features, sells))
+
+
+def test_a_model_without_trees_of_a_part_is_refused():
+    with pytest.raises(ForecastArtefactError, match="no trees"):
+        LaunchModel.from_files({}, {}, LaunchScale(1.0, (1.0,) * LAUNCH_WEEKS))
 
 
 def test_a_changed_model_of_launches_is_refused(graph, launched):
