@@ -1,0 +1,199 @@
+"""Orders drawn at random with known chances, so that what was not shown can be judged by what was.
+
+A list that always shows the same products teaches nothing about the others. Here the places of discovery are drawn from its
+best candidates: place by place, without replacement, with chances that follow the scores (Plackett-Luce) and a floor for each.
+The chance with which a product got its place is known exactly and leaves with the answer; `off_policy` divides by it.
+
+Nothing is read from a clock or from a state: the same key gives the same draw for ever, on any machine and with any version of
+the libraries, because the bits come from SHAKE-256 and not from a generator that may change its stream.
+
+Sources: Plackett, The analysis of permutations (1975); Gumbel perturbation: Yellott (1977), Kool et al. (2019).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from features.repertoire import FloatArray, IntArray
+from kit.canonical import canonical_bytes
+
+__all__ = [
+    "NO_EXPLORATION",
+    "USUAL_EXPLORATION",
+    "Draw",
+    "DrawKey",
+    "ExplorationSettings",
+    "draw_order",
+    "largest_weight",
+    "order_chances",
+    "place_chances",
+]
+
+_BITS = 53
+"""Of a double's fraction: so many of each 64 drawn make a uniform number that is neither 0 nor 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorationSettings:
+    """How freely the places of discovery are drawn.
+
+    Args:
+        temperature: in standard deviations of the candidates' scores, so that it means the same for every model. At 1 a product
+            one deviation better is e times as likely; towards 0 the draw approaches the plain order. 0: nothing is drawn.
+        floor: share of every draw that falls on all candidates alike, 0 to 1 (epsilon). No candidate's chance at a place is
+            below `floor / candidates`.
+        candidates: how many of the best take part. More are looked at and fewer good ones shown.
+    """
+
+    temperature: float = 0.5
+    floor: float = 0.1
+    candidates: int = 30
+
+
+USUAL_EXPLORATION = ExplorationSettings()
+NO_EXPLORATION = ExplorationSettings(temperature=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawKey:
+    """What a draw depends on beside the scores. `number` 0 asks for the plain order.
+
+    Args:
+        model: the id of the release, or the digest of the model.
+        subject: the household, else the session, else "".
+        as_of: the day of the release.
+        number: which draw; the client counts it up, once a visit or once a day.
+    """
+
+    model: str
+    subject: str
+    as_of: date
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Positions of the chosen candidates, first place first, and for each the chance it had there given those before it."""
+
+    positions: IntArray
+    chances: FloatArray
+
+
+def draw_order(scores: FloatArray, places: int, settings: ExplorationSettings, key: DrawKey) -> Draw:
+    """Draw which of the best candidates get the places.
+
+    Args:
+        scores: of all candidates, in any order; the best `settings.candidates` take part, ties by position.
+        places: how many to fill; no more than take part are.
+        settings: how freely.
+        key: equal keys and scores give equal draws.
+
+    Returns:
+        The draw. At temperature 0, or for draw number 0, the plain order with chances of 1.
+    """
+    best = np.argsort(-scores, kind="stable")[: settings.candidates]
+    if not settings.temperature or not key.number or len(best) <= 1:
+        chosen = best[:places]
+        return Draw(chosen.astype(np.int64), np.ones(len(chosen)))
+    logits = _logits(scores[best], settings)
+    order = _drawn(logits, min(places, len(best)), settings.floor, _uniforms(key, 3 * len(best)))
+    return Draw(best[order].astype(np.int64), _chances_of(logits, order, settings.floor))
+
+
+def order_chances(scores: FloatArray, positions: IntArray, settings: ExplorationSettings) -> FloatArray:
+    """Return for each place of a given order the chance that its product gets it under `settings`, given those before it.
+
+    It is how another policy would have drawn what one showed. What is not among the best candidates has the chance 0.
+    """
+    best = np.argsort(-scores, kind="stable")[: settings.candidates]
+    place_of = np.full(len(scores), -1)
+    place_of[best] = np.arange(len(best))
+    order = place_of[positions]
+    chances = np.zeros(len(order))
+    taking_part = order[order >= 0]
+    if not settings.temperature:
+        chances[order >= 0] = _plain_chances(taking_part, len(best))
+    else:
+        chances[order >= 0] = _chances_of(_logits(scores[best], settings), taking_part, settings.floor)
+    return chances
+
+
+def place_chances(scores: FloatArray, before: IntArray, settings: ExplorationSettings) -> FloatArray:
+    """Return the chance of every candidate (by position in `scores`) to get the place after those `before`; they sum to 1.
+
+    Raises:
+        ValueError: every candidate that takes part has a place already.
+    """
+    best = np.argsort(-scores, kind="stable")[: settings.candidates]
+    open_ones = best[~np.isin(best, before)]
+    if not len(open_ones):
+        raise ValueError("every candidate has a place already")
+    chances = np.zeros(len(scores))
+    if not settings.temperature:
+        chances[open_ones[0]] = 1.0
+        return chances
+    logits = _logits(scores[best], settings)[~np.isin(best, before)]
+    weight = np.exp(logits - logits.max())
+    chances[open_ones] = (1.0 - settings.floor) * weight / weight.sum() + settings.floor / len(open_ones)
+    return chances
+
+
+def largest_weight(settings: ExplorationSettings) -> float:
+    """Return the most that the importance weight of one place can be, whatever the other policy: 1 / its least chance.
+
+    Weights of k places multiply, so that of a list with k drawn places is at most this to the power of k.
+    """
+    return settings.candidates / settings.floor if settings.floor else np.inf
+
+
+def _logits(scores: FloatArray, settings: ExplorationSettings) -> FloatArray:
+    """Return the scores in units of temperature. Scores that are all alike are drawn alike."""
+    spread = float(scores.std())
+    return (scores - scores.max()) / (spread * settings.temperature) if spread > 0 else np.zeros(len(scores))
+
+
+def _uniforms(key: DrawKey, count: int) -> FloatArray:
+    content = canonical_bytes([key.model, key.subject, key.as_of, key.number])
+    bits = np.frombuffer(hashlib.shake_256(content).digest(8 * count), dtype="<u8")
+    return np.asarray(((bits >> np.uint64(64 - _BITS)).astype(np.float64) + 0.5) * 2.0**-_BITS)
+
+
+def _drawn(logits: FloatArray, places: int, floor: float, uniforms: FloatArray) -> IntArray:
+    """Draw an order from two: one by scores, one in which all are alike, and for each place a coin that says which speaks.
+
+    The next of either order that is still open has the chances of a fresh draw: what is left of a Plackett-Luce order is one.
+    """
+    by_score, alike, coins = np.split(uniforms, 3)
+    # the largest of logit + Gumbel noise is a draw from the softmax, the second largest one from what is left, and so on
+    orders = (np.argsort(np.log(-np.log(by_score)) - logits, kind="stable").tolist(), np.argsort(alike, kind="stable").tolist())
+    taken: set[int] = set()
+    chosen = []
+    for coin in coins[:places].tolist():
+        one = next(candidate for candidate in orders[int(coin < floor)] if candidate not in taken)
+        taken.add(one)
+        chosen.append(one)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _chances_of(logits: FloatArray, order: IntArray, floor: float) -> FloatArray:
+    """Return the chance of each product of the order at its place, (1 - floor) softmax of what is open + floor / open ones."""
+    places = np.arange(len(order))
+    place_of = np.full(len(logits), len(logits))
+    place_of[order] = places
+    # one row per place; the largest open logit is taken off, so that what is far behind does not vanish with the leaders
+    still = np.where(place_of >= places[:, None], logits, -np.inf)
+    weight = np.exp(still - still.max(axis=1, keepdims=True)) if len(order) else still
+    soft = weight[places, order] / weight.sum(axis=1)
+    return np.asarray((1.0 - floor) * soft + floor / (len(logits) - places))
+
+
+def _plain_chances(order: IntArray, candidates: int) -> FloatArray:
+    """Return 1 for each place that holds the best open candidate, else 0."""
+    taken = np.zeros(candidates, bool)
+    chances = np.zeros(len(order))
+    for place, one in enumerate(order.tolist()):
+        chances[place] = float(one == int(np.argmin(taken)))
+        taken[one] = True
+    return chances
