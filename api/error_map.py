@@ -84,6 +84,11 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,
+    # outcomes
+    api.ExposureTokenInvalid: ErrorAnswer("EXPOSURE_TOKEN_INVALID", 400, "ExposureTokenInvalid"),
+    api.ExposureTokenExpired: ErrorAnswer("EXPOSURE_TOKEN_EXPIRED", 410, "ExposureTokenExpired"),
+    api.OutcomesUnavailable: _UNAVAILABLE,
+    records.OutcomeUnknown: ErrorAnswer("UNKNOWN_OUTCOME", 404),
     # planning
     api.PlanningUnavailable: _UNAVAILABLE,
     api.JobKindUnknown: _INVALID,

@@ -7,6 +7,8 @@ from datetime import date
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
+from api.exposure import ExposureMint
+from api.outcomes import OutcomeDesk
 from api.planning.delisting import WhatIfOutcomes
 from api.planning.parts import Planner, Planning
 from api.services import NoWhatIfs, Services, WhatIfs
@@ -22,7 +24,7 @@ from decisions.substitution import ARTEFACT as WHAT_IFS
 from decisions.substitution import NotServed, SubstitutionService
 from features import FeatureSnapshot, open_features
 from governance.policy import development_principal
-from governance.records import Release, SqliteDecisionLog
+from governance.records import OutcomeBook, Release, SqliteDecisionLog
 from ingest import IngestReport, ReplayReport, freshness, load_source
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
 from kg.embedded_store import EmbeddedSettings, open_embedded
@@ -35,7 +37,7 @@ from kit.clock import SystemClock
 from kit.progress import Progress
 from lake.delta_lake import DeltaLake
 from ontology.schema import load_schema
-from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_planning_books
+from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_outcome_book, open_planning_books
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
@@ -84,6 +86,16 @@ class Installation:
     @cached_property
     def planning_books(self) -> PlanningBooks:
         return open_planning_books(self.layout)
+
+    @cached_property
+    def outcome_book(self) -> OutcomeBook:
+        return open_outcome_book(self.layout)
+
+    def outcome_desk(self) -> OutcomeDesk:
+        """Open what takes reports of outcomes, and the key of the tokens. Raises: BookUnavailable, KeyDamaged."""
+        key = self.settings.exposure_key
+        mint = ExposureMint(key.get_secret_value().encode() if key else self.layout.key("exposure"))
+        return OutcomeDesk(self.outcome_book, mint, self.settings.exposure_days)
 
     def planning(self, wake: Callable[[], None] | None = None) -> Planning:
         """Open what planners work with; `wake` is told when a job was queued."""

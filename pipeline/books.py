@@ -11,12 +11,14 @@ from governance.records import (
     ArtefactStore,
     FolderArtefactStore,
     JobBook,
+    OutcomeBook,
     OverrideBook,
     ReleaseBook,
     RunBook,
     ScenarioBook,
     SqliteDecisionLog,
     SqliteJobBook,
+    SqliteOutcomeBook,
     SqliteOverrideBook,
     SqliteReleaseBook,
     SqliteRunBook,
@@ -32,6 +34,7 @@ __all__ = [
     "kept_run",
     "open_books",
     "open_decision_log",
+    "open_outcome_book",
     "open_planning_books",
 ]
 
@@ -82,6 +85,11 @@ def open_planning_books(layout: HomeLayout) -> PlanningBooks:
         overrides=SqliteOverrideBook(layout.books / "overrides.sqlite"),
         jobs=SqliteJobBook(layout.books / "jobs.sqlite"),
     )
+
+
+def open_outcome_book(layout: HomeLayout) -> OutcomeBook:
+    """Open the book of outcomes below `layout.books`; it is created when missing. Raises: BookUnavailable."""
+    return SqliteOutcomeBook(layout.books / "outcomes.sqlite")
 
 
 def open_decision_log(layout: HomeLayout, *, read_only: bool = False) -> SqliteDecisionLog:

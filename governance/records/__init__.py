@@ -1,6 +1,7 @@
 """The books: decisions, runs, releases and artefacts; scenarios, overrides and jobs of planners."""
 
 from governance.records.folder_artefact_store import FolderArtefactStore
+from governance.records.outcome_ports import Outcome, OutcomeBook, OutcomeDraft, OutcomeKind
 from governance.records.planning_ports import (
     Job,
     JobBook,
@@ -33,6 +34,7 @@ from governance.records.ports import (
 from governance.records.sqlite_books import SqliteReleaseBook, SqliteRunBook
 from governance.records.sqlite_decision_log import SqliteDecisionLog
 from governance.records.sqlite_job_book import SqliteJobBook
+from governance.records.sqlite_outcome_book import SqliteOutcomeBook
 from governance.records.sqlite_override_book import SqliteOverrideBook
 from governance.records.sqlite_scenario_book import SqliteScenarioBook
 
@@ -50,6 +52,10 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "Lease",
+    "Outcome",
+    "OutcomeBook",
+    "OutcomeDraft",
+    "OutcomeKind",
     "Override",
     "OverrideBook",
     "OverrideDraft",
@@ -64,6 +70,7 @@ __all__ = [
     "ScenarioRevision",
     "SqliteDecisionLog",
     "SqliteJobBook",
+    "SqliteOutcomeBook",
     "SqliteOverrideBook",
     "SqliteReleaseBook",
     "SqliteRunBook",
