@@ -72,6 +72,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     recommend.LimitOutOfRange: _INVALID,
     recommend.BasketTooLarge: _INVALID,
     recommend.OtherDay: _INVALID,
+    recommend.InsufficientEvidence: _TOO_LITTLE,
     recommend.RecommendationArtefactError: _UNAVAILABLE,
     forecast.UnknownProduct: _UNKNOWN_PRODUCT,
     forecast.UnknownStore: _UNKNOWN_STORE,

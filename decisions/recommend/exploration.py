@@ -25,6 +25,7 @@ __all__ = [
     "Draw",
     "DrawKey",
     "ExplorationSettings",
+    "chances_along",
     "draw_order",
     "largest_weight",
     "order_chances",
@@ -140,6 +141,21 @@ def place_chances(scores: FloatArray, before: IntArray, settings: ExplorationSet
     return chances
 
 
+def chances_along(scores: FloatArray, orders: IntArray, settings: ExplorationSettings) -> FloatArray:
+    """Return (lists, places, candidates): for many lists at once what `place_chances` gives along each.
+
+    Args:
+        scores: (lists, candidates); all of them take part, whatever `settings.candidates` says.
+        orders: (lists, places), positions of what was shown.
+        settings: of the policy whose chances are asked for.
+    """
+    if settings.temperature:
+        return _open_chances(_logits(scores, settings), orders, settings.floor)
+    is_open = _place_of(orders, scores.shape[1])[:, None, :] >= np.arange(orders.shape[1])[:, None]
+    best = np.where(is_open, scores[:, None, :], -np.inf).argmax(axis=2)
+    return np.asarray((best[:, :, None] == np.arange(scores.shape[1])).astype(np.float64))
+
+
 def largest_weight(settings: ExplorationSettings) -> float:
     """Return the most that the importance weight of one place can be, whatever the other policy: 1 / its least chance.
 
@@ -149,9 +165,9 @@ def largest_weight(settings: ExplorationSettings) -> float:
 
 
 def _logits(scores: FloatArray, settings: ExplorationSettings) -> FloatArray:
-    """Return the scores in units of temperature. Scores that are all alike are drawn alike."""
-    spread = float(scores.std())
-    return (scores - scores.max()) / (spread * settings.temperature) if spread > 0 else np.zeros(len(scores))
+    """Return the scores of one list, or of many (lists, candidates), in units of temperature; equal scores are drawn alike."""
+    spread = scores.std(axis=-1, keepdims=True) * settings.temperature
+    return np.asarray((scores - scores.max(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0))
 
 
 def _uniforms(key: DrawKey, count: int) -> FloatArray:
@@ -178,15 +194,27 @@ def _drawn(logits: FloatArray, places: int, floor: float, uniforms: FloatArray) 
 
 
 def _chances_of(logits: FloatArray, order: IntArray, floor: float) -> FloatArray:
-    """Return the chance of each product of the order at its place, (1 - floor) softmax of what is open + floor / open ones."""
-    places = np.arange(len(order))
-    place_of = np.full(len(logits), len(logits))
-    place_of[order] = places
+    """Return the chance of each product of the order at its place."""
+    return np.asarray(_open_chances(logits[None], order[None], floor)[0, np.arange(len(order)), order])
+
+
+def _open_chances(logits: FloatArray, orders: IntArray, floor: float) -> FloatArray:
+    """Return (lists, places, candidates): (1 - floor) softmax of what is open at a place + floor / open ones; 0 for the rest."""
+    places = np.arange(orders.shape[1])
+    is_open = _place_of(orders, logits.shape[1])[:, None, :] >= places[:, None]
     # one row per place; the largest open logit is taken off, so that what is far behind does not vanish with the leaders
-    still = np.where(place_of >= places[:, None], logits, -np.inf)
-    weight = np.exp(still - still.max(axis=1, keepdims=True)) if len(order) else still
-    soft = weight[places, order] / weight.sum(axis=1)
-    return np.asarray((1.0 - floor) * soft + floor / (len(logits) - places))
+    still = np.where(is_open, logits[:, None, :], -np.inf)
+    weight = np.exp(still - still.max(axis=2, keepdims=True, initial=-np.inf))
+    soft = weight / weight.sum(axis=2, keepdims=True)
+    alike = floor / (logits.shape[1] - places)[:, None]
+    return np.asarray(np.where(is_open, (1.0 - floor) * soft + alike, 0.0))
+
+
+def _place_of(orders: IntArray, candidates: int) -> IntArray:
+    """Return the place of each candidate in each order; those without one come behind all."""
+    place_of = np.full((len(orders), candidates), candidates)
+    np.put_along_axis(place_of, orders, np.arange(orders.shape[1])[None], axis=1)
+    return place_of
 
 
 def _plain_chances(order: IntArray, candidates: int) -> FloatArray:

@@ -14,6 +14,7 @@ from decisions.recommend.exploration import (
     NO_EXPLORATION,
     DrawKey,
     ExplorationSettings,
+    chances_along,
     draw_order,
     largest_weight,
     order_chances,
@@ -104,3 +105,15 @@ def test_every_part_of_the_key_changes_draws(changed) -> None:
 def test_a_draw_is_the_same_on_every_machine() -> None:
     draw = draw_order(np.linspace(0, 1, 12), 5, ExplorationSettings(1.0, 0.2, 12), KEY)
     assert draw.positions.tolist() == [9, 11, 7, 8, 10]
+
+
+@given(st.integers(1, 4), st.integers(2, 8), SETTINGS, st.booleans(), st.integers(0, 10**6))
+def test_many_lists_at_once_give_what_each_gives_alone(lists, candidates, settings, plain, seed) -> None:
+    random = np.random.default_rng(seed)
+    settings = replace(settings, candidates=candidates, temperature=0.0 if plain else settings.temperature)
+    scores = random.normal(size=(lists, candidates))
+    orders = np.stack([random.permutation(candidates)[: candidates - 1] for _ in range(lists)])
+    along = chances_along(scores, orders, settings)
+    for at, order in enumerate(orders):
+        for place in range(orders.shape[1]):
+            np.testing.assert_allclose(along[at, place], place_chances(scores[at], order[:place], settings), atol=1e-12)
