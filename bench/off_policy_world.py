@@ -21,6 +21,8 @@ CANDIDATES = 30
 PLACES = 3
 FACTORS = 32
 LEAST_BASKETS = 10
+AT_ONCE = 100
+"""Households whose likes for all products are held at once."""
 EXAMINED = np.array([1.0, 0.75, 0.55])
 """The chance that a place is looked at (position-based click model; Craswell et al. 2008)."""
 DAY = date(2018, 1, 1)
@@ -58,12 +60,9 @@ def click_world(purchases: Purchases, seed: int, most: int | None = None) -> Cli
     """Return the world of the households that have at least ten baskets, of the first `most` where that is given."""
     bought = _bought(purchases)
     known = np.flatnonzero(np.diff(purchases.household_start) >= LEAST_BASKETS)[:most]
-    likes = _likes(bought, seed)[known]
-    likes[bought[known].toarray() > 0] = -np.inf
-    best = np.argsort(-likes, axis=1, kind="stable")[:, :CANDIDATES]
-    sold = np.log1p(np.asarray(bought.sum(axis=0)).ravel())
-    scores = _standardised(np.take_along_axis(likes, best, axis=1))
-    sales = _standardised(sold[best])
+    best, likes = _liked_most(bought, known, seed)
+    scores = _standardised(likes)
+    sales = _standardised(np.log1p(np.asarray(bought.sum(axis=0)).ravel())[best])
     hidden = np.random.default_rng(seed).normal(size=scores.shape)
     taste = AT_MEAN + BY_SCORE * scores + BY_SALES * sales + BY_HIDDEN_TASTE * hidden
     return ClickWorld(scores, sales, EXAMINED[:, None] / (1.0 + np.exp(-taste))[:, None, :])
@@ -142,11 +141,18 @@ def _bought(purchases: Purchases) -> csr_array:
     return csr_array((np.ones(len(trips.item)), (household, trips.item)), shape=shape)
 
 
-def _likes(bought: csr_array, seed: int) -> FloatArray:
-    """Return (households, products): purchases as 32 factors tell them."""
+def _liked_most(bought: csr_array, households: IntArray, seed: int) -> tuple[IntArray, FloatArray]:
+    """Return the candidates of each household, best first, and how much it likes them, as 32 factors of all purchases tell."""
     start = np.random.default_rng(seed).normal(size=min(bought.shape))
     left, size, right = svds(bought.log1p(), k=FACTORS, v0=start)
-    return np.asarray((left * size) @ right, dtype=np.float64)
+    best, likes = [], []
+    for first in range(0, len(households), AT_ONCE):
+        some = households[first : first + AT_ONCE]
+        told = np.asarray((left[some] * size) @ right)
+        told[bought[some].toarray() > 0] = -np.inf
+        best.append(np.argsort(-told, axis=1, kind="stable")[:, :CANDIDATES])
+        likes.append(np.take_along_axis(told, best[-1], axis=1))
+    return np.concatenate(best), np.concatenate(likes)
 
 
 def _standardised(values: FloatArray) -> FloatArray:
