@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from api.errors import ArgumentInvalid
 from api.outcomes import OutcomeReport
 from api.policy_evaluation import POLICIES, REWARDS, PolicyReport, evaluate_policies
 from api.wiring import Installation
@@ -22,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value for p
 @app.command()
 def record(
     token: Annotated[str, typer.Argument(help="Exposure token of a recommendation.")],
-    kind: Annotated[OutcomeKind, typer.Argument(help="What the customer did.")],
+    kind: Annotated[str, typer.Argument(help=f"What the customer did: {', '.join(OutcomeKind)}.")],
     value: Annotated[float | None, typer.Option(help="Of a purchase, in the shop's currency.")] = None,
     happened_at: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="When, in UTC; now unless given.")
@@ -35,7 +36,7 @@ def record(
     with failing_clearly():
         installation = Installation.open()
         moment = happened_at.replace(tzinfo=UTC) if happened_at else datetime.now(UTC)
-        report = OutcomeReport(token, kind, key or ordered_id("cli"), moment, value)
+        report = OutcomeReport(token, _kind(kind), key or ordered_id("cli"), moment, value)
         principal = development_principal(installation.settings.host)
         log = installation.decision_log(read_only=True)
         done = installation.outcome_desk().record(log, principal, report, dry_run=dry_run)
@@ -89,6 +90,12 @@ def evaluate(
     else:
         _tell(reports)
     raise typer.Exit(1 if any(one.evaluation is None for one in reports) else 0)
+
+
+def _kind(word: str) -> OutcomeKind:
+    if word not in set(OutcomeKind):
+        raise ArgumentInvalid("kind", f"one of {', '.join(OutcomeKind)}")
+    return OutcomeKind(word)
 
 
 def _tell(reports: list[PolicyReport]) -> None:

@@ -5,14 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from api.errors import ExposureTokenInvalid
 from api.exposure import Exposure, ExposureMint
 from api.outcomes import OutcomeDesk
+from api.settings import SettingsInvalid
+from api.wiring import Installation
 from governance.policy import Principal, Role
 from governance.records import OutcomeKind, SqliteOutcomeBook
 from kit.clock import FixedClock
 
 NOW = datetime(2018, 1, 3, 12, tzinfo=UTC)
 MINT = ExposureMint(b"k" * 64)
+EXPOSED = Exposure("dec_1", "household", "", "P001", 2, 0.25, "rel_1", date(2018, 1, 1), "development")
 RECORD = """mutation($token: String!, $kind: ExposureOutcomeKind = CLICKED, $at: DateTime = "2018-01-02T09:00:00+01:00",
     $key: String!, $value: Float, $dry: Boolean = false) {
   recordOutcome(input: {token: $token, kind: $kind, happenedAt: $at, value: $value}, idempotencyKey: $key, dryRun: $dry) {
@@ -160,3 +164,22 @@ def test_a_hundred_reports_are_one_commit(shop, exposure, book) -> None:
     told = bulk(shop, [report(exposure, str(n)) for n in range(100)])["outcomes"]
     assert len({one["id"] for one in told}) == 100
     assert len(book.latest(limit=1000)) == 100
+
+
+def test_a_home_has_one_key_for_its_tokens(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SHELFGRAPH_HOME", str(tmp_path))
+    token = Installation.open().outcome_desk().mint.give(EXPOSED)
+    assert Installation.open().outcome_desk().mint.read(token) == EXPOSED
+    key = tmp_path / "vault" / "exposure.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_bytes() != Installation.open().cursor_key()
+    monkeypatch.setenv("SHELFGRAPH_EXPOSURE_KEY", "s" * 32)
+    with pytest.raises(ExposureTokenInvalid):
+        Installation.open().outcome_desk().mint.read(token)
+
+
+def test_a_short_key_is_refused_and_not_shown(monkeypatch) -> None:
+    monkeypatch.setenv("SHELFGRAPH_EXPOSURE_KEY", "too-short-a-secret")
+    with pytest.raises(SettingsInvalid, match="EXPOSURE_KEY") as refused:
+        Installation.open()
+    assert "too-short-a-secret" not in str(refused.value)
