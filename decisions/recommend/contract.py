@@ -23,6 +23,7 @@ __all__ = [
     "RecommendedProduct",
     "RequestContext",
     "RuleCheck",
+    "RungUsed",
     "Surface",
     "WhyNotAnswer",
     "WhyNotOutcome",
@@ -170,6 +171,15 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class RungUsed:
+    """One step of the surface's ladder that gave suggestions: its name, how many, and why the step above did not give them."""
+
+    name: str
+    places: int
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationAnswer:
     """The list, which system ordered it (`shelfgraph`, or the baseline that won), and why it is less than it could be.
 
@@ -186,6 +196,7 @@ class RecommendationAnswer:
     withheld: tuple[Withheld, ...] = ()
     unused_context: tuple[str, ...] = ()
     newest_event: int = 0
+    rungs: tuple[RungUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.envelope import EVIDENCE_COLUMNS, FACT, Evidence, Hop, NodeName
-from features.recommend_relations import RELATIONS, Neighbours, neighbours_of_edges
+from features.recommend_relations import RELATIONS, TOWARDS_ITEM, Neighbours, neighbours_of_edges
 from features.recommend_tables import ServingFeatures
 from kg.ports import Adjacency, ArrayGraph, Direction
 
 __all__ = ["GraphView"]
 
 KEPT_HOPS = 50_000
+TOLD_RELATIONS = (*RELATIONS, "isSubstituteFor")
+"""The ranker reads the first two; what replaces a product is asked beside it."""
 
 
 class GraphView:
@@ -34,7 +36,7 @@ class GraphView:
         self._place = np.array([-1 if place is None else place for place in places], dtype=np.int64)
         self.present = self._place >= 0
         """Which products of the features the graph has."""
-        edges_of = {relation: graph.export_edges(relation) for relation in RELATIONS}
+        edges_of = {relation: graph.export_edges(relation) for relation in TOLD_RELATIONS}
         self._evidence = {
             relation: {name: edges.column(name).combine_chunks() for name in EVIDENCE_COLUMNS}
             for relation, edges in edges_of.items()
@@ -112,7 +114,7 @@ class GraphView:
         values = {name: column[row].as_py() for name, column in self._evidence[relation].items()}
         evidence = Evidence(**{**values, "sources": tuple(values["sources"] or ()), "grade": values["grade"] or FACT})
         ends = self.product(item), self.product(candidate)
-        backwards = relation == "isComplementTo"
+        backwards = relation in TOWARDS_ITEM
         return Hop(*_ordered(ends, relation, backwards=backwards), evidence, walked_backwards=backwards)
 
     def _node(self, label: str, place: int, node_id: str) -> NodeName:
