@@ -23,7 +23,9 @@ LARGEST_LIMIT = 100
 LARGEST_BASKET = 200
 LARGEST_LIST = 500
 """Candidates to be re-ranked, or products to leave out."""
-LARGEST_PAGE = 12
+LARGEST_PAGE = 8
+LARGEST_PLACEMENT = 12
+"""Products of one placement on a page."""
 LARGEST_NUMBER = 2**31 - 1
 OLDEST = 130
 

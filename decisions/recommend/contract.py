@@ -216,6 +216,11 @@ class PageRequest:
     placements: tuple[Placement, ...]
     shared: RecommendationRequest = field(default_factory=RecommendationRequest)
 
+    @property
+    def household_id(self) -> str | None:
+        """Whose page it is."""
+        return self.shared.household_id
+
 
 @dataclass(frozen=True, slots=True)
 class PlacementAnswer:
@@ -249,6 +254,11 @@ class WhyNotRequest:
 
     product_id: str
     asked: RecommendationRequest
+
+    @property
+    def household_id(self) -> str | None:
+        """Whose suggestions are asked after."""
+        return self.asked.household_id
 
 
 @dataclass(frozen=True, slots=True)

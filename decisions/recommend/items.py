@@ -43,6 +43,16 @@ class ItemLists:
             found += self._suggestions(relation, item, rows)
         return found
 
+    def leading_to(self, product: int, limit: int) -> list[int]:
+        """Return the products (positions) whose edges to `product` are strongest, over both kinds of complement."""
+        found: dict[int, None] = {}
+        for relation in COMPLEMENTS:
+            neighbours = self._shelf.view.neighbours[relation]
+            rows = np.flatnonzero(neighbours.candidate == product)
+            rows = rows[np.argsort(-neighbours.strength[rows], kind="stable")][:limit]
+            found |= dict.fromkeys((np.searchsorted(neighbours.start, rows, side="right") - 1).tolist())
+        return list(found)[:limit]
+
     def _rows(self, asked: Asked, relation: str, item: int, seen: np.ndarray) -> IntArray:
         """Return the entries of open candidates that did not come before, the strongest first, each candidate once."""
         neighbours = self._shelf.view.neighbours[relation]

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from decisions.recommend.checking import LARGEST_PLACEMENT
 from decisions.recommend.contract import Placement, Surface
 from decisions.recommend.errors import PlacementsUnreadable, UnknownPlacement
 
 __all__ = ["DEFAULT_PLACEMENTS", "placements_named", "read_placements"]
 
-LARGEST_LIMIT = 100
 DEFAULT_PLACEMENTS: Mapping[str, Placement] = MappingProxyType(
     {
         one.name: one
@@ -51,6 +51,6 @@ def _placement(file: str, name: str, value: object) -> Placement:
     surface, limit = value["surface"], value["limit"]
     if surface not in set(Surface) or surface == Surface.RERANK:
         raise PlacementsUnreadable(file, f"'{name[:80]}' names no surface of a page")
-    if type(limit) is not int or not 1 <= limit <= LARGEST_LIMIT:
-        raise PlacementsUnreadable(file, f"the limit of '{name[:80]}' is no number from 1 to {LARGEST_LIMIT}")
+    if type(limit) is not int or not 1 <= limit <= LARGEST_PLACEMENT:
+        raise PlacementsUnreadable(file, f"the limit of '{name[:80]}' is no number from 1 to {LARGEST_PLACEMENT}")
     return Placement(name, Surface(surface), limit)

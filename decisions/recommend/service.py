@@ -5,9 +5,9 @@ open, and the answer says which rung it came down to and why.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,14 @@ from decisions.recommend.contract import (
     RecommendationAnswer,
     RecommendationRequest,
     RecommendedProduct,
+    RuleCheck,
     RungUsed,
     Surface,
+    WhyNotAnswer,
+    WhyNotOutcome,
+    WhyNotRequest,
 )
-from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete
+from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
 from decisions.recommend.habit import HabitLists
 from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
@@ -37,6 +41,7 @@ from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, first_of_each
 from decisions.recommend.trending import TrendLists
+from decisions.recommend.why_not import Change, first_failing, standing_of, told
 from features.recommend_tables import read_serving_features
 from features.snapshot import FeatureSnapshot
 from kg.ports import ArrayGraph
@@ -44,6 +49,9 @@ from kg.ports import ArrayGraph
 __all__ = ["RecommendService"]
 
 KEPT_ANSWERS = 4096
+LONGEST_ORDER = 1_000
+"""Places of the order that `why_not` looks at: more than there are candidates."""
+CHANGES_TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,53 @@ class RecommendService:
             shown = (*shown, *(item.product_id for item in answer.items))
             filled.append(PlacementAnswer(placement.name, answer))
         return PageAnswer(self._as_of, tuple(filled))
+
+    def why_not(self, request: WhyNotRequest) -> WhyNotAnswer:
+        """Say which rule forbids a product, or where it stands and the smallest change that would list it.
+
+        Raises: UnknownProducts, and as `recommend`.
+        """
+        if self._graph.position("Product", request.product_id) is None:
+            raise UnknownProducts((request.product_id,))
+        answer = self.recommend(request.asked)
+        asked = self._asked(_as_sets(request.asked))
+        plain = WhyNotAnswer(self._as_of, request.product_id, WhyNotOutcome.LISTED, "", degraded=answer.degraded)
+        listed = next((item for item in answer.items if item.product_id == request.product_id), None)
+        if listed is not None:
+            text = f"It is in the list, in place {listed.rank}."
+            return replace(plain, text=text, rank=listed.rank, score=listed.score)
+        plain = replace(plain, checks=first_failing(self._checks(asked, request.product_id)))
+        place = self._shelf.product.get(request.product_id)
+        if place is None:
+            return told(plain, request.product_id, None, ())
+        ladder = self._ladders[asked.request.surface](replace(asked, request=replace(asked.request, limit=LONGEST_ORDER)))
+        standing = standing_of(place, ladder.rungs[0].suggestions, request.asked.limit)
+        return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
+
+    def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
+        request, place = asked.request, self._shelf.product.get(product_id)
+        sold = place is not None and bool(self._view.present[place])
+        in_basket = place is not None and place in asked.basket
+        return (
+            RuleCheck("in_range", sold, "it is sold" if sold else "it was never sold, or the published graph lacks it"),
+            RuleCheck("basket", not in_basket, "it lies in the basket" if in_basket else "it does not lie in the basket"),
+            RuleCheck(
+                "excluded",
+                product_id not in request.exclude,
+                "the request leaves it out" if product_id in request.exclude else "the request does not leave it out",
+            ),
+        )
+
+    def _changes(self, asked: Asked, product: int) -> Iterator[Change]:
+        """Yield one product more in the basket, those whose edges to the product are strongest first."""
+        for item in self._items.leading_to(product, CHANGES_TRIED):
+            name = self._view.product(item).display_name
+            with_it = replace(asked, hand=np.union1d(asked.hand, [item]))
+            yield Change(f"{name} in the basket", partial(self._score, with_it, product))
+
+    def _score(self, asked: Asked, product: int) -> float | None:
+        ladder = self._ladders[asked.request.surface](replace(asked, request=replace(asked.request, limit=LONGEST_ORDER)))
+        return next((one.score for one in ladder.rungs[0].suggestions if one.product == product), None)
 
     def _placed(self, request: RecommendationRequest) -> RecommendationAnswer:
         try:
