@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
+from decisions.recommend.calibration import Calibration, calibration_figures
 from decisions.recommend.errors import NothingSold
 from decisions.recommend.examples import build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
@@ -56,11 +57,15 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The ranker, None when there was too little to learn from, and what the back-test measured."""
+    """The ranker, None when there was too little to learn from, and what the back-test measured.
+
+    `calibration` says what the scores of `system` mean; None where too few were held out.
+    """
 
     ranker: Ranker | None
     system: str
     figures: Mapping[str, float]
+    calibration: Calibration | None = None
 
 
 def fit(
@@ -160,12 +165,20 @@ def _train_and_test(world: World, seed: int) -> Trained:
         for system, score in scores.items()
     }
     best = max(sorted(ndcg), key=lambda system: ndcg[system])
+    calibration, calibrated = calibration_figures(scores[best], examples.label, origins.household[examples.origin])
     figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
-    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins))})
+    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, calibration)
 
 
 def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
-    about = {"format": "recommend-1", "system": trained.system, "as_of": as_of, "seed": seed, "figures": dict(trained.figures)}
+    about = {
+        "format": "recommend-1",
+        "system": trained.system,
+        "as_of": as_of,
+        "seed": seed,
+        "figures": dict(trained.figures),
+        "calibration": None if trained.calibration is None else trained.calibration.as_json(),
+    }
     if trained.ranker is None:
         return {"recommend.json": canonical_bytes({**about, "model": None})}
     text = trained.ranker.text()
