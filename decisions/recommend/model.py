@@ -17,14 +17,15 @@ __all__ = ["MODEL_SYSTEM", "Ranker", "fit_ranker", "open_ranker"]
 
 MODEL_SYSTEM = "shelfgraph"
 """The name of the ranker among the systems that may be served."""
-ROUNDS = 140
+ROUNDS = 130
 SMALL_TRAINING_ROWS = 50_000
 SMALL_PREDICTION_ROWS = 5_000
 """Rows below which one thread trains, or tells what groups brought (`kit.threads`)."""
 PARAMETERS = {
     "objective": "lambdarank",
-    "learning_rate": 0.09,
-    "num_leaves": 31,
+    "learning_rate": 0.12,
+    "num_leaves": 16,
+    "max_depth": 5,
     "min_data_in_leaf": 100,
     "lambdarank_truncation_level": 20,
     "feature_fraction": 0.4,
