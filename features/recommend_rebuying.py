@@ -35,7 +35,7 @@ class Rebuying:
 
     def __init__(self, purchases: Purchases) -> None:
         self._kind = purchases.levels.product_type
-        self._first_day = int(purchases.basket_day.min(initial=0)) if len(purchases.basket_day) else 0
+        self._first_day = int(purchases.basket_day.min()) if len(purchases.basket_day) else 0
         week = (purchases.basket_day - self._first_day) // 7
         self.weeks = int(week.max(initial=-1)) + 1
         self._products = _chances_and_repeats(purchases, purchases.products, week, self.weeks)
