@@ -75,7 +75,7 @@ def _resampled(household: IntArray) -> IntArray:
 
 
 def _totals(values: FloatArray, household: IntArray) -> FloatArray:
-    return np.bincount(household, weights=values)
+    return np.asarray(np.bincount(household, weights=values), dtype=np.float64)
 
 
 def _interval(above: FloatArray, below: FloatArray, counts: IntArray) -> tuple[float, float]:

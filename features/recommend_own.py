@@ -114,7 +114,7 @@ def visit_columns(purchases: Purchases, origins: Origins) -> Matrix:
 
 
 def _total(origin: IntArray, weight: npt.NDArray[np.generic], origins: Origins) -> FloatArray:
-    return np.bincount(origin, weights=weight.astype(np.float64), minlength=len(origins))
+    return np.asarray(np.bincount(origin, weights=weight.astype(np.float64), minlength=len(origins)), dtype=np.float64)
 
 
 def _heads(key: IntArray) -> IntArray:

@@ -286,7 +286,8 @@ def _line_sums(lines: pa.Table, key: IntArray, trips: Trips) -> LineSums:
 def _summed(lines: pa.Table, name: str, place: IntArray, count: int) -> FloatArray:
     if name not in lines.column_names:
         return np.full(count, np.nan)
-    return np.bincount(place, weights=pc.fill_null(lines[name], 0.0).to_numpy().astype(np.float64), minlength=count)
+    values = pc.fill_null(lines[name], 0.0).to_numpy().astype(np.float64)
+    return np.asarray(np.bincount(place, weights=values, minlength=count), dtype=np.float64)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[pa.Array, IntArray]:
