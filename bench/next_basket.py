@@ -49,9 +49,8 @@ LEAST_BASKETS = 3
 WEEKS_TO_GO = (10, 9, 8, 7, 6, 5, 4, 3)
 QUICK_HOUSEHOLDS = 400
 QUICK_PROMOTION_WEEKS = 20
-WITHOUT = ("promotion", "relations")
-"""Groups of features whose absence is measured: the ranker is trained again without them, once."""
-NAME_OF_GROUP = {"promotion": "promotions", "relations": "relations"}
+WITHOUT = {"promotion": ("promotions", len(SEEDS)), "relations": ("relations", 1)}
+"""Groups of features whose absence is measured, their names, and with how many seeds the ranker is trained again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def _notes(as_of: date, *, quick: bool) -> list[str]:
     days = fixed_days(as_of)
     return [
         *notes,
-        f"shelfgraph is the mean of seeds {', '.join(map(str, SEEDS))}; without a group it was trained again, with one seed",
+        f"shelfgraph is the mean of seeds {', '.join(map(str, SEEDS))}; without a group it was trained again",
         f"fixed_dates: {len(days)} Tuesdays from {days[0]} to {days[-1]}, each with what was known on its eve",
         "fixed_dates: ranker and relations are of the eve of the first day; a household counts once for each day",
     ]
@@ -154,14 +153,14 @@ def _fixed_dates(lake: Lake, world: World, progress: Progress) -> list[BenchRow]
 
 
 def _train(world: World, baskets: IntArray, seeds: tuple[int, ...]) -> dict[str, list[Ranker]]:
-    """Return the rankers of each system: all groups once for each seed, and without a group with the first seed."""
+    """Return the rankers of each system: all groups once for each seed, and without a group for as many as `WITHOUT` says."""
     examples = training_examples(world, baskets, SEED)
     if examples is None:
         return {}
     rankers = {MODEL_SYSTEM: [fit_ranker(examples, seed) for seed in seeds]}
-    for group in WITHOUT:
-        groups = tuple(name for name in GROUPS if name != group)
-        rankers[f"{MODEL_SYSTEM}-without-{NAME_OF_GROUP[group]}"] = [fit_ranker(examples, seeds[0], groups)]
+    for group, (name, count) in WITHOUT.items():
+        groups = tuple(other for other in GROUPS if other != group)
+        rankers[f"{MODEL_SYSTEM}-without-{name}"] = [fit_ranker(examples, seed, groups) for seed in seeds[:count]]
     return rankers
 
 
