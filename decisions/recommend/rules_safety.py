@@ -1,0 +1,242 @@
+"""Rules of safety: allergens, diets, age limits, and what must never stand in for what. What cannot be read is unknown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from decisions.recommend.contract import RuleCheck
+from decisions.recommend.rules import EligibilityAsk, Kept, Mask
+from features.safety_words import (
+    ALLERGENS,
+    DIET,
+    MINIMUM_AGE,
+    AllergenStatement,
+    DietStatement,
+    allergen_name,
+    plain_name,
+    read_allergens,
+    read_diet,
+    read_minimum_age,
+    readable,
+)
+from kg.ports import ArrayGraph
+
+__all__ = ["Aged", "NeverSubstitute", "Stated", "Statement", "WithDiets", "WithoutAllergens", "read_statements"]
+
+SOURCE = "safety_statements"
+NOT_READABLE = 200
+"""Stands for a limit that is stated in words that cannot be read: nobody is old enough."""
+DECLARED = ("neverSubstituteFor", "requires")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as it was delivered."""
+
+    text: str
+    valid_from: date
+    simulated: bool
+
+
+Stated = Mapping[str, Mapping[int, Statement]]
+"""Statements by attribute, in the plain spelling, and product."""
+
+
+def read_statements(table: pa.Table) -> Stated:
+    """Return the statements of `recommend_statements` by attribute and product."""
+    stated: dict[str, dict[int, Statement]] = {}
+    for row in table.to_pylist():
+        by_product = stated.setdefault(_attribute(row["attribute"]), {})
+        by_product[row["product"]] = Statement(row["statement"], row["valid_from"], row["simulated"])
+    return stated
+
+
+class WithoutAllergens:
+    """Each allergen that the request names is stated to be absent."""
+
+    name = "allergens"
+    standing = True
+
+    def __init__(self, stated: Stated, products: int) -> None:
+        self._stated, self._products = stated.get(ALLERGENS, {}), products
+        readings = {product: read_allergens(statement.text) for product, statement in self._stated.items()}
+        self._read: dict[int, AllergenStatement] = {product: read for product, read in readings.items() if read is not None}
+        self._kept = Kept(self._not_absent, self._products)
+
+    def asked(self, ask: EligibilityAsk) -> bool:
+        return bool(ask.constraints.without_allergens)
+
+    def closed(self, ask: EligibilityAsk) -> Mask:
+        return self._kept.mask(frozenset(ask.constraints.without_allergens))
+
+    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
+        readable_there = product in self._read
+        return _told(self.name, self._stated.get(product), passed=not self.closed(ask)[product], can_be_read=readable_there)
+
+    def _not_absent(self, allergens: frozenset[str]) -> Mask:
+        names = [allergen_name(allergen) for allergen in allergens]
+        closed = np.full(self._products, bool(names))
+        open_to = [product for product, read in self._read.items() if all(read.states_absent(name) for name in names)]
+        closed[np.array(open_to, dtype=np.int64)] = False
+        return closed
+
+
+class WithDiets:
+    """Each diet that the request names is stated to be met."""
+
+    name = "diet"
+    standing = True
+
+    def __init__(self, stated: Stated, products: int) -> None:
+        self._stated, self._products = stated.get(DIET, {}), products
+        readings = {product: read_diet(statement.text) for product, statement in self._stated.items()}
+        self._read: dict[int, DietStatement] = {product: read for product, read in readings.items() if read is not None}
+        self._kept = Kept(self._not_met, self._products)
+
+    def asked(self, ask: EligibilityAsk) -> bool:
+        return bool(ask.constraints.diets)
+
+    def closed(self, ask: EligibilityAsk) -> Mask:
+        return self._kept.mask(frozenset(ask.constraints.diets))
+
+    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
+        readable_there = product in self._read
+        return _told(self.name, self._stated.get(product), passed=not self.closed(ask)[product], can_be_read=readable_there)
+
+    def _not_met(self, diets: frozenset[str]) -> Mask:
+        names = [plain_name(diet) for diet in diets]
+        closed = np.full(self._products, bool(names))
+        open_to = [product for product, read in self._read.items() if all(read.states_met(name) for name in names)]
+        closed[np.array(open_to, dtype=np.int64)] = False
+        return closed
+
+
+class Aged:
+    """Whoever is shown the list is old enough for the highest limit that the category or a statement sets."""
+
+    name = "age"
+    standing = True
+
+    def __init__(self, limits: pa.Table, stated: Stated, products: int) -> None:
+        self._category = {row["product"]: (row["years"], row["category"]) for row in limits.to_pylist()}
+        self._stated = stated.get(MINIMUM_AGE, {})
+        self._years = np.zeros(products, dtype=np.int64)
+        for product, (years, _) in self._category.items():
+            self._years[product] = years
+        for product, statement in self._stated.items():
+            years = read_minimum_age(statement.text)
+            self._years[product] = max(self._years[product], NOT_READABLE if years is None else years)
+        self._kept = Kept(self._too_young, products)
+
+    def asked(self, ask: EligibilityAsk) -> bool:
+        return ask.constraints.age_years is not None
+
+    def closed(self, ask: EligibilityAsk) -> Mask:
+        return self._kept.mask(ask.constraints.age_years)
+
+    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
+        passed, years = not self.closed(ask)[product], int(self._years[product])
+        if not years:
+            return RuleCheck(self.name, passed, "No age limit is known of it.", "sources")
+        by_category, category = self._category.get(product, (0, ""))
+        if by_category == years:
+            return RuleCheck(self.name, passed, f"{category} is sold from {years} years on.", "sources")
+        return _told(self.name, self._stated.get(product), passed=passed, can_be_read=years != NOT_READABLE)
+
+    def _too_young(self, age_years: int | None) -> Mask:
+        return np.asarray(self._years > (0 if age_years is None else age_years))
+
+
+class NeverSubstitute:
+    """What stands in for a product is not declared never to, needs it not, and states whatever the product's category requires.
+
+    A declaration counts here in whatever part of the chain it was made: an answer is not sure to be inside of another one.
+    """
+
+    name = "never_substitute"
+    standing = True
+
+    def __init__(self, graph: ArrayGraph, product_ids: pa.Array, required: pa.Table, stated: Stated) -> None:
+        self._products = len(product_ids)
+        self._pairs = {relation: _declared(graph, relation, product_ids) for relation in DECLARED}
+        self._required: dict[int, tuple[str, ...]] = {}
+        for row in required.to_pylist():
+            self._required[row["product"]] = (*self._required.get(row["product"], ()), _attribute(row["attribute"]))
+        self._says = {name: self._saying(name, stated) for names in self._required.values() for name in names}
+        self._day = graph.version.as_of
+        self._kept = Kept(self._forbidden, self._products)
+
+    def asked(self, ask: EligibilityAsk) -> bool:
+        return ask.stands_in_for is not None
+
+    def closed(self, ask: EligibilityAsk) -> Mask:
+        return self._kept.mask(ask.stands_in_for)
+
+    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
+        passed, anchor = not self.closed(ask)[product], ask.stands_in_for
+        if anchor is None:
+            return RuleCheck(self.name, passed, "It stands in for nothing.", "product_declarations", self._day)
+        if self._names(DECLARED[0], product, anchor):
+            return RuleCheck(self.name, passed, "It is declared never to replace it.", "product_declarations", self._day)
+        if self._names(DECLARED[1], product, anchor) or self._names(DECLARED[1], anchor, product):
+            return RuleCheck(self.name, passed, "One is declared to need the other.", "product_declarations", self._day)
+        silent = [name for name in self._required.get(anchor, ()) if not self._says[name][product]]
+        if silent:
+            proof = f"Its category requires a statement on {', '.join(silent)}, and there is none that can be read."
+            return RuleCheck(self.name, passed, proof, SOURCE, self._day)
+        return RuleCheck(self.name, passed, "Nothing declared forbids it.", "product_declarations", self._day)
+
+    def _names(self, relation: str, source: int, target: int) -> bool:
+        return bool((self._pairs[relation] == (source, target)).all(axis=1).any())
+
+    def _forbidden(self, anchor: int | None) -> Mask:
+        closed = np.zeros(self._products, dtype=bool)
+        if anchor is None:
+            return closed
+        never, needs = (self._pairs[relation] for relation in DECLARED)
+        closed[never[never[:, 1] == anchor, 0]] = True
+        closed[needs[needs[:, 1] == anchor, 0]] = True
+        closed[needs[needs[:, 0] == anchor, 1]] = True
+        for name in self._required.get(anchor, ()):
+            closed |= ~self._says[name]
+        return closed
+
+    def _saying(self, attribute: str, stated: Stated) -> Mask:
+        says = np.zeros(self._products, dtype=bool)
+        for product, statement in stated.get(attribute, {}).items():
+            says[product] = readable(attribute, statement.text)
+        return says
+
+
+def _declared(graph: ArrayGraph, relation: str, product_ids: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the pairs (source, target) that hold on the version's day, both by position."""
+    edges, day = graph.export_edges(relation), pa.scalar(graph.version.as_of, pa.date32())
+    over = pc.fill_null(pc.less_equal(edges["valid_to"], day), fill_value=False) if "valid_to" in edges.column_names else None
+    if over is not None:
+        edges = edges.filter(pc.invert(over))
+    edges = edges.filter(pc.and_(pc.less_equal(edges["valid_from"], day), pc.not_equal(edges["status"], "retracted")))
+    ends = [_places(edges[name], product_ids) for name in ("source", "target")]
+    pairs = np.column_stack(ends)
+    return pairs[(pairs >= 0).all(axis=1)]
+
+
+def _places(ids: pa.ChunkedArray, product_ids: pa.Array) -> npt.NDArray[np.int64]:
+    found = pc.fill_null(pc.index_in(ids, value_set=product_ids), -1)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def _attribute(name: str) -> str:
+    return plain_name(name).replace(" ", "_")
+
+
+def _told(rule: str, statement: Statement | None, *, passed: bool, can_be_read: bool) -> RuleCheck:
+    if statement is None:
+        return RuleCheck(rule, passed, "There is no statement on it.", SOURCE)
+    how = "" if can_be_read else " That cannot be read, so nothing is known."
+    proof = f"It is stated: '{statement.text}'.{how}"
+    return RuleCheck(rule, passed, proof, SOURCE, statement.valid_from, statement.simulated)
