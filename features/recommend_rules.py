@@ -1,10 +1,9 @@
 """What decides whether a product may be recommended, as known at the end of one day: stock, prices, statements, limits, consent.
 
 Products and stores are named by their positions in the purchases' id lists. Tables of the lake that a retailer does not deliver
-give tables without rows; which of them there were says `recommend_rules_read`.
+give tables without rows.
 """
 
-import json
 from datetime import UTC, date, datetime, time, timedelta
 
 import ibis
@@ -17,12 +16,11 @@ from features.demand_columns import positions
 from features.repertoire import Purchases
 from lake.ports import Lake
 
-__all__ = ["ANY_STORE", "PRICE_DAYS", "READ", "eligibility_tables"]
+__all__ = ["ANY_STORE", "PRICE_DAYS", "eligibility_tables"]
 
 PRICE_DAYS = 91
 """How far back a paid price still tells what a product costs."""
 ANY_STORE = -1
-READ = ("stock_levels", "planned_prices", "safety_statements", "safety_requirements", "household_consents")
 STOCK = pa.schema(
     [
         ("product", pa.int32()),
@@ -75,7 +73,7 @@ def eligibility_tables(lake: Lake, purchases: Purchases, as_of: date) -> dict[st
     `recommend_statements`: the safety statements in force. `recommend_required`: on what something that replaces the product
     needs a statement. `recommend_age_limits`: the highest limit among the retailer's for the product's department, category and
     type. `recommend_consents`: by household and purpose what was recorded last among what holds.
-    `recommend_rules_read`: the optional tables of the lake and whether they hold anything.
+    `recommend_consent_feed`: how many rows of consents are known, those that do not hold included.
 
     Raises:
         TableMissing: the lake lacks sales_lines or products.
@@ -87,8 +85,7 @@ def eligibility_tables(lake: Lake, purchases: Purchases, as_of: date) -> dict[st
         "recommend_statements": _statements(at),
         "recommend_required": _required(at),
         "recommend_age_limits": _age_limits(at),
-        "recommend_consents": _consents(lake, as_of),
-        "recommend_rules_read": pa.table({"table": list(READ), "delivered": [_delivered(lake, name) for name in READ]}),
+        **_consents(lake, as_of),
     }
 
 
@@ -218,27 +215,31 @@ def _age_limits(at: _Positions) -> pa.Table:
 
 
 def _declared_limits(lake: Lake) -> dict[str, int]:
-    """Return years by category name, as the sources declare them, the highest where two differ."""
-    limits: dict[str, int] = {}
-    if "sources" not in lake.names() or "age_limits" not in lake.table("sources").columns:
-        return limits
-    for text in lake.arrow("sources", ("age_limits",))["age_limits"].to_pylist():
-        for name, years in json.loads(text or "{}").items():
-            limits[name] = max(years, limits.get(name, 0))
-    return dict(sorted(limits.items()))
+    """Return years by the name of a department, category or type."""
+    if "age_limits" not in lake.names():
+        return {}
+    rows = lake.arrow("age_limits", ("category", "years"))
+    return dict(zip(rows["category"].to_pylist(), rows["years"].to_pylist(), strict=True))
 
 
-def _consents(lake: Lake, as_of: date) -> pa.Table:
+def _consents(lake: Lake, as_of: date) -> dict[str, pa.Table]:
     """By household and purpose the row recorded last among those that hold; of two recorded at once, the refusal."""
     if not _delivered(lake, "household_consents"):
-        return CONSENTS.empty_table()
-    rows = _in_force(lake.table("household_consents"), as_of)
+        return {"recommend_consents": CONSENTS.empty_table(), "recommend_consent_feed": _consent_feed(rows=0)}
+    table = lake.table("household_consents")
     over = datetime.combine(as_of + timedelta(days=1), time(), UTC)
-    rows = lake.to_arrow(rows.filter(rows.recorded_at < ibis.literal(over)))
-    order = [("household_id", "ascending"), ("purpose", "ascending"), ("recorded_at", "descending"), ("granted", "ascending")]
+    known = table.filter(table.recorded_from < ibis.literal(over))
+    rows_known = lake.to_arrow(known.aggregate(rows=known.count()))["rows"][0].as_py()
+    rows = lake.to_arrow(_in_force(known, as_of))
+    keys = ("household_id", "purpose")
+    order = [*((key, "ascending") for key in keys), ("recorded_from", "descending"), ("granted", "ascending")]
     rows = rows.sort_by(order)
-    key = pc.binary_join_element_wise(rows["household_id"], rows["purpose"], "\x1f").to_pylist()
-    first = np.array([place == 0 or key[place] != key[place - 1] for place in range(len(key))], dtype=bool)
-    latest = rows.filter(pa.array(first, pa.bool_()))
-    recorded_on = latest["recorded_at"].cast(pa.timestamp("us", "UTC")).cast(pa.date32())
-    return latest.append_column("recorded_on", recorded_on).select(CONSENTS.names).cast(CONSENTS)
+    key = pc.binary_join_element_wise(*(rows[key].combine_chunks() for key in keys), "\x1f")
+    latest = rows.take(pa.array(np.unique(np.asarray(key), return_index=True)[1]))
+    recorded_on = latest["recorded_from"].cast(pa.timestamp("us", "UTC")).cast(pa.date32())
+    holding = latest.append_column("recorded_on", recorded_on).select(CONSENTS.names).cast(CONSENTS)
+    return {"recommend_consents": holding, "recommend_consent_feed": _consent_feed(rows=rows_known)}
+
+
+def _consent_feed(*, rows: int) -> pa.Table:
+    return pa.table({"rows_known": [rows]})

@@ -83,11 +83,12 @@ class Eligibility:
             InBasket(position),
             Excluded(count),
         )
-        read = {row["table"]: row["delivered"] for row in tables.table("recommend_rules_read").to_pylist()}
         self._standing = tuple(rule for rule in self.rules if rule.standing)
         self._momentary = tuple(rule for rule in self.rules if not rule.standing)
         self._kept = Kept(self._closed_for, count)
-        self._consent = Consented(tables.table("recommend_consents"), delivered=read["household_consents"])
+        self._consent = Consented(
+            tables.table("recommend_consents"), delivered=bool(tables.table("recommend_consent_feed")["rows_known"][0].as_py())
+        )
 
     def open(self, ask: EligibilityAsk) -> Openness:
         """Return which products may be shown to whom the request is for."""

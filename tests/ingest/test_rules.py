@@ -16,7 +16,7 @@ RULES = [(contract, rule) for contract in shipped_contracts() for rule in contra
 TWINS = {("sales_lines", "week_start.minimum"), ("sales_lines", "week_start.maximum")}
 """Breaking these breaks the same bound of the other date too."""
 
-HALF_OPEN = ("campaigns", "product_declarations", "safety_requirements", "safety_statements")
+HALF_OPEN = ("campaigns", "household_consents", "product_declarations", "safety_requirements", "safety_statements")
 """Feeds whose facts hold from one day to another."""
 
 CUSTOM = {
