@@ -154,8 +154,13 @@ def _planned(at: _Positions) -> pa.Table:
         price=known.planned_price.argmax(known.announced_on),
         simulated=known.simulated.argmax(known.announced_on),
         day=known.week_start.max(),
+        announced=known.announced_on.max(),
     )
-    return at.rows(latest.mutate(source=ibis.literal("planned_prices")), PRICES)
+    everywhere = latest.filter(latest.store_id.isnull()).select("product_id", since=latest.announced)
+    plan = latest.left_join(everywhere, "product_id").drop("product_id_right")
+    # of two announced on one day the one that names the store counts
+    counts = plan.filter(plan.store_id.isnull() | plan.since.isnull() | (plan.announced >= plan.since))
+    return at.rows(counts.mutate(source=ibis.literal("planned_prices")), PRICES)
 
 
 def _paid(at: _Positions, *, by_store: bool) -> pa.Table:

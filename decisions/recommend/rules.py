@@ -65,7 +65,7 @@ class Rule(Protocol):
     standing: bool
 
     def asked(self, ask: EligibilityAsk) -> bool:
-        """Return whether the request asked for this rule, beyond what always holds."""
+        """Return whether the constraints (or what is replaced) ask for this rule, beyond what always holds."""
         ...
 
     def closed(self, ask: EligibilityAsk) -> Mask:

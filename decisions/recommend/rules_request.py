@@ -25,7 +25,7 @@ class InBasket:
         self._position = position
 
     def asked(self, ask: EligibilityAsk) -> bool:
-        return bool(len(ask.basket))
+        return False
 
     def closed(self, ask: EligibilityAsk) -> Mask:
         closed = np.zeros(len(self._position), dtype=bool)
@@ -48,7 +48,7 @@ class Excluded:
         self._products = products
 
     def asked(self, ask: EligibilityAsk) -> bool:
-        return bool(len(ask.excluded))
+        return False
 
     def closed(self, ask: EligibilityAsk) -> Mask:
         closed = np.zeros(self._products, dtype=bool)

@@ -142,10 +142,10 @@ class Aged:
     def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
         passed, years = not self.closed(ask)[product], int(self._years[product])
         if not years:
-            return RuleCheck(self.name, passed, "No age limit is known of it.", "sources")
+            return RuleCheck(self.name, passed, "No age limit is known of it.", "age_limits")
         by_category, category = self._category.get(product, (0, ""))
         if by_category == years:
-            return RuleCheck(self.name, passed, f"{category} is sold from {years} years on.", "sources")
+            return RuleCheck(self.name, passed, f"{category} is sold from {years} years on.", "age_limits")
         return _told(self.name, self._stated.get(product), passed=passed, can_be_read=years != NOT_READABLE)
 
     def _too_young(self, age_years: int | None) -> Mask:

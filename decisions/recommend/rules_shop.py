@@ -60,6 +60,7 @@ class InStock:
 
     def __init__(self, stock: pa.Table, position: Mapping[str, int], as_of: date, stock_age_days: int) -> None:
         self._position, self._products = position, len(position)
+        self._product_ids = list(position)
         self._today, self._age = day_number(as_of), stock_age_days
         store = stock["store"].to_numpy()
         order = np.argsort(store, kind="stable")
@@ -83,9 +84,10 @@ class InStock:
 
     def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
         passed = not self.closed(ask)[product]
-        if product in self._positions(ask.live.out_of_stock):
+        product_id = self._product_ids[product]
+        if product_id in ask.live.out_of_stock:
             return RuleCheck(self.name, passed, "An event since the release says that the shelf became empty.", "events")
-        if product in self._positions(ask.live.back_in_stock):
+        if product_id in ask.live.back_in_stock:
             return RuleCheck(self.name, passed, "An event since the release says that the shelf was filled.", "events")
         row = self._row(ask.place, product)
         if row is None:
@@ -127,8 +129,8 @@ class Priced:
     standing = True
 
     def __init__(self, prices: pa.Table, products: int) -> None:
-        self._prices = prices
-        self._store, self._product = prices["store"].to_numpy(), prices["product"].to_numpy()
+        self._prices = prices.sort_by([("product", "ascending"), ("store", "descending")]).combine_chunks()
+        self._store, self._product = self._prices["store"].to_numpy(), self._prices["product"].to_numpy()
         self._products = products
         self._kept = Kept(self._unpriced, products)
 
@@ -140,11 +142,13 @@ class Priced:
 
     def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
         passed = not self.closed(ask)[product]
-        here = self._product == product
-        rows = np.flatnonzero(here & ((self._store == ask.place) | (self._store == ANY_STORE)))
-        if not len(rows):
+        first, last = np.searchsorted(self._product, (product, product + 1))
+        stores = self._store[first:last]
+        here = np.flatnonzero((stores == ask.place) | (stores == ANY_STORE))
+        if not len(here):
             return RuleCheck(self.name, passed, "No price of it is known.", "sales_lines")
-        row = self._prices.slice(int(rows[np.argmax(self._store[rows])]), 1).to_pylist()[0]
+        # stores come before the chain
+        row = self._prices.slice(int(first + here[0]), 1).to_pylist()[0]
         where = "in the store" if row["store"] != ANY_STORE else "in the chain"
         how = "is planned" if row["source"] == "planned_prices" else "was paid"
         return RuleCheck(
