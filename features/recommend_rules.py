@@ -49,7 +49,7 @@ STATEMENTS = pa.schema(
         ("simulated", pa.bool_()),
     ]
 )
-REQUIRED = pa.schema([("product", pa.int32()), ("attribute", pa.string())])
+REQUIRED = pa.schema([("product_id", pa.string()), ("attribute", pa.string())])
 AGE_LIMITS = pa.schema([("product", pa.int32()), ("years", pa.int32()), ("category", pa.string())])
 CONSENTS = pa.schema(
     [
@@ -70,8 +70,8 @@ def eligibility_tables(lake: Lake, purchases: Purchases, as_of: date) -> dict[st
     `recommend_stock`: the stock at the end of the latest week that was over on `as_of`, by product and store.
     `recommend_prices`: the price of the day after `as_of` as planned, else the median unit price paid in the last 13 weeks, by
     product (store -1) and by product and store, with the Monday of the plan or the latest day of the payments.
-    `recommend_statements`: the safety statements in force. `recommend_required`: on what something that replaces the product
-    needs a statement. `recommend_age_limits`: the highest limit among the retailer's for the product's department, category and
+    `recommend_statements`: the safety statements in force. `recommend_required`: on what something that replaces a product,
+    ever sold or not, needs a statement (by its id). `recommend_age_limits`: the highest limit among the retailer's for the product's department, category and
     type. `recommend_consents`: by household and purpose what was recorded last among what holds.
     `recommend_consent_feed`: how many rows of consents are known, those that do not hold included.
 
@@ -198,7 +198,8 @@ def _required(at: _Positions) -> pa.Table:
         return REQUIRED.empty_table()
     asked = _in_force(at.lake.table("safety_requirements"), at.as_of).select("category", "attribute").distinct()
     products = at.lake.table("products")
-    return at.rows(products.join(asked, "category").select("product_id", "attribute"), REQUIRED)
+    rows = products.join(asked, "category").select("product_id", "attribute").order_by("product_id", "attribute")
+    return at.lake.to_arrow(rows).cast(REQUIRED)
 
 
 def _age_limits(at: _Positions) -> pa.Table:

@@ -136,7 +136,7 @@ def _parts(statement: str, words: tuple[str, ...]) -> dict[str, tuple[str, ...]]
     for part in statement.split(";"):
         word, colon, rest = (plain_name(piece) for piece in part.partition(":"))
         names = tuple(plain_name(name) for name in rest.split(","))
-        if not colon or word not in words or word in parts or not all(names):
+        if not colon or word not in words or word in parts or not all(names) or ":" in rest:
             return None
         parts[word] = names
     return parts

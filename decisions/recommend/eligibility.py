@@ -68,8 +68,7 @@ class Eligibility:
     """
 
     def __init__(self, graph: ArrayGraph, tables: Tables, as_of: date, settings: EligibilitySettings = USUAL_SETTINGS) -> None:
-        ids = tables.table("recommend_products")["product_id"].combine_chunks()
-        product_ids: list[str] = ids.to_pylist()
+        product_ids: list[str] = tables.table("recommend_products")["product_id"].to_pylist()
         position = {product: place for place, product in enumerate(product_ids)}
         stated, count = read_statements(tables.table("recommend_statements")), len(product_ids)
         self.rules: tuple[Rule, ...] = (
@@ -79,7 +78,7 @@ class Eligibility:
             WithoutAllergens(stated, count),
             WithDiets(stated, count),
             Aged(tables.table("recommend_age_limits"), stated, count),
-            NeverSubstitute(graph, ids, tables.table("recommend_required"), stated),
+            NeverSubstitute(graph, position, tables.table("recommend_required"), stated),
             InBasket(position),
             Excluded(count),
         )
@@ -97,7 +96,7 @@ class Eligibility:
             closed = closed | rule.closed(ask)
         return Openness(~closed, ask, self.rules)
 
-    def _closed_for(self, place: int, constraints: Constraints, stands_in_for: int | None) -> Mask:
+    def _closed_for(self, place: int, constraints: Constraints, stands_in_for: str | None) -> Mask:
         """What the standing rules keep out, made from nothing but what it is kept by."""
         ask = EligibilityAsk(place, constraints, stands_in_for=stands_in_for)
         return np.asarray(np.logical_or.reduce([rule.closed(ask) for rule in self._standing]))

@@ -32,20 +32,21 @@ USUAL_SETTINGS = EligibilitySettings()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EligibilityAsk:
-    """What the rules depend on in one request. Products and stores are positions in the features.
+    """What the rules depend on in one request. Store, basket and exclusions are positions in the features.
 
     Args:
         store: where; None (or -1) where it is not known.
         constraints: what the caller asks for.
         live: what happened since the release.
-        stands_in_for: the product that suggestions are to replace, as on `Surface.ITEM`; None where nothing is replaced.
+        stands_in_for: the id of the product that suggestions are to replace, as on `Surface.ITEM`; None where nothing is
+            replaced. It may be one that was never sold.
         basket, excluded: what must not come again.
     """
 
     store: int | None = None
     constraints: Constraints = NO_CONSTRAINTS
     live: LiveFacts = NOTHING_SINCE
-    stands_in_for: int | None = None
+    stands_in_for: str | None = None
     basket: IntArray = field(default_factory=lambda: NO_ROWS)
     excluded: IntArray = field(default_factory=lambda: NO_ROWS)
 

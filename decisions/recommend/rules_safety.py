@@ -1,11 +1,10 @@
 """Rules of safety: allergens, diets, age limits, and what must never stand in for what. What cannot be read is unknown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,10 +27,9 @@ from kg.ports import ArrayGraph
 
 __all__ = ["Aged", "NeverSubstitute", "Stated", "Statement", "WithDiets", "WithoutAllergens", "read_statements"]
 
-SOURCE = "safety_statements"
+STATEMENTS, DECLARATIONS = "safety_statements", "product_declarations"
 NOT_READABLE = 200
 """Stands for a limit that is stated in words that cannot be read: nobody is old enough."""
-DECLARED = ("neverSubstituteFor", "requires")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,17 @@ Stated = Mapping[str, Mapping[int, Statement]]
 
 
 def read_statements(table: pa.Table) -> Stated:
-    """Return the statements of `recommend_statements` by attribute and product."""
+    """Return the statements of `recommend_statements` by attribute and product.
+
+    An attribute that is spelt in two ways may be stated twice; such statements are held side by side, and no grammar reads them.
+    """
     stated: dict[str, dict[int, Statement]] = {}
     for row in table.to_pylist():
         by_product = stated.setdefault(_attribute(row["attribute"]), {})
-        by_product[row["product"]] = Statement(row["statement"], row["valid_from"], row["simulated"])
+        one, other = Statement(row["statement"], row["valid_from"], row["simulated"]), by_product.get(row["product"])
+        if other is not None:
+            one = replace(one, text=f"{other.text} | {one.text}")
+        by_product[row["product"]] = one
     return stated
 
 
@@ -161,12 +165,13 @@ class NeverSubstitute:
     name = "never_substitute"
     standing = True
 
-    def __init__(self, graph: ArrayGraph, product_ids: pa.Array, required: pa.Table, stated: Stated) -> None:
-        self._products = len(product_ids)
-        self._pairs = {relation: _declared(graph, relation, product_ids) for relation in DECLARED}
-        self._required: dict[int, tuple[str, ...]] = {}
+    def __init__(self, graph: ArrayGraph, position: Mapping[str, int], required: pa.Table, stated: Stated) -> None:
+        self._products = len(position)
+        self._never = _declared(graph, "neverSubstituteFor", position, both_ways=False)
+        self._needs = _declared(graph, "requires", position, both_ways=True)
+        self._required: dict[str, tuple[str, ...]] = {}
         for row in required.to_pylist():
-            self._required[row["product"]] = (*self._required.get(row["product"], ()), _attribute(row["attribute"]))
+            self._required[row["product_id"]] = (*self._required.get(row["product_id"], ()), _attribute(row["attribute"]))
         self._says = {name: self._saying(name, stated) for names in self._required.values() for name in names}
         self._day = graph.version.as_of
         self._kept = Kept(self._forbidden, self._products)
@@ -178,32 +183,28 @@ class NeverSubstitute:
         return self._kept.mask(ask.stands_in_for)
 
     def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
-        passed, anchor = not self.closed(ask)[product], ask.stands_in_for
+        passed = not self.closed(ask)[product]
+        proof, source = self._proof(ask.stands_in_for, product)
+        return RuleCheck(self.name, passed, proof, source, self._day)
+
+    def _proof(self, anchor: str | None, product: int) -> tuple[str, str]:
         if anchor is None:
-            return RuleCheck(self.name, passed, "It stands in for nothing.", "product_declarations", self._day)
-        if self._names(DECLARED[0], product, anchor):
-            return RuleCheck(self.name, passed, "It is declared never to replace it.", "product_declarations", self._day)
-        if self._names(DECLARED[1], product, anchor) or self._names(DECLARED[1], anchor, product):
-            return RuleCheck(self.name, passed, "One is declared to need the other.", "product_declarations", self._day)
+            return "It stands in for nothing.", DECLARATIONS
+        if product in self._never.get(anchor, ()):
+            return "It is declared never to replace it.", DECLARATIONS
+        if product in self._needs.get(anchor, ()):
+            return "One is declared to need the other.", DECLARATIONS
         silent = [name for name in self._required.get(anchor, ()) if not self._says[name][product]]
         if silent:
-            proof = f"Its category requires a statement on {', '.join(silent)}, and there is none that can be read."
-            return RuleCheck(self.name, passed, proof, SOURCE, self._day)
-        return RuleCheck(self.name, passed, "Nothing declared forbids it.", "product_declarations", self._day)
+            return f"What replaces it needs a statement on {', '.join(silent)}, and there is none that can be read.", STATEMENTS
+        return "Nothing declared forbids it.", DECLARATIONS
 
-    def _names(self, relation: str, source: int, target: int) -> bool:
-        return bool((self._pairs[relation] == (source, target)).all(axis=1).any())
-
-    def _forbidden(self, anchor: int | None) -> Mask:
+    def _forbidden(self, anchor: str | None) -> Mask:
         closed = np.zeros(self._products, dtype=bool)
-        if anchor is None:
-            return closed
-        never, needs = (self._pairs[relation] for relation in DECLARED)
-        closed[never[never[:, 1] == anchor, 0]] = True
-        closed[needs[needs[:, 1] == anchor, 0]] = True
-        closed[needs[needs[:, 0] == anchor, 1]] = True
-        for name in self._required.get(anchor, ()):
-            closed |= ~self._says[name]
+        if anchor is not None:
+            closed[[*self._never.get(anchor, ()), *self._needs.get(anchor, ())]] = True
+            for name in self._required.get(anchor, ()):
+                closed |= ~self._says[name]
         return closed
 
     def _saying(self, attribute: str, stated: Stated) -> Mask:
@@ -213,21 +214,18 @@ class NeverSubstitute:
         return says
 
 
-def _declared(graph: ArrayGraph, relation: str, product_ids: pa.Array) -> npt.NDArray[np.int64]:
-    """Return the pairs (source, target) that hold on the version's day, both by position."""
+def _declared(graph: ArrayGraph, relation: str, position: Mapping[str, int], *, both_ways: bool) -> dict[str, tuple[int, ...]]:
+    """Return by the id of a target the positions of the sources that a declaration in force names, or of either by the other."""
     edges, day = graph.export_edges(relation), pa.scalar(graph.version.as_of, pa.date32())
-    over = pc.fill_null(pc.less_equal(edges["valid_to"], day), fill_value=False) if "valid_to" in edges.column_names else None
-    if over is not None:
-        edges = edges.filter(pc.invert(over))
-    edges = edges.filter(pc.and_(pc.less_equal(edges["valid_from"], day), pc.not_equal(edges["status"], "retracted")))
-    ends = [_places(edges[name], product_ids) for name in ("source", "target")]
-    pairs = np.column_stack(ends)
-    return pairs[(pairs >= 0).all(axis=1)]
-
-
-def _places(ids: pa.ChunkedArray, product_ids: pa.Array) -> npt.NDArray[np.int64]:
-    found = pc.fill_null(pc.index_in(ids, value_set=product_ids), -1)
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+    over = pc.fill_null(pc.less_equal(edges["valid_to"], day), fill_value=False)
+    begun = pc.and_(pc.less_equal(edges["valid_from"], day), pc.not_equal(edges["status"], "retracted"))
+    held = edges.filter(pc.and_not(begun, over))
+    pairs = list(zip(held["target"].to_pylist(), held["source"].to_pylist(), strict=True))
+    found: dict[str, tuple[int, ...]] = {}
+    for one, other in [*pairs, *(pair[::-1] for pair in pairs if both_ways)]:
+        if other in position:
+            found[one] = (*found.get(one, ()), position[other])
+    return found
 
 
 def _attribute(name: str) -> str:
@@ -236,7 +234,7 @@ def _attribute(name: str) -> str:
 
 def _told(rule: str, statement: Statement | None, *, passed: bool, can_be_read: bool) -> RuleCheck:
     if statement is None:
-        return RuleCheck(rule, passed, "There is no statement on it.", SOURCE)
+        return RuleCheck(rule, passed, "There is no statement on it.", STATEMENTS)
     how = "" if can_be_read else " That cannot be read, so nothing is known."
     proof = f"It is stated: '{statement.text}'.{how}"
-    return RuleCheck(rule, passed, proof, SOURCE, statement.valid_from, statement.simulated)
+    return RuleCheck(rule, passed, proof, STATEMENTS, statement.valid_from, statement.simulated)

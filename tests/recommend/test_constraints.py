@@ -119,7 +119,7 @@ class Naive:
             store=self._stores.get(store),
             constraints=asked.constraints,
             live=live,
-            stands_in_for=None if asked.product_id is None else self._place[asked.product_id],
+            stands_in_for=asked.product_id,
             basket=np.array([self._place[name] for name in asked.basket], dtype=np.int64),
             excluded=np.array([self._place[name] for name in asked.exclude], dtype=np.int64),
         )
