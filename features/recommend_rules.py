@@ -70,9 +70,10 @@ def eligibility_tables(lake: Lake, purchases: Purchases, as_of: date) -> dict[st
     `recommend_stock`: the stock at the end of the latest week that was over on `as_of`, by product and store.
     `recommend_prices`: the price of the day after `as_of` as planned, else the median unit price paid in the last 13 weeks, by
     product (store -1) and by product and store, with the Monday of the plan or the latest day of the payments.
-    `recommend_statements`: the safety statements in force. `recommend_required`: on what something that replaces a product,
-    ever sold or not, needs a statement (by its id). `recommend_age_limits`: the highest limit among the retailer's for the product's department, category and
-    type. `recommend_consents`: by household and purpose what was recorded last among what holds.
+    `recommend_statements`: the safety statements in force.
+    `recommend_required`: on what something that replaces a product, ever sold or not, needs a statement (by its id).
+    `recommend_age_limits`: the highest of the retailer's limits for the product's department, category and type.
+    `recommend_consents`: by household and purpose what was recorded last among what holds.
     `recommend_consent_feed`: how many rows of consents are known, those that do not hold included.
 
     Raises:

@@ -218,8 +218,9 @@ def _declared(graph: ArrayGraph, relation: str, position: Mapping[str, int], *, 
     """Return by the id of a target the positions of the sources that a declaration in force names, or of either by the other."""
     edges, day = graph.export_edges(relation), pa.scalar(graph.version.as_of, pa.date32())
     over = pc.fill_null(pc.less_equal(edges["valid_to"], day), fill_value=False)
-    begun = pc.and_(pc.less_equal(edges["valid_from"], day), pc.not_equal(edges["status"], "retracted"))
-    held = edges.filter(pc.and_not(begun, over))
+    to_come = pc.fill_null(pc.greater(edges["valid_from"], day), fill_value=False)
+    retracted = pc.fill_null(pc.equal(edges["status"], "retracted"), fill_value=False)
+    held = edges.filter(pc.invert(pc.or_(retracted, pc.or_(over, to_come))))
     pairs = list(zip(held["target"].to_pylist(), held["source"].to_pylist(), strict=True))
     found: dict[str, tuple[int, ...]] = {}
     for one, other in [*pairs, *(pair[::-1] for pair in pairs if both_ways)]:
