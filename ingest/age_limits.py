@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.books import AGE_LIMITS, SCHEMAS, read_book, write_book
+from ingest.books import AGE_LIMITS, SCHEMAS, write_book
 from lake.ports import Lake
 
 __all__ = ["enter_age_limits", "read_age_limits"]
@@ -26,7 +26,5 @@ def read_age_limits(entry: Any) -> Mapping[str, int]:
 
 def enter_age_limits(lake: Lake, limits: Mapping[str, int]) -> None:
     """Remember the limits in the place of those that were declared before."""
-    if not limits and not read_book(lake, AGE_LIMITS).num_rows:
-        return
     rows = pa.table({"category": list(limits), "years": list(limits.values())}, schema=SCHEMAS[AGE_LIMITS])
     write_book(lake, AGE_LIMITS, rows)
