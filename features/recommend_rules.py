@@ -16,7 +16,7 @@ from features.demand_columns import positions
 from features.repertoire import Purchases
 from lake.ports import Lake
 
-__all__ = ["ANY_STORE", "PRICE_DAYS", "eligibility_tables"]
+__all__ = ["ANY_STORE", "PRICE_DAYS", "STATEMENT_ROWS", "eligibility_tables"]
 
 PRICE_DAYS = 91
 """How far back a paid price still tells what a product costs."""
@@ -40,7 +40,7 @@ PRICES = pa.schema(
         ("simulated", pa.bool_()),
     ]
 )
-STATEMENTS = pa.schema(
+STATEMENT_ROWS = pa.schema(
     [
         ("product", pa.int32()),
         ("attribute", pa.string()),
@@ -190,8 +190,8 @@ def _in_force(table: ir.Table, as_of: date) -> ir.Table:
 
 def _statements(at: _Positions) -> pa.Table:
     if not _delivered(at.lake, "safety_statements"):
-        return STATEMENTS.empty_table()
-    return at.rows(_in_force(at.lake.table("safety_statements"), at.as_of), STATEMENTS)
+        return STATEMENT_ROWS.empty_table()
+    return at.rows(_in_force(at.lake.table("safety_statements"), at.as_of), STATEMENT_ROWS)
 
 
 def _required(at: _Positions) -> pa.Table:

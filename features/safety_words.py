@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 __all__ = ["ALLERGENS", "DIET", "LISTED_ALLERGENS", "MINIMUM_AGE", "AllergenStatement", "DietStatement"]
-__all__ += ["allergen_name", "plain_name", "read_allergens", "read_diet", "read_minimum_age", "readable"]
+__all__ += ["allergen_name", "attribute_name", "plain_name", "read_allergens", "read_diet", "read_minimum_age", "readable"]
 
 ALLERGENS, DIET, MINIMUM_AGE = "allergens", "diet", "minimum_age"
 LISTED_ALLERGENS = frozenset(
@@ -57,11 +57,11 @@ class AllergenStatement:
     absent: frozenset[str]
     complete: bool
 
-    def states_absent(self, allergen: str) -> bool:
-        """Return whether the statement says that the allergen, as `allergen_name` gives it, is not in the product."""
-        if allergen in self.present:
-            return False
-        return allergen in self.absent or (self.complete and allergen in LISTED_ALLERGENS)
+    @property
+    def stated_absent(self) -> frozenset[str]:
+        """The allergens, as `allergen_name` gives them, of which the statement says that they are not in the product."""
+        listed = LISTED_ALLERGENS if self.complete else frozenset()
+        return (self.absent | listed) - self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,20 @@ class DietStatement:
     met: frozenset[str]
     unmet: frozenset[str]
 
-    def states_met(self, diet: str) -> bool:
-        return diet in self.met and diet not in self.unmet
+    @property
+    def stated_met(self) -> frozenset[str]:
+        """The diets, as `plain_name` gives them, that it is stated to meet and not stated not to."""
+        return self.met - self.unmet
 
 
 def plain_name(text: str) -> str:
     """Return a name without differences of case, space and underscores."""
     return " ".join(text.replace("_", " ").casefold().split())
+
+
+def attribute_name(text: str) -> str:
+    """Return what a statement is on, by the name that attributes are compared by."""
+    return plain_name(text).replace(" ", "_")
 
 
 def allergen_name(text: str) -> str:
@@ -126,7 +133,7 @@ def read_minimum_age(statement: str) -> int | None:
 def readable(attribute: str, statement: str) -> bool:
     """Return whether a statement says something. Of an attribute that has no grammar here any words do."""
     readers = {ALLERGENS: read_allergens, DIET: read_diet, MINIMUM_AGE: read_minimum_age}
-    reader = readers.get(plain_name(attribute).replace(" ", "_"))
+    reader = readers.get(attribute_name(attribute))
     return reader is None or reader(statement) is not None
 
 

@@ -10,8 +10,9 @@ from decisions.recommend.contract import Constraints, RuleCheck, Withheld
 from decisions.recommend.live import LiveFacts
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilityAsk, EligibilitySettings, Kept, Mask, Rule
 from decisions.recommend.rules_request import PURPOSES, Consented, Excluded, InBasket
-from decisions.recommend.rules_safety import Aged, NeverSubstitute, WithDiets, WithoutAllergens, read_statements
+from decisions.recommend.rules_safety import Aged, NeverSubstitute, WithDiets, WithoutAllergens
 from decisions.recommend.rules_shop import InRange, InStock, Priced
+from decisions.recommend.statements import statements_of
 from features import Tables
 from features.repertoire import IntArray
 from kg.ports import ArrayGraph
@@ -70,7 +71,7 @@ class Eligibility:
     def __init__(self, graph: ArrayGraph, tables: Tables, as_of: date, settings: EligibilitySettings = USUAL_SETTINGS) -> None:
         product_ids: list[str] = tables.table("recommend_products")["product_id"].to_pylist()
         position = {product: place for place, product in enumerate(product_ids)}
-        stated, count = read_statements(tables.table("recommend_statements")), len(product_ids)
+        stated, count = statements_of(tables.table("recommend_statements")), len(product_ids)
         self.rules: tuple[Rule, ...] = (
             InRange(graph, product_ids),
             InStock(tables.table("recommend_stock"), position, as_of, settings.stock_age_days),

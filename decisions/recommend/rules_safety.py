@@ -1,8 +1,6 @@
 """Rules of safety: allergens, diets, age limits, and what must never stand in for what. What cannot be read is unknown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +8,13 @@ import pyarrow.compute as pc
 
 from decisions.recommend.contract import RuleCheck
 from decisions.recommend.rules import EligibilityAsk, Kept, Mask
+from decisions.recommend.statements import STATEMENTS, Stated, Statements
 from features.safety_words import (
     ALLERGENS,
     DIET,
     MINIMUM_AGE,
-    AllergenStatement,
-    DietStatement,
     allergen_name,
+    attribute_name,
     plain_name,
     read_allergens,
     read_diet,
@@ -25,99 +23,86 @@ from features.safety_words import (
 )
 from kg.ports import ArrayGraph
 
-__all__ = ["Aged", "NeverSubstitute", "Stated", "Statement", "WithDiets", "WithoutAllergens", "read_statements"]
+__all__ = ["Aged", "NeverSubstitute", "WithDiets", "WithoutAllergens"]
 
-STATEMENTS, DECLARATIONS = "safety_statements", "product_declarations"
+DECLARATIONS = "product_declarations"
 NOT_READABLE = 200
 """Stands for a limit that is stated in words that cannot be read: nobody is old enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement as it was delivered."""
+class EachIsStated:
+    """Each word that the request names is stated of a product: the rule of allergens and that of diets.
 
-    text: str
-    valid_from: date
-    simulated: bool
-
-
-Stated = Mapping[str, Mapping[int, Statement]]
-"""Statements by attribute, in the plain spelling, and product."""
-
-
-def read_statements(table: pa.Table) -> Stated:
-    """Return the statements of `recommend_statements` by attribute and product.
-
-    An attribute that is spelt in two ways may be stated twice; such statements are held side by side, and no grammar reads them.
+    Args:
+        stated: all statements by attribute.
+        products: how many there are.
     """
-    stated: dict[str, dict[int, Statement]] = {}
-    for row in table.to_pylist():
-        by_product = stated.setdefault(_attribute(row["attribute"]), {})
-        one, other = Statement(row["statement"], row["valid_from"], row["simulated"]), by_product.get(row["product"])
-        if other is not None:
-            one = replace(one, text=f"{other.text} | {one.text}")
-        by_product[row["product"]] = one
-    return stated
+
+    name: str
+    standing = True
+    attribute: str
+
+    def __init__(self, stated: Stated, products: int) -> None:
+        self._said = Statements(self.name, stated.get(self.attribute), self.words_of, products)
+        self._products = products
+        self._texts: dict[str, list[int]] = {}
+        for place, words in enumerate(self._said.readings):
+            for word in words or ():
+                self._texts.setdefault(word, []).append(place)
+        self._kept = Kept(self._not_stated, products)
+
+    def words_of(self, text: str) -> frozenset[str] | None:
+        """Return the words that a statement states; None where it cannot be read."""
+        raise NotImplementedError
+
+    def wanted(self, ask: EligibilityAsk) -> tuple[str, ...]:
+        """Return the words that the request names, by the names that statements are compared by."""
+        raise NotImplementedError
+
+    def asked(self, ask: EligibilityAsk) -> bool:
+        return bool(self.wanted(ask))
+
+    def closed(self, ask: EligibilityAsk) -> Mask:
+        return self._kept.mask(frozenset(self.wanted(ask)))
+
+    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
+        return self._said.check(product, passed=not self.closed(ask)[product])
+
+    def _not_stated(self, words: frozenset[str]) -> Mask:
+        if not words:
+            return np.zeros(self._products, dtype=bool)
+        times = np.zeros(len(self._said.readings), dtype=np.int64)
+        for word in words:
+            times[self._texts.get(word, [])] += 1
+        return ~self._said.mask(times == len(words))
 
 
-class WithoutAllergens:
+class WithoutAllergens(EachIsStated):
     """Each allergen that the request names is stated to be absent."""
 
     name = "allergens"
-    standing = True
+    attribute = ALLERGENS
 
-    def __init__(self, stated: Stated, products: int) -> None:
-        self._stated, self._products = stated.get(ALLERGENS, {}), products
-        readings = {product: read_allergens(statement.text) for product, statement in self._stated.items()}
-        self._read: dict[int, AllergenStatement] = {product: read for product, read in readings.items() if read is not None}
-        self._kept = Kept(self._not_absent, self._products)
+    def words_of(self, text: str) -> frozenset[str] | None:
+        read = read_allergens(text)
+        return None if read is None else read.stated_absent
 
-    def asked(self, ask: EligibilityAsk) -> bool:
-        return bool(ask.constraints.without_allergens)
-
-    def closed(self, ask: EligibilityAsk) -> Mask:
-        return self._kept.mask(frozenset(ask.constraints.without_allergens))
-
-    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
-        readable_there = product in self._read
-        return _told(self.name, self._stated.get(product), passed=not self.closed(ask)[product], can_be_read=readable_there)
-
-    def _not_absent(self, allergens: frozenset[str]) -> Mask:
-        names = [allergen_name(allergen) for allergen in allergens]
-        closed = np.full(self._products, bool(names))
-        open_to = [product for product, read in self._read.items() if all(read.states_absent(name) for name in names)]
-        closed[np.array(open_to, dtype=np.int64)] = False
-        return closed
+    def wanted(self, ask: EligibilityAsk) -> tuple[str, ...]:
+        return tuple(allergen_name(allergen) for allergen in ask.constraints.without_allergens)
 
 
-class WithDiets:
+class WithDiets(EachIsStated):
     """Each diet that the request names is stated to be met."""
 
     name = "diet"
-    standing = True
+    attribute = DIET
 
-    def __init__(self, stated: Stated, products: int) -> None:
-        self._stated, self._products = stated.get(DIET, {}), products
-        readings = {product: read_diet(statement.text) for product, statement in self._stated.items()}
-        self._read: dict[int, DietStatement] = {product: read for product, read in readings.items() if read is not None}
-        self._kept = Kept(self._not_met, self._products)
+    def words_of(self, text: str) -> frozenset[str] | None:
+        read = read_diet(text)
+        return None if read is None else read.stated_met
 
-    def asked(self, ask: EligibilityAsk) -> bool:
-        return bool(ask.constraints.diets)
-
-    def closed(self, ask: EligibilityAsk) -> Mask:
-        return self._kept.mask(frozenset(ask.constraints.diets))
-
-    def check(self, ask: EligibilityAsk, product: int) -> RuleCheck:
-        readable_there = product in self._read
-        return _told(self.name, self._stated.get(product), passed=not self.closed(ask)[product], can_be_read=readable_there)
-
-    def _not_met(self, diets: frozenset[str]) -> Mask:
-        names = [plain_name(diet) for diet in diets]
-        closed = np.full(self._products, bool(names))
-        open_to = [product for product, read in self._read.items() if all(read.states_met(name) for name in names)]
-        closed[np.array(open_to, dtype=np.int64)] = False
-        return closed
+    def wanted(self, ask: EligibilityAsk) -> tuple[str, ...]:
+        return tuple(plain_name(diet) for diet in ask.constraints.diets)
 
 
 class Aged:
@@ -127,14 +112,14 @@ class Aged:
     standing = True
 
     def __init__(self, limits: pa.Table, stated: Stated, products: int) -> None:
-        self._category = {row["product"]: (row["years"], row["category"]) for row in limits.to_pylist()}
-        self._stated = stated.get(MINIMUM_AGE, {})
-        self._years = np.zeros(products, dtype=np.int64)
-        for product, (years, _) in self._category.items():
-            self._years[product] = years
-        for product, statement in self._stated.items():
-            years = read_minimum_age(statement.text)
-            self._years[product] = max(self._years[product], NOT_READABLE if years is None else years)
+        self._said = Statements(self.name, stated.get(MINIMUM_AGE), read_minimum_age, products)
+        product, text = self._said.clear()
+        years = np.array([0 if read is None else read for read in self._said.readings], dtype=np.int64)
+        of_category, self._names = np.zeros(products, dtype=np.int64), limits
+        of_category[limits["product"].to_numpy()] = limits["years"].to_numpy()
+        self._of_category, self._years = of_category, of_category.copy()
+        self._years[product] = np.maximum(of_category[product], years[text])
+        self._years[self._said.unclear()] = NOT_READABLE
         self._kept = Kept(self._too_young, products)
 
     def asked(self, ask: EligibilityAsk) -> bool:
@@ -147,10 +132,12 @@ class Aged:
         passed, years = not self.closed(ask)[product], int(self._years[product])
         if not years:
             return RuleCheck(self.name, passed, "No age limit is known of it.", "age_limits")
-        by_category, category = self._category.get(product, (0, ""))
-        if by_category == years:
-            return RuleCheck(self.name, passed, f"{category} is sold from {years} years on.", "age_limits")
-        return _told(self.name, self._stated.get(product), passed=passed, can_be_read=years != NOT_READABLE)
+        if self._of_category[product] != years:
+            return self._said.check(product, passed=passed)
+        row = int(np.flatnonzero(self._names["product"].to_numpy() == product)[0])
+        return RuleCheck(
+            self.name, passed, f"{self._names['category'][row].as_py()} is sold from {years} years on.", "age_limits"
+        )
 
     def _too_young(self, age_years: int | None) -> Mask:
         return np.asarray(self._years > (0 if age_years is None else age_years))
@@ -171,7 +158,7 @@ class NeverSubstitute:
         self._needs = _declared(graph, "requires", position, both_ways=True)
         self._required: dict[str, tuple[str, ...]] = {}
         for row in required.to_pylist():
-            self._required[row["product_id"]] = (*self._required.get(row["product_id"], ()), _attribute(row["attribute"]))
+            self._required[row["product_id"]] = (*self._required.get(row["product_id"], ()), attribute_name(row["attribute"]))
         self._says = {name: self._saying(name, stated) for names in self._required.values() for name in names}
         self._day = graph.version.as_of
         self._kept = Kept(self._forbidden, self._products)
@@ -208,10 +195,8 @@ class NeverSubstitute:
         return closed
 
     def _saying(self, attribute: str, stated: Stated) -> Mask:
-        says = np.zeros(self._products, dtype=bool)
-        for product, statement in stated.get(attribute, {}).items():
-            says[product] = readable(attribute, statement.text)
-        return says
+        said = Statements(self.name, stated.get(attribute), lambda text: readable(attribute, text) or None, self._products)
+        return said.mask(np.ones(len(said.readings), dtype=bool))
 
 
 def _declared(graph: ArrayGraph, relation: str, position: Mapping[str, int], *, both_ways: bool) -> dict[str, tuple[int, ...]]:
@@ -227,15 +212,3 @@ def _declared(graph: ArrayGraph, relation: str, position: Mapping[str, int], *, 
         if other in position:
             found[one] = (*found.get(one, ()), position[other])
     return found
-
-
-def _attribute(name: str) -> str:
-    return plain_name(name).replace(" ", "_")
-
-
-def _told(rule: str, statement: Statement | None, *, passed: bool, can_be_read: bool) -> RuleCheck:
-    if statement is None:
-        return RuleCheck(rule, passed, "There is no statement on it.", STATEMENTS)
-    how = "" if can_be_read else " That cannot be read, so nothing is known."
-    proof = f"It is stated: '{statement.text}'.{how}"
-    return RuleCheck(rule, passed, proof, STATEMENTS, statement.valid_from, statement.simulated)
