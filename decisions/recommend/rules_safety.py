@@ -115,8 +115,9 @@ class Aged:
         self._said = Statements(self.name, stated.get(MINIMUM_AGE), read_minimum_age, products)
         product, text = self._said.clear()
         years = np.array([0 if read is None else read for read in self._said.readings], dtype=np.int64)
-        of_category, self._names = np.zeros(products, dtype=np.int64), limits
+        of_category = np.zeros(products, dtype=np.int64)
         of_category[limits["product"].to_numpy()] = limits["years"].to_numpy()
+        self._category = dict(zip(limits["product"].to_pylist(), limits["category"].to_pylist(), strict=True))
         self._of_category, self._years = of_category, of_category.copy()
         self._years[product] = np.maximum(of_category[product], years[text])
         self._years[self._said.unclear()] = NOT_READABLE
@@ -134,10 +135,8 @@ class Aged:
             return RuleCheck(self.name, passed, "No age limit is known of it.", "age_limits")
         if self._of_category[product] != years:
             return self._said.check(product, passed=passed)
-        row = int(np.flatnonzero(self._names["product"].to_numpy() == product)[0])
-        return RuleCheck(
-            self.name, passed, f"{self._names['category'][row].as_py()} is sold from {years} years on.", "age_limits"
-        )
+        proof = f"{self._category[product]} is sold from {years} years on."
+        return RuleCheck(self.name, passed, proof, "age_limits")
 
     def _too_young(self, age_years: int | None) -> Mask:
         return np.asarray(self._years > (0 if age_years is None else age_years))

@@ -5,15 +5,17 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from decisions.recommend.contract import RuleCheck
 from decisions.recommend.rules import EligibilityAsk, Kept, Mask
 from features.recommend_rules import ANY_STORE
-from features.repertoire import IntArray, day_number
+from features.repertoire import EPOCH, IntArray, day_number
 from kg.ports import ArrayGraph
 
 __all__ = ["InRange", "InStock", "Priced"]
 
+PLANNED = "planned_prices"
 WEEK_DAYS = 6
 """From a week's Monday to its last day, of which the stock is."""
 
@@ -96,8 +98,7 @@ class InStock:
         age = self._today - int(self._day[row])
         known = "" if age <= self._age_of(ask) else f" That is older than {self._age_of(ask)} days, so the stock is unknown."
         proof = f"{self._units[row]:g} units were in the store {age} days before the release's day.{known}"
-        day = date(1970, 1, 1) + timedelta(days=int(self._day[row]))
-        return RuleCheck(self.name, passed, proof, "stock_levels", day, bool(self._simulated[row]))
+        return RuleCheck(self.name, passed, proof, "stock_levels", _day(self._day[row]), bool(self._simulated[row]))
 
     def _age_of(self, ask: EligibilityAsk) -> int:
         asked = ask.constraints.largest_stock_age_days
@@ -129,10 +130,14 @@ class Priced:
     standing = True
 
     def __init__(self, prices: pa.Table, products: int) -> None:
-        self._prices = prices.sort_by([("product", "ascending"), ("store", "descending")]).combine_chunks()
-        self._store, self._product = self._prices["store"].to_numpy(), self._prices["product"].to_numpy()
-        self._products = products
+        rows = prices.sort_by([("product", "ascending"), ("store", "descending")]).combine_chunks()
+        self._product, self._store, self._price = (rows[name].to_numpy() for name in ("product", "store", "price"))
+        self._day, self._simulated = rows["day"].cast(pa.int32()).to_numpy(), rows["simulated"].to_numpy()
+        self._planned = np.asarray(pc.equal(rows["source"], PLANNED).to_numpy(), dtype=bool)
+        self._by_store = np.argsort(self._store, kind="stable")
+        self._stores = self._store[self._by_store]
         self._kept = Kept(self._unpriced, products)
+        self._products = products
 
     def asked(self, ask: EligibilityAsk) -> bool:
         return ask.constraints.priced_only
@@ -148,14 +153,19 @@ class Priced:
         if not len(here):
             return RuleCheck(self.name, passed, "No price of it is known.", "sales_lines")
         # stores come before the chain
-        row = self._prices.slice(int(first + here[0]), 1).to_pylist()[0]
-        where = "in the store" if row["store"] != ANY_STORE else "in the chain"
-        how = "is planned" if row["source"] == "planned_prices" else "was paid"
-        return RuleCheck(
-            self.name, passed, f"A price of {row['price']:.2f} {how} {where}.", row["source"], row["day"], row["simulated"]
-        )
+        row = int(first + here[0])
+        where = "in the store" if self._store[row] != ANY_STORE else "in the chain"
+        how, source = ("is planned", PLANNED) if self._planned[row] else ("was paid", "sales_lines")
+        proof = f"A price of {self._price[row]:.2f} {how} {where}."
+        return RuleCheck(self.name, passed, proof, source, _day(self._day[row]), bool(self._simulated[row]))
 
     def _unpriced(self, store: int, only: bool) -> Mask:
         closed = np.full(self._products, only)
-        closed[self._product[(self._store == store) | (self._store == ANY_STORE)]] = False
+        for place in {ANY_STORE, store}:
+            first, last = np.searchsorted(self._stores, (place, place + 1))
+            closed[self._product[self._by_store[first:last]]] = False
         return closed
+
+
+def _day(number: int) -> date:
+    return EPOCH + timedelta(days=int(number))

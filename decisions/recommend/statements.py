@@ -42,18 +42,18 @@ class Statements(Generic[Reading]):
     """
 
     def __init__(self, rule: str, rows: pa.Table | None, read: Callable[[str], Reading | None], products: int) -> None:
+        rows = STATEMENT_ROWS.empty_table() if rows is None else rows
         self._rule, self._products = rule, products
-        self._rows = STATEMENT_ROWS.empty_table() if rows is None else rows
-        self._product = self._rows["product"].to_numpy()
-        encoded = self._rows["statement"].combine_chunks().dictionary_encode()
-        self.readings: tuple[Reading | None, ...] = tuple(read(text) for text in encoded.dictionary.to_pylist())
+        self._product = rows["product"].to_numpy()
+        self._from, self._simulated = rows["valid_from"].to_pylist(), rows["simulated"].to_pylist()
+        encoded = rows["statement"].combine_chunks().dictionary_encode()
+        self._texts: list[str] = encoded.dictionary.to_pylist()
+        self._text = encoded.indices.to_numpy().astype(np.int64)
+        self.readings: tuple[Reading | None, ...] = tuple(read(text) for text in self._texts)
         """What each different text says."""
         same = self._product[1:] == self._product[:-1]
-        once = ~(np.r_[False, same] | np.r_[same, False])
-        readable = np.array([reading is not None for reading in self.readings], dtype=bool)
-        text = encoded.indices.to_numpy().astype(np.int64)
-        self._clear = once & (readable[text] if len(text) else np.zeros(0, dtype=bool))
-        self._text = text
+        once = ~(np.r_[False, same] | np.r_[same, False])[: len(self._product)]
+        self._clear = once & np.array([self.readings[text] is not None for text in self._text], dtype=bool)
 
     def clear(self) -> tuple[IntArray, IntArray]:
         """Return the products whose statement can be read, and the place of its text in `readings`."""
@@ -75,10 +75,8 @@ class Statements(Generic[Reading]):
         first, last = np.searchsorted(self._product, (product, product + 1))
         if first == last:
             return RuleCheck(self._rule, passed, "There is no statement on it.", STATEMENTS)
-        rows = self._rows.slice(int(first), int(last - first)).to_pylist()
-        said = " and ".join(f"'{row['statement']}'" for row in rows)
+        rows = range(int(first), int(last))
+        said = " and ".join(f"'{self._texts[self._text[row]]}'" for row in rows)
         how = "" if self._clear[first] else " That cannot be read, so nothing is known."
-        latest = max(row["valid_from"] for row in rows)
-        return RuleCheck(
-            self._rule, passed, f"It is stated: {said}.{how}", STATEMENTS, latest, any(row["simulated"] for row in rows)
-        )
+        day, simulated = max(self._from[row] for row in rows), any(self._simulated[row] for row in rows)
+        return RuleCheck(self._rule, passed, f"It is stated: {said}.{how}", STATEMENTS, day, simulated)
