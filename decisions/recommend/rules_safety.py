@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.recommend.contract import RuleCheck
-from decisions.recommend.rules import EligibilityAsk, Kept, Mask
+from decisions.recommend.rules import NO_ROWS, EligibilityAsk, Kept, Mask
 from decisions.recommend.statements import STATEMENTS, Stated, Statements
 from features.safety_words import (
     ALLERGENS,
@@ -45,10 +45,11 @@ class EachIsStated:
     def __init__(self, stated: Stated, products: int) -> None:
         self._said = Statements(self.name, stated.get(self.attribute), self.words_of, products)
         self._products = products
-        self._texts: dict[str, list[int]] = {}
+        texts: dict[str, list[int]] = {}
         for place, words in enumerate(self._said.readings):
             for word in words or ():
-                self._texts.setdefault(word, []).append(place)
+                texts.setdefault(word, []).append(place)
+        self._texts = {word: np.array(places, dtype=np.int64) for word, places in texts.items()}
         self._kept = Kept(self._not_stated, products)
 
     def words_of(self, text: str) -> frozenset[str] | None:
@@ -73,7 +74,7 @@ class EachIsStated:
             return np.zeros(self._products, dtype=bool)
         times = np.zeros(len(self._said.readings), dtype=np.int64)
         for word in words:
-            times[self._texts.get(word, [])] += 1
+            times[self._texts.get(word, NO_ROWS)] += 1
         return ~self._said.mask(times == len(words))
 
 

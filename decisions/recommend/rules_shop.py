@@ -64,7 +64,8 @@ class InStock:
         self._position, self._products = position, len(position)
         self._product_ids = list(position)
         self._today, self._age = day_number(as_of), stock_age_days
-        store = stock["store"].to_numpy()
+        # as the searches ask for it: else each search would convert the whole column
+        store = stock["store"].to_numpy().astype(np.int64)
         order = np.argsort(store, kind="stable")
         rows = {name: stock[name].to_numpy()[order] for name in ("product", "stock_on_hand_units", "simulated")}
         self._product, self._units, self._simulated = rows.values()
@@ -131,7 +132,9 @@ class Priced:
 
     def __init__(self, prices: pa.Table, products: int) -> None:
         rows = prices.sort_by([("product", "ascending"), ("store", "descending")]).combine_chunks()
-        self._product, self._store, self._price = (rows[name].to_numpy() for name in ("product", "store", "price"))
+        # as the searches ask for them: else each search would convert the whole column
+        self._product, self._store = (rows[name].to_numpy().astype(np.int64) for name in ("product", "store"))
+        self._price = rows["price"].to_numpy()
         self._day, self._simulated = rows["day"].cast(pa.int32()).to_numpy(), rows["simulated"].to_numpy()
         self._planned = np.asarray(pc.equal(rows["source"], PLANNED).to_numpy(), dtype=bool)
         self._by_store = np.argsort(self._store, kind="stable")

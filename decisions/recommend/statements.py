@@ -44,7 +44,7 @@ class Statements(Generic[Reading]):
     def __init__(self, rule: str, rows: pa.Table | None, read: Callable[[str], Reading | None], products: int) -> None:
         rows = STATEMENT_ROWS.empty_table() if rows is None else rows
         self._rule, self._products = rule, products
-        self._product = rows["product"].to_numpy()
+        self._product = rows["product"].to_numpy().astype(np.int64)
         self._from, self._simulated = rows["valid_from"].to_pylist(), rows["simulated"].to_pylist()
         encoded = rows["statement"].combine_chunks().dictionary_encode()
         self._texts: list[str] = encoded.dictionary.to_pylist()
@@ -57,11 +57,11 @@ class Statements(Generic[Reading]):
 
     def clear(self) -> tuple[IntArray, IntArray]:
         """Return the products whose statement can be read, and the place of its text in `readings`."""
-        return self._product[self._clear].astype(np.int64), self._text[self._clear]
+        return self._product[self._clear], self._text[self._clear]
 
     def unclear(self) -> IntArray:
         """Return the products of which something is stated that cannot be read."""
-        return np.asarray(self._product[~self._clear], dtype=np.int64)
+        return np.asarray(self._product[~self._clear])
 
     def mask(self, of_text: Mask) -> Mask:
         """Return which products bear a readable text that is marked."""
