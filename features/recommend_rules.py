@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.demand_columns import positions
+from features.in_force import in_force
 from features.repertoire import Purchases
 from lake.ports import Lake
 
@@ -183,21 +184,16 @@ def _paid(at: _Positions, *, by_store: bool) -> pa.Table:
     return at.rows(median.mutate(source=ibis.literal("sales_lines")), PRICES)
 
 
-def _in_force(table: ir.Table, as_of: date) -> ir.Table:
-    day = ibis.literal(as_of)
-    return table.filter(table.valid_from <= day, table.valid_to.isnull() | (table.valid_to > day))
-
-
 def _statements(at: _Positions) -> pa.Table:
     if not _delivered(at.lake, "safety_statements"):
         return STATEMENT_ROWS.empty_table()
-    return at.rows(_in_force(at.lake.table("safety_statements"), at.as_of), STATEMENT_ROWS)
+    return at.rows(in_force(at.lake.table("safety_statements"), at.as_of), STATEMENT_ROWS)
 
 
 def _required(at: _Positions) -> pa.Table:
     if not _delivered(at.lake, "safety_requirements"):
         return REQUIRED.empty_table()
-    asked = _in_force(at.lake.table("safety_requirements"), at.as_of).select("category", "attribute").distinct()
+    asked = in_force(at.lake.table("safety_requirements"), at.as_of).select("category", "attribute").distinct()
     products = at.lake.table("products")
     rows = products.join(asked, "category").select("product_id", "attribute").order_by("product_id", "attribute")
     return at.lake.to_arrow(rows).cast(REQUIRED)
@@ -237,7 +233,7 @@ def _consents(lake: Lake, as_of: date) -> dict[str, pa.Table]:
     over = datetime.combine(as_of + timedelta(days=1), time(), UTC)
     known = table.filter(table.recorded_from < ibis.literal(over))
     rows_known = lake.to_arrow(known.aggregate(rows=known.count()))["rows"][0].as_py()
-    rows = lake.to_arrow(_in_force(known, as_of))
+    rows = lake.to_arrow(in_force(known, as_of))
     keys = ("household_id", "purpose")
     order = [*((key, "ascending") for key in keys), ("recorded_from", "descending"), ("granted", "ascending")]
     rows = rows.sort_by(order)

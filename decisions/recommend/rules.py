@@ -15,8 +15,8 @@ from features.repertoire import IntArray
 __all__ = ["NO_ROWS", "USUAL_SETTINGS", "EligibilityAsk", "EligibilitySettings", "Kept", "Mask", "Rule"]
 
 Mask = npt.NDArray[np.bool_]
-KEPT_MASKS, KEPT_BYTES = 512, 16_000_000
-"""Masks kept by each rule, and how many bytes of them at most: of 68,000 products some 240 masks."""
+KEPT_MASKS, KEPT_BYTES = 512, 8_000_000
+"""Masks kept by each rule, and how many bytes of them at most: of 68,000 products some 120 masks."""
 NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 
 

@@ -16,7 +16,7 @@ OWN_STORE = {household(n): STORES[n % 3] for n in range(HOUSEHOLDS)}
 def broken_rules(shop, asked: RecommendationRequest, live: LiveFacts, name: str, *, replaces: bool) -> set[str]:
     """Return the names of all rules that forbid to show a product."""
     meaning, bounds = shop.meanings[name], asked.constraints
-    store = asked.store_id or OWN_STORE.get(asked.household_id or "")
+    store = store_of(shop, asked, live)
     forbidden = {
         "in_range": not (meaning.in_graph and meaning.merchandise),
         "basket": name in asked.basket or name in live.carted,
@@ -29,6 +29,13 @@ def broken_rules(shop, asked: RecommendationRequest, live: LiveFacts, name: str,
         "never_substitute": replaces and may_not_replace(shop, name, asked.product_id),
     }
     return {rule for rule, broken in forbidden.items() if broken}
+
+
+def store_of(shop, asked: RecommendationRequest, live: LiveFacts) -> str | None:
+    """The store that is named, or the one where a household shops that may be known."""
+    if asked.store_id is not None or asked.household_id is None:
+        return asked.store_id
+    return OWN_STORE[asked.household_id] if may_be_known(shop, asked.household_id, asked.purpose, live) else None
 
 
 def is_absent(meaning, allergen: str) -> bool:

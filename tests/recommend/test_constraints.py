@@ -33,6 +33,7 @@ class Shown:
 
 
 Answering = Callable[[RecommendationRequest, LiveFacts], Shown]
+"""Anything that answers: the rules with a naive order here, a service whose events give these facts elsewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +115,9 @@ class Naive:
         self._stores = {name: place for place, name in enumerate(shop.purchases.store_ids.to_pylist())}
 
     def ask(self, asked: RecommendationRequest, live: LiveFacts) -> EligibilityAsk:
-        store = asked.store_id or OWN_STORE.get(asked.household_id or "")
+        named = asked.store_id or (OWN_STORE[asked.household_id] if self._knows(asked, live) else None)
         return EligibilityAsk(
-            store=self._stores.get(store),
+            store=self._stores.get(named),
             constraints=asked.constraints,
             live=live,
             stands_in_for=asked.product_id,
@@ -127,8 +128,10 @@ class Naive:
     def __call__(self, asked: RecommendationRequest, live: LiveFacts) -> Shown:
         shown = np.flatnonzero(self._eligibility.open(self.ask(asked, live)).mask)
         names = [self.names[place] for place in shown if not asked.candidates or self.names[place] in asked.candidates]
-        personal = asked.household_id is not None and self._eligibility.personal(asked.household_id, asked.purpose, live).passed
-        return Shown(tuple(names[: asked.limit]), personal, asked.product_id is not None)
+        return Shown(tuple(names[: asked.limit]), self._knows(asked, live), asked.product_id is not None)
+
+    def _knows(self, asked: RecommendationRequest, live: LiveFacts) -> bool:
+        return asked.household_id is not None and self._eligibility.personal(asked.household_id, asked.purpose, live).passed
 
 
 def test_no_request_of_ten_thousand_is_shown_what_must_not_be(shop):
@@ -239,7 +242,10 @@ def test_a_rule_that_is_broken_is_found(shop, monkeypatch, kind, rule, fault):
     monkeypatch.setattr(eligibility, kind, type(kind, (fault, whole), {}))
     faulty = eligibility.Eligibility(shop.graph, InMemory(shop.tables), AS_OF)
     found = violations(shop, Naive(shop, faulty), cases(seed=44, count=FAULT_CASES))
-    assert set(found) == {rule}
+    # whoever is wrongly known has a store, and with it stock that nobody should know
+    also = {"in_stock"} if rule == "consent" else set()
+    assert found[rule] > 0
+    assert set(found) - also == {rule}
 
 
 def test_every_rule_has_a_fault_that_was_planted():
