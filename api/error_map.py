@@ -69,6 +69,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     recommend.UnknownHousehold: _UNKNOWN_HOUSEHOLD,
     recommend.UnknownProducts: _UNKNOWN_PRODUCT,
     recommend.UnknownStore: _UNKNOWN_STORE,
+    recommend.UnknownPurpose: _INVALID,
     recommend.LimitOutOfRange: _INVALID,
     recommend.BasketTooLarge: _INVALID,
     recommend.OtherDay: _INVALID,

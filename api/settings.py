@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."
     )
+    recommend_stock_age_days: int = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="Stock that is older is unknown to recommendations, unless a request says otherwise.",
+    )
 
     @field_validator("country")
     @classmethod

@@ -12,6 +12,7 @@
 ├── PlacementsUnreadable        the file of placements cannot be used
 ├── PageInvalid                 a page without placements, with too many, or with one twice
 ├── OtherDay                    the request names a day that the release was not built for
+├── UnknownPurpose              the request is for a purpose that nobody consents to
 ├── NothingSold                 no merchandise was sold on or before the day to learn from
 └── RecommendationArtefactError the ranker's files are missing, changed or of another format
 """
@@ -36,6 +37,7 @@ __all__ = [
     "UnknownHousehold",
     "UnknownPlacement",
     "UnknownProducts",
+    "UnknownPurpose",
     "UnknownStore",
 ]
 
@@ -171,6 +173,15 @@ class OtherDay(RecommendationError):
         super().__init__(
             f"This release recommends as of {served}, not as of {asked}.", "Leave `as_of` out, or ask for the day that is served."
         )
+
+
+class UnknownPurpose(RecommendationError):
+    """The request is for a purpose that nobody consents to."""
+
+    def __init__(self, purpose: str, purposes: tuple[str, ...]) -> None:
+        self.purpose = purpose
+        self.purposes = purposes
+        super().__init__(f"There is no purpose '{purpose[:40]}'.", f"Name one of {', '.join(purposes)}.")
 
 
 class NothingSold(RecommendationError):

@@ -18,6 +18,7 @@ from decisions.recommend.scoring import list_quality
 from features import InMemory
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
+from features.recommend_rules import eligibility_tables
 from features.recommend_tables import read_serving_features, serving_tables
 from features.repertoire import IntArray, Origins, Purchases, day_number, read_purchases
 from kit.canonical import canonical_bytes, digest_of_bytes
@@ -97,7 +98,7 @@ def fit(
     with progress.stage("Training the ranker"):
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
     with progress.stage("Computing features for serving"):
-        features = serving_tables(world.purchases, world.population)
+        features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
