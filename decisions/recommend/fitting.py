@@ -16,6 +16,7 @@ from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
 from features import InMemory
+from features.collaborative import fit_tastes, taste_tables
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
 from features.recommend_rules import eligibility_tables
@@ -99,6 +100,7 @@ def fit(
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
     with progress.stage("Computing features for serving"):
         features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
+        features |= taste_tables(fit_tastes(world.purchases, day_number(as_of) + 1, seed))
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
