@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decisions.recommend.contract import RecommendationRequest
+from decisions.recommend.eligibility import Openness
 from decisions.recommend.live import LiveFacts
 from features.repertoire import IntArray
 
@@ -23,7 +24,10 @@ class Asked:
         hand: of the basket and of what the session looked at.
         store: position of the store; None where none is known.
         live: what happened since the release.
-        open: by product, whether every rule lets it be suggested here.
+        openness: which products the rules let be suggested here, and which rule keeps out which.
+        open: by product, whether it may be suggested on this surface.
+        replaces: whether the product of the request is not to be had, so that suggestions stand in for it.
+        cause: why the household's habits may not be used; "" where they may or none was named.
     """
 
     request: RecommendationRequest
@@ -32,7 +36,10 @@ class Asked:
     hand: IntArray
     store: int | None
     live: LiveFacts
+    openness: Openness
     open: npt.NDArray[np.bool_]
+    replaces: bool = False
+    cause: str = ""
 
     @property
     def open_products(self) -> IntArray:

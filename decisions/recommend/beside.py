@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from decisions.recommend.asking import Asked
+from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
 from decisions.recommend.explain import RelationExplainer
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
@@ -16,6 +17,9 @@ from features.recommend_relations import RELATIONS
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["BesideLists"]
+
+
+CONSIDERED = 100
 
 
 class BesideLists:
@@ -37,7 +41,13 @@ class BesideLists:
         best = rows[np.lexsort((rows, -scores[rows]))][:limit]
         if not (spoken[best] > 0).any():
             return []
-        return list(self._suggestions(asked.hand, best, scores, share))
+        return list(self._suggestions(asked, asked.hand, best, scores, share))
+
+    def considered(self, asked: Asked) -> IntArray:
+        """Return what an answer without a household looks at first, open or not: neighbours of the hand, or best sellers."""
+        parts = [self._shelf.view.neighbours[name] for name in RELATIONS]
+        near = np.unique(np.concatenate([one.candidate[one.entries(asked.hand)[0]] for one in parts]))
+        return near if len(near) else np.sort(np.argsort(-self._shelf.popularity, kind="stable")[:CONSIDERED])
 
     def selling(self, asked: Asked, limit: int, among: IntArray | None = None) -> list[Suggestion]:
         """Return at most `limit` open products by what sells in the store, then in the chain; `among` bounds them."""
@@ -47,10 +57,12 @@ class BesideLists:
             share = self._shelf.popularity_in(store)
             sold = rows[share[rows] > 0]
             best = sold[np.lexsort((sold, -share[sold]))][:limit]
-            found += self._suggestions(np.empty(0, np.int64), best, share, share)
+            found += self._suggestions(asked, np.empty(0, np.int64), best, share, share)
         return found
 
-    def _suggestions(self, hand: IntArray, products: IntArray, scores: FloatArray, share: FloatArray) -> Iterator[Suggestion]:
+    def _suggestions(
+        self, asked: Asked, hand: IntArray, products: IntArray, scores: FloatArray, share: FloatArray
+    ) -> Iterator[Suggestion]:
         explainer = RelationExplainer(self._shelf.view, self._shelf.features, hand)
         for product in products.tolist():
             edges = scores[product] > share[product]
@@ -59,9 +71,13 @@ class BesideLists:
                 score=float(scores[product]),
                 kind="relations" if edges else "popularity",
                 sources=(("basket_relations",) if edges else ()) + (("popularity",) if share[product] else ()),
-                tell=partial(_told, explainer, product, float(share[product])),
+                tell=partial(self._told, explainer, product, float(share[product]), asked.request.basket),
             )
 
-
-def _told(explainer: RelationExplainer, product: int, popularity: float) -> Told:
-    return Told(explainer.explain(product, explainer.edges_to(product), popularity), "")
+    def _told(self, explainer: RelationExplainer, product: int, popularity: float, basket: tuple[str, ...]) -> Told:
+        explanation = explainer.explain(product, explainer.edges_to(product), popularity)
+        name = self._shelf.view.product(product)
+        reason, other = customer_reason(explanation, name.id, basket)
+        # what was only looked at was not bought
+        reason = CustomerReason.GOES_WITH if reason is CustomerReason.WITH_BOUGHT else reason
+        return Told(explanation, customer_text(reason, name.display_name, other))

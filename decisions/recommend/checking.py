@@ -13,8 +13,10 @@ from decisions.recommend.errors import (
     SurfaceIncomplete,
     UnknownHousehold,
     UnknownProducts,
+    UnknownPurpose,
     UnknownStore,
 )
+from decisions.recommend.rules_request import PURPOSES
 from kg.ports import ArrayGraph
 
 __all__ = ["LARGEST_BASKET", "LARGEST_LIMIT", "LARGEST_LIST", "LARGEST_PAGE", "check_page", "check_request"]
@@ -61,6 +63,8 @@ def check_page(request: PageRequest) -> None:
 
 
 def _check_details(request: RecommendationRequest) -> None:
+    if request.purpose not in PURPOSES:
+        raise UnknownPurpose(request.purpose, PURPOSES)
     context, constraints = request.context, request.constraints
     for name, given, low, high in (
         ("discoveryShare", request.discovery_share, 0, 1),

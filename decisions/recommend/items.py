@@ -11,6 +11,7 @@ import numpy as np
 
 from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
+from decisions.recommend.customer_text import CustomerReason, customer_text
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.repertoire import IntArray
@@ -20,6 +21,11 @@ __all__ = ["COMPLEMENTS", "SUBSTITUTES", "ItemLists"]
 SUBSTITUTES = ("isSubstituteFor",)
 COMPLEMENTS = ("isComplementTo", "isBoughtWith")
 SOURCES = {"isSubstituteFor": "substitutes", "isComplementTo": "complements", "isBoughtWith": "bought_with"}
+REASONS = {
+    "isSubstituteFor": CustomerReason.REPLACES,
+    "isComplementTo": CustomerReason.GOES_WITH,
+    "isBoughtWith": CustomerReason.OFTEN_WITH,
+}
 WORDS = {
     "isSubstituteFor": "{candidate} can be taken in place of {item}.",
     "isComplementTo": "{candidate} goes with {item}.",
@@ -82,4 +88,5 @@ class ItemLists:
         hop = view.relation(relation, int(neighbours.row[row]), item, candidate)
         words = WORDS[relation].format(candidate=view.product(candidate).display_name, item=view.product(item).display_name)
         path = ExplanationPath((hop,), float(neighbours.strength[row]))
-        return Told(Explanation(words, (path,)), words)
+        names = view.product(candidate).display_name, view.product(item).display_name
+        return Told(Explanation(words, (path,)), customer_text(REASONS[relation], *names))

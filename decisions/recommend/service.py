@@ -15,6 +15,8 @@ import numpy as np
 from decisions.envelope import Degradation
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside import BesideLists
+from decisions.recommend.bounds import Bounds, exposure_shares, levels_of
+from decisions.recommend.calibration import read_calibration
 from decisions.recommend.checking import check_page, check_request
 from decisions.recommend.contract import (
     PageAnswer,
@@ -30,19 +32,25 @@ from decisions.recommend.contract import (
     WhyNotOutcome,
     WhyNotRequest,
 )
+from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
+from decisions.recommend.discovery import Discovery
+from decisions.recommend.eligibility import Eligibility, EligibilityAsk
 from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
 from decisions.recommend.habit import HabitLists
 from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
 from decisions.recommend.lists import read_lists
-from decisions.recommend.live import NoEvents, OnlineFacts
+from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
+from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
 from decisions.recommend.shelf import Shelf
-from decisions.recommend.suggestions import Suggestion, first_of_each
+from decisions.recommend.suggestions import Suggestion, first_of_each, mixed
 from decisions.recommend.trending import TrendLists
-from decisions.recommend.why_not import Change, first_failing, standing_of, told
+from decisions.recommend.why_not import Change, standing_of, told
+from features.collaborative import read_tastes
 from features.recommend_tables import read_serving_features
+from features.repertoire import IntArray
 from features.snapshot import FeatureSnapshot
 from kg.ports import ArrayGraph
 
@@ -79,13 +87,19 @@ class RecommendService:
         features: the snapshot that `fit` filled.
         artefact: the files that `fit` gave.
         online: what happened since the release.
+        settings: the retailer's bounds of eligibility.
 
     Raises:
         RecommendationArtefactError: the files are missing, changed or of another format.
     """
 
     def __init__(
-        self, graph: ArrayGraph, features: FeatureSnapshot, artefact: Mapping[str, bytes], online: OnlineFacts | None = None
+        self,
+        graph: ArrayGraph,
+        features: FeatureSnapshot,
+        artefact: Mapping[str, bytes],
+        online: OnlineFacts | None = None,
+        settings: EligibilitySettings = USUAL_SETTINGS,
     ) -> None:
         self._graph = graph
         self._as_of = features.as_of
@@ -97,7 +111,13 @@ class RecommendService:
         ranking = Ranking(facts, self._view.neighbours, self._system)
         # the stored lists may name products that this graph does not have: those are not open
         self._shelf = Shelf(graph, facts, self._view)
-        self._habit = HabitLists(self._shelf, ranking, read_lists(features, ranking))
+        self._rules = Eligibility(graph, features, features.as_of, settings)
+        stored = read_lists(features, ranking)
+        self._habit = HabitLists(self._shelf, ranking, stored, read_calibration(about))
+        shown = np.empty(0, np.int64) if stored is None else stored.ranked.product
+        exposure = exposure_shares(shown, self._shelf.products, len(facts.household_ids))
+        bounds = Bounds(levels_of(graph, list(self._shelf.product)), exposure)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features), self._view.neighbours), bounds)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
@@ -106,7 +126,7 @@ class RecommendService:
             Surface.BASKET: self._for_household,
             Surface.ITEM: self._for_item,
             Surface.BUY_AGAIN: self._to_buy_again,
-            Surface.DISCOVER: self._for_household,
+            Surface.DISCOVER: self._to_discover,
             Surface.TRENDING: self._trending,
             Surface.RERANK: self._reordered,
         }
@@ -166,7 +186,7 @@ class RecommendService:
         if listed is not None:
             text = f"It is in the list, in place {listed.rank}."
             return replace(plain, text=text, rank=listed.rank, score=listed.score)
-        plain = replace(plain, checks=first_failing(self._checks(asked, request.product_id)))
+        plain = replace(plain, checks=self._checks(asked, request.product_id))
         place = self._shelf.product.get(request.product_id)
         if place is None:
             return told(plain, request.product_id, None, ())
@@ -175,18 +195,10 @@ class RecommendService:
         return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
 
     def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
-        request, place = asked.request, self._shelf.product.get(product_id)
-        sold = place is not None and bool(self._view.present[place])
-        in_basket = place is not None and place in asked.basket
-        return (
-            RuleCheck("in_range", sold, "it is sold" if sold else "it was never sold, or the published graph lacks it"),
-            RuleCheck("basket", not in_basket, "it lies in the basket" if in_basket else "it does not lie in the basket"),
-            RuleCheck(
-                "excluded",
-                product_id not in request.exclude,
-                "the request leaves it out" if product_id in request.exclude else "the request does not leave it out",
-            ),
-        )
+        place = self._shelf.product.get(product_id)
+        if place is None:
+            return (RuleCheck("in_range", passed=False, proof="it was never sold"),)
+        return self._rules.checks(asked.openness.ask, place)
 
     def _changes(self, asked: Asked, product: int) -> Iterator[Change]:
         """Yield one product more in the basket, those whose edges to the product are strongest first."""
@@ -221,18 +233,28 @@ class RecommendService:
             if len(chosen) == request.limit:
                 break
             cause = f"{rung.name} gave {len(more)} of {request.limit} places" if chosen else rung.nothing
-        items = tuple(self._item(one, rank) for rank, one in enumerate(chosen, start=1))
+        items = tuple(self._item(asked, one, rank) for rank, one in enumerate(chosen, start=1))
+        new = sum(one.kind == "discovery" for one in chosen)
         return RecommendationAnswer(
             as_of=self._as_of,
             system=used[0].name if used else "nothing",
             items=items,
             degraded=_degradation(ladder, used, cause),
             surface=request.surface,
+            discovery_share=new / len(chosen) if chosen else 0.0,
+            withheld=asked.openness.withheld(self._considered(asked)),
+            unused_context=_unused(request),
             newest_event=asked.live.newest_event,
             rungs=tuple(used),
         )
 
-    def _item(self, one: Suggestion, rank: int) -> RecommendedProduct:
+    def _considered(self, asked: Asked) -> IntArray:
+        """Return what rules are counted against: the household's own list, what the hand speaks for, or the best sellers."""
+        if asked.household is not None:
+            return self._habit.listed(asked.household)
+        return self._beside.considered(asked)
+
+    def _item(self, asked: Asked, one: Suggestion, rank: int) -> RecommendedProduct:
         told = one.tell()
         return RecommendedProduct(
             product_id=self._view.product(one.product).id,
@@ -245,19 +267,41 @@ class RecommendService:
             p_accept=one.p_accept,
             propensity=one.propensity,
             base_score=one.base_score,
+            checks=self._rules.asked(asked.openness.ask, one.product),
         )
 
     def _asked(self, request: RecommendationRequest) -> Asked:
         shelf = self._shelf
         live = self._online.facts(request.household_id, request.session_id, request.store_id, request.events_until)
-        basket = shelf.positions((*request.basket, *live.carted))
-        hand = np.union1d(basket, shelf.positions(live.viewed))
-        may = self._view.present.copy()
-        may[basket] = False
-        may[shelf.positions(request.exclude)] = False
-        household = shelf.household.get(request.household_id) if request.household_id is not None else None
+        cause = self._not_personal(request, live)
+        household = None if cause or request.household_id is None else shelf.household.get(request.household_id)
         store = self._store_of(request, household)
-        return Asked(request, household, basket, hand, store, live, may)
+        basket = shelf.positions((*request.basket, *live.carted))
+        there = EligibilityAsk(store, request.constraints, live)
+        anchor = None if request.product_id is None else shelf.product.get(request.product_id)
+        replaces = request.surface is Surface.ITEM and (anchor is None or not self._rules.open(there).mask[anchor])
+        ask = replace(
+            there,
+            stands_in_for=request.product_id if replaces else None,
+            basket=basket,
+            excluded=shelf.positions(request.exclude),
+        )
+        openness = self._rules.open(ask)
+        may = openness.mask
+        if request.surface is Surface.ITEM and anchor is not None:
+            may = may.copy()
+            may[anchor] = False
+        hand = np.union1d(basket, shelf.positions(live.viewed))
+        return Asked(request, household, basket, hand, store, live, openness, may, replaces, cause)
+
+    def _not_personal(self, request: RecommendationRequest, live: LiveFacts) -> str:
+        """Return why what is known of the household may not be used; "" where it may, or nobody is named."""
+        if request.household_id is None:
+            return ""
+        consent = self._rules.personal(request.household_id, request.purpose, live)
+        if not consent.passed:
+            return "no consent is known for this purpose"
+        return "" if request.household_id in self._shelf.household else "the household has no purchases to learn from"
 
     def _store_of(self, request: RecommendationRequest, household: int | None) -> int | None:
         if request.store_id is not None:
@@ -265,12 +309,13 @@ class RecommendService:
         return None if household is None else int(self._shelf.features.knowledge.store[household])
 
     def _for_household(self, asked: Asked) -> _Ladder:
-        limit = asked.request.limit
-        if asked.household is not None:
-            habit = _Rung(self._system.name, self._habit.suggestions(asked, limit))
-            return _Ladder((habit, *self._without_history(asked, limit)))
-        cause = "the household has no purchases to learn from" if asked.request.household_id is not None else ""
-        return _Ladder(self._without_history(asked, limit), cause)
+        limit, share = asked.request.limit, asked.request.discovery_share or 0.0
+        if asked.household is None:
+            return _Ladder(self._without_history(asked, limit), asked.cause)
+        habit = self._habit.suggestions(asked, limit)
+        if share and asked.request.surface is Surface.HOUSEHOLD:
+            habit = mixed(habit, self._discover.suggestions(asked, limit), share, limit)
+        return _Ladder((_Rung(self._system.name, habit), *self._without_history(asked, limit)))
 
     def _without_history(self, asked: Asked, limit: int) -> tuple[_Rung, ...]:
         sells = _Rung("popularity", self._beside.selling(asked, limit))
@@ -286,14 +331,21 @@ class RecommendService:
         sells = _Rung("popularity", self._beside.selling(asked, limit))
         if there is None:
             return _Ladder((shelf, sells), "the product was never sold, so no relation speaks of it")
-        name, relations = ("complements", COMPLEMENTS) if asked.open[there] else ("substitutes", SUBSTITUTES)
+        name, relations = ("substitutes", SUBSTITUTES) if asked.replaces else ("complements", COMPLEMENTS)
         related = _Rung(name, self._items.related(asked, there, relations, limit), "no published relation leads from the product")
         return _Ladder((related, shelf, sells))
 
     def _to_buy_again(self, asked: Asked) -> _Ladder:
         bought = self._habit.suggestions(asked, asked.request.limit, bought_only=True)
-        cause = "" if asked.household is not None else "the household has no purchases to learn from"
-        return _Ladder((_Rung(self._system.name, bought),), cause)
+        return _Ladder((_Rung(self._system.name, bought),), asked.cause)
+
+    def _to_discover(self, asked: Asked) -> _Ladder:
+        limit = asked.request.limit
+        nothing = "nothing is known of the household's or the basket's tastes"
+        new = _Rung(DISCOVERY_SYSTEM, self._discover.suggestions(asked, limit), nothing)
+        if asked.household is not None:
+            asked = replace(asked, open=self._habit.never_bought(asked, asked.household))
+        return _Ladder((new, _Rung("popularity", self._beside.selling(asked, limit))), asked.cause if not len(asked.hand) else "")
 
     def _trending(self, asked: Asked) -> _Ladder:
         limit = asked.request.limit
@@ -304,10 +356,7 @@ class RecommendService:
         limit, given = asked.request.limit, self._shelf.positions(asked.request.candidates)
         ours = _Rung(self._system.name, self._habit.reordered(asked, given, limit))
         sells = _Rung("popularity", self._beside.selling(asked, limit, given))
-        if asked.household is not None:
-            return _Ladder((ours, sells))
-        cause = "the household has no purchases to learn from" if asked.request.household_id is not None else ""
-        return _Ladder((sells,), cause)
+        return _Ladder((ours, sells)) if asked.household is not None else _Ladder((sells,), asked.cause)
 
 
 def _as_sets(request: RecommendationRequest) -> RecommendationRequest:
@@ -319,6 +368,13 @@ def _as_sets(request: RecommendationRequest) -> RecommendationRequest:
         candidates=_set(request.candidates),
         exclude=_set(request.exclude),
     )
+
+
+def _unused(request: RecommendationRequest) -> tuple[str, ...]:
+    """Return what was told of the moment: the ranker that serves looks at none of it."""
+    context = request.context
+    given = {"hour": context.hour, "weekday": context.weekday, "device": context.device, "weather": context.weather}
+    return tuple(name for name, value in given.items() if value is not None)
 
 
 def _set(product_ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
+from decisions.recommend.customer_text import CustomerReason, customer_text
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.recommend_population import PRODUCT_COLUMNS, STORE_COLUMNS
@@ -94,4 +95,4 @@ class TrendLists:
             f"after {trend.before[product]:.1f} in as many days before."
         )
         path = ExplanationPath(self._shelf.view.category(product), float(trend.growth[product]))
-        return Told(Explanation(text, (path,)), f"{name} is bought more and more {'in your store' if in_store else 'lately'}.")
+        return Told(Explanation(text, (path,)), customer_text(CustomerReason.GROWING, name))

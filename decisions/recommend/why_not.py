@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from decisions.recommend.contract import RuleCheck, WhyNotAnswer, WhyNotOutcome
+from decisions.recommend.contract import WhyNotAnswer, WhyNotOutcome
 from decisions.recommend.suggestions import Suggestion
 
-__all__ = ["Change", "Standing", "first_failing", "standing_of", "told"]
+__all__ = ["Change", "Standing", "standing_of", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,3 @@ def _with(
     return WhyNotAnswer(
         answer.as_of, answer.product_id, outcome, text, rank, score, needed, change, answer.checks, answer.degraded
     )
-
-
-def first_failing(checks: Iterable[RuleCheck]) -> tuple[RuleCheck, ...]:
-    """Return the checks, failing ones first, each kind in the order given."""
-    return tuple(sorted(checks, key=lambda check: check.passed))
