@@ -173,4 +173,4 @@ class Services:
     delistings: DelistOutcomes | None = None
     online: OnlineFacts = field(default_factory=NoEvents)
     placements: Mapping[str, Placement] = field(default_factory=lambda: DEFAULT_PLACEMENTS)
-    discovery_share: float = 0.2
+    discovery_share: float = 0.1

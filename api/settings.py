@@ -58,6 +58,16 @@ class Settings(BaseSettings):
         le=365,
         description="Stock that is older is unknown to recommendations, unless a request says otherwise.",
     )
+    discovery_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of a household's places for what it never bought, where a request names none.",
+    )
+    placements: Path | None = Field(
+        default=None,
+        description="JSON file of the named places of the shop's pages; none: the usual ones.",
+    )
 
     @field_validator("country")
     @classmethod

@@ -60,6 +60,11 @@ class BesideLists:
             found += self._suggestions(asked, np.empty(0, np.int64), best, share, share)
         return found
 
+    def rest(self, asked: Asked, among: IntArray) -> list[Suggestion]:
+        """Return the open ones of `among` that nothing speaks for, by position: what the caller offered is not lost."""
+        rows, nothing = among[asked.open[among]], np.zeros(self._shelf.products)
+        return list(self._suggestions(asked, np.empty(0, np.int64), rows, nothing, nothing))
+
     def _suggestions(
         self, asked: Asked, hand: IntArray, products: IntArray, scores: FloatArray, share: FloatArray
     ) -> Iterator[Suggestion]:
@@ -70,7 +75,7 @@ class BesideLists:
                 product=product,
                 score=float(scores[product]),
                 kind="relations" if edges else "popularity",
-                sources=(("basket_relations",) if edges else ()) + (("popularity",) if share[product] else ()),
+                sources=(("basket_relations",) if edges else ()) + (("popularity",) if share[product] else ()) or ("given",),
                 tell=partial(self._told, explainer, product, float(share[product]), asked.request.basket),
             )
 

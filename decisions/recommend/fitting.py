@@ -188,7 +188,7 @@ def _train_and_test(world: World, seed: int) -> Trained:
 
 def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
     about = {
-        "format": "recommend-1",
+        "format": "recommend-2",
         "system": trained.system,
         "as_of": as_of,
         "seed": seed,

@@ -356,7 +356,8 @@ class RecommendService:
         limit, given = asked.request.limit, self._shelf.positions(asked.request.candidates)
         ours = _Rung(self._system.name, self._habit.reordered(asked, given, limit))
         sells = _Rung("popularity", self._beside.selling(asked, limit, given))
-        return _Ladder((ours, sells)) if asked.household is not None else _Ladder((sells,), asked.cause)
+        rest = _Rung("given", self._beside.rest(asked, given))
+        return _Ladder((ours, sells, rest)) if asked.household is not None else _Ladder((sells, rest), asked.cause)
 
 
 def _as_sets(request: RecommendationRequest) -> RecommendationRequest:
@@ -395,8 +396,8 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(artefact["recommend.json"])
     except (KeyError, ValueError) as error:
         raise RecommendationArtefactError("its description cannot be read.") from error
-    if about.get("format") != "recommend-1":
-        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-1'.")
+    if about.get("format") != "recommend-2":
+        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-2'.")
     return about
 
 
