@@ -20,6 +20,7 @@ class CustomerReason(StrEnum):
     ON_OFFER = "on_offer"
     POPULAR = "popular"
     TASTE = "taste"
+    TASTE_OF_BASKET = "taste_of_basket"
     GROWING = "growing"
     REPLACES = "replaces"
     GOES_WITH = "goes_with"
@@ -33,6 +34,7 @@ _SENTENCES = {
     CustomerReason.ON_OFFER: "{name} is on offer this week.",
     CustomerReason.POPULAR: "{name} is bought by many.",
     CustomerReason.TASTE: "{name} is new for you, and fits what you like to buy.",
+    CustomerReason.TASTE_OF_BASKET: "{name} fits what is in your basket.",
     CustomerReason.GROWING: "{name} is bought more and more lately.",
     CustomerReason.REPLACES: "{name} can take the place of {other}.",
     CustomerReason.GOES_WITH: "{name} goes with {other}.",

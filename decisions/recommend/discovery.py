@@ -53,27 +53,36 @@ class Discovery:
             limit: products at most.
         """
         knowledge = self._features.knowledge.between(household, household + 1)
-        closed = ~eligible
-        closed[knowledge.own.key] = True
-        closed[basket] = True
-        product, score = self._tastes.nearest(self._tastes.households[household], closed, limit)
+        product, score = self.nearest(household, basket, eligible, limit)
         origin = np.zeros(len(product), np.int64)
         alike = latest_alike(knowledge.own, self._features.levels.product_type, origin, product)
         first = int(np.searchsorted(self._features.knowledge.own.key, household * knowledge.own.items))
         alike = np.where(alike >= 0, alike + first, NOTHING)
         return self._pointed(product, score, alike, (_in_hand(basket), recent_items(knowledge)))
 
+    def nearest(
+        self, household: int, basket: IntArray, eligible: npt.NDArray[np.bool_], limit: int
+    ) -> tuple[IntArray, FloatArray]:
+        """Return products and scores as `rank` orders them, without the paths beside them."""
+        own = self._features.knowledge.between(household, household + 1).own
+        closed = ~eligible
+        closed[own.key] = True
+        closed[basket] = True
+        return self._tastes.nearest(self._tastes.households[household], closed, limit)
+
+    def nearest_to_basket(self, basket: IntArray, eligible: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
+        """Return products and scores as `rank_basket` orders them, without the paths beside them."""
+        closed = ~eligible
+        closed[basket] = True
+        taste = self._tastes.of_basket(basket, weight_of(np.ones(len(basket))))
+        return self._tastes.nearest(taste, closed, limit if taste.any() else 0)
+
     def rank_basket(self, basket: IntArray, eligible: npt.NDArray[np.bool_], limit: int) -> Ranked:
         """Return the best products beside a basket of nobody known: its tastes are those of one who bought this once.
 
         An empty basket, or one of products that nobody had bought, tells nothing: the answer is empty.
         """
-        closed = ~eligible
-        closed[basket] = True
-        taste = self._tastes.of_basket(basket, weight_of(np.ones(len(basket))))
-        if not taste.any():
-            limit = 0
-        product, score = self._tastes.nearest(taste, closed, limit)
+        product, score = self.nearest_to_basket(basket, eligible, limit)
         nothing = np.full(len(product), NOTHING)
         return self._pointed(product, score, nothing, (_in_hand(basket), _in_hand(np.empty(0, np.int64))))
 

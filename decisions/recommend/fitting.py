@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
 from decisions.recommend.calibration import Calibration, calibration_figures
+from decisions.recommend.discovery_lists import discovery_tables
 from decisions.recommend.errors import NothingSold
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
@@ -100,11 +101,12 @@ def fit(
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
     with progress.stage("Computing features for serving"):
         features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
-        features |= taste_tables(fit_tastes(world.purchases, day_number(as_of) + 1, seed))
+        tastes = fit_tastes(world.purchases, day_number(as_of) + 1, seed)
+        features |= taste_tables(tastes)
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
-        features |= list_tables(Ranking(facts, world.neighbours, system))
+        features |= list_tables(Ranking(facts, world.neighbours, system)) | discovery_tables(facts.knowledge, tastes)
     return _artefact(trained, as_of, seed), features, dict(trained.figures)
 
 

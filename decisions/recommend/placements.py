@@ -49,7 +49,7 @@ def _placement(file: str, name: str, value: object) -> Placement:
     if not isinstance(value, dict) or set(value) != {"surface", "limit"}:
         raise PlacementsUnreadable(file, f"'{name[:80]}' needs `surface` and `limit`, and nothing else")
     surface, limit = value["surface"], value["limit"]
-    if surface not in set(Surface) or surface == Surface.RERANK:
+    if not isinstance(surface, str) or surface not in set(Surface) or surface == Surface.RERANK:
         raise PlacementsUnreadable(file, f"'{name[:80]}' names no surface of a page")
     if type(limit) is not int or not 1 <= limit <= LARGEST_PLACEMENT:
         raise PlacementsUnreadable(file, f"the limit of '{name[:80]}' is no number from 1 to {LARGEST_PLACEMENT}")

@@ -34,6 +34,7 @@ from decisions.recommend.contract import (
 )
 from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
 from decisions.recommend.discovery import Discovery
+from decisions.recommend.discovery_lists import read_discoveries
 from decisions.recommend.eligibility import Eligibility, EligibilityAsk
 from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
@@ -117,7 +118,9 @@ class RecommendService:
         shown = np.empty(0, np.int64) if stored is None else stored.ranked.product
         exposure = exposure_shares(shown, self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, list(self._shelf.product)), exposure)
-        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features), self._view.neighbours), bounds)
+        tastes = Discovery(facts, read_tastes(features), self._view.neighbours)
+        kept = read_discoveries(features, len(facts.household_ids))
+        self._discover = DiscoverLists(self._shelf, tastes, bounds, kept)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
