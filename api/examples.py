@@ -25,7 +25,6 @@ TITLES = (
     "Why two products are related",
     "What goes beside a basket",
     "A page of placements for a household",
-    "Why a product is not suggested",
     "What is served",
 )
 """The order in which they are shown: one for each role, then the others."""
@@ -159,19 +158,6 @@ query HomePage($household: ID!) {
 }
 """
 
-WHY_NOT = """\
-query WhyNot($household: ID!, $product: ID!) {
-  whyNotRecommended(productId: $product, visit: {householdId: $household}) {
-    ... on WhyNotRecommended {
-      outcome text rank score needed change
-      checks { rule passed proof observedOn simulated }
-      decision { id }
-    }
-    ... on Problem { message remedy }
-  }
-}
-"""
-
 FORECAST = """\
 query Demand($id: ID!) {
   forecast(productId: $id, horizonWeeks: 4) {
@@ -231,11 +217,6 @@ def build_examples(graph: ArrayGraph) -> tuple[Example, ...]:
         examples.append(Example(
             "recommendation client", "A page of placements for a household", "Bought again, new and trending: no product twice.",
             PAGE, {"household": household},
-        ))  # fmt: skip
-    if household is not None and product is not None:
-        examples.append(Example(
-            "merchandiser", "Why a product is not suggested", "The rule that forbids it, or how far it is from the list.",
-            WHY_NOT, {"household": household, "product": product},
         ))  # fmt: skip
     examples.append(Example("data steward", "What is served", "Versions, and the first products of the list.", HEALTH, {}))
     return tuple(sorted(examples, key=lambda example: TITLES.index(example.title)))

@@ -6,7 +6,7 @@ go through the same lines. The exact index is one matrix-vector product over the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,11 @@ class Tastes:
     households: Matrix
     products: Matrix
     live: IntArray
+    shelf: Matrix = field(init=False, repr=False)
+    """The factors of the live products: copied out once, since copying costs more than multiplying."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shelf", self.products[self.live])
 
     def of_basket(self, product: IntArray, weight: FloatArray) -> Matrix:
         """Return the factors of anybody who bought these products, each with its weight (`weight_of`): one solve."""
@@ -47,14 +52,14 @@ class Tastes:
     def nearest(self, taste: Matrix, closed: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
         """Return the live products that please most, best first, with their scores; equal ones by position.
 
-        Exact: 2 x factors operations for each live product, some 2 ms for 37,000 of them.
+        Exact: 2 x factors operations for each live product, less than 2 ms for 37,000 of them.
 
         Args:
             taste: one household's or basket's factors.
             closed: by product, what must not be named.
             limit: how many.
         """
-        score = (self.products[self.live] @ taste).astype(np.float64)
+        score = (self.shelf @ taste).astype(np.float64)
         place = np.flatnonzero(~closed[self.live])
         if len(place) > limit:
             least = np.partition(score[place], -limit)[-limit]
