@@ -9,6 +9,7 @@ from decisions.envelope import Freshness
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
 from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
+from decisions.recommend.live import NoEvents, OnlineFacts
 from decisions.relations.compare import DiffAnswer, DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedRequest
 from decisions.relations.measured import QualityAnswer, QualityRequest
@@ -136,6 +137,7 @@ class Services:
         freshness: how old the inputs are, repeated in every answer.
         served_from: what the graph is read from, such as `snapshot`.
         clock: tells when an answer was recorded.
+        online: what happened since the release was made.
         delistings: says what becomes of the demand for a product that goes; None where the release has no such service.
     """
 
@@ -150,3 +152,4 @@ class Services:
     served_from: str = "snapshot"
     clock: Clock = field(default_factory=SystemClock)
     delistings: DelistOutcomes | None = None
+    online: OnlineFacts = field(default_factory=NoEvents)

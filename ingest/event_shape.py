@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MAXIMUM_LINES", "EventShape", "flatten", "masked"]
+__all__ = ["KINDS", "MAXIMUM_LINES", "EventShape", "flatten", "masked"]
 
 MAXIMUM_LINES = 500
 PURCHASE = "purchase"
+KINDS = frozenset({"view", "cart", "remove_from_cart", PURCHASE, "stock", "consent"})
 FIELDS = frozenset(
     {
         "event_id", "kind", "household_id", "session_id", "store_id", "product_id", "basket_id", "lines", "stock_on_hand_units",

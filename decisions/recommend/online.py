@@ -53,6 +53,8 @@ class Since:
 class Overlay:
     """Implements `decisions.recommend.live.OnlineFacts` over an event book. Safe for any number of threads.
 
+    Nothing is read before the first question. Where nobody follows the book, `newest` looks into it itself.
+
     Args:
         book: where the events are.
         since: which of them count.
@@ -70,7 +72,6 @@ class Overlay:
         self._states: dict[EventKey, OrderedDict[str, KeyState]] = {key: OrderedDict() for key in EventKey}
         self._closed = threading.Event()
         self._tail: threading.Thread | None = None
-        self.catch_up()
 
     @property
     def read_until(self) -> int:
@@ -78,7 +79,8 @@ class Overlay:
         return self._read
 
     def follow(self) -> Self:
-        """Take in what other processes write, from now on, until `close`."""
+        """Take in what the book holds and what any process writes from now on, until `close`. Raises: BookUnavailable."""
+        self.catch_up()
         self._tail = threading.Thread(target=self._follow, name="online-overlay", daemon=True)
         self._tail.start()
         return self
@@ -99,6 +101,8 @@ class Overlay:
             return self._read
 
     def newest(self, household_id: str | None, session_id: str | None, store_id: str | None) -> int:
+        if self._tail is None:  # nobody follows: look now
+            self.catch_up()
         with self._lock:
             return max((self._last.get(key, 0) for key in _asked(household_id, session_id, store_id)), default=0)
 

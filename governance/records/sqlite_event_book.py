@@ -47,8 +47,7 @@ class SqliteEventBook(SqliteBook):
         self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
         self._admission = threading.Lock()
         self._closed = False
-        self._writer = threading.Thread(target=self._write_groups, name="event-book", daemon=True)
-        self._writer.start()
+        self._writer: threading.Thread | None = None
 
     def take(self, batch: EventBatch) -> tuple[Receipt, ...]:
         return self.submit(batch).result()
@@ -59,6 +58,7 @@ class SqliteEventBook(SqliteBook):
         ticket.done.set_running_or_notify_cancel()  # a caller that goes away must not break the group of the others
         with self._admission:
             if not self._closed:
+                self._start_writer()
                 self._queue.put(ticket)
                 return ticket.done
         ticket.done.set_exception(BookUnavailable(self._name, "written", "it was closed"))
@@ -97,7 +97,8 @@ class SqliteEventBook(SqliteBook):
                 return
             self._closed = True
             self._queue.put(None)
-        self._writer.join()
+        if self._writer is not None:
+            self._writer.join()
         super().close()
 
     def __enter__(self) -> Self:
@@ -105,6 +106,12 @@ class SqliteEventBook(SqliteBook):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _start_writer(self) -> None:
+        """Start the thread with the first batch: who only reads has none."""
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_groups, name="event-book", daemon=True)
+            self._writer.start()
 
     def _write_groups(self) -> None:
         last = False
