@@ -42,6 +42,7 @@ from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, 
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
+from pipeline.landing import LandingReport, land_events, last_full_business_day
 from pipeline.layout import HomeLayout
 from pipeline.online_events import open_intake
 from pipeline.override_actuals import measure_overrides
@@ -105,6 +106,17 @@ class Installation:
         if not isinstance(services.online, Overlay) or held_retailer(self.lake) is None:
             return None
         return EventDesk(self.event_intake(), self.event_book, services.online.follow())
+
+    def land_events(self, through: date | None, progress: Progress) -> LandingReport:
+        """Make facts of the events up to a business day, the last full one unless named.
+
+        Raises: NothingIngested, BookUnavailable.
+        """
+        clock, keep_days = SystemClock(), self.settings.event_days
+        day = through or last_full_business_day(self.lake, clock.now())
+        return land_events(
+            self.lake, self.books, self.event_book, through=day, keep_days=keep_days, clock=clock, progress=progress
+        )
 
     def planning(self, wake: Callable[[], None] | None = None) -> Planning:
         """Open what planners work with; `wake` is told when a job was queued."""

@@ -19,15 +19,13 @@ from ingest.canonical import canonicalise, raw_rows_json
 from ingest.conditions import UNREADABLE, Condition, References, Rule, Severity, broken_rows
 from ingest.event_shape import EventShape, flatten, masked
 from ingest.screening import about_keys
-from ingest.sources.configuration import load_source
+from ingest.sources.configuration import ONLINE, load_source
 from ingest.transforms import HOUSEHOLD_PREFIX, KeyedPseudonyms, TransformContext
 from kit.canonical import canonical_bytes
 from kit.clock import Clock, SystemClock
 
-__all__ = ["ONLINE", "ONLINE_EVENTS", "EventIntake", "EventVerdict", "JudgedEvents", "known_values", "rows_of_contents"]
+__all__ = ["ONLINE_EVENTS", "EventIntake", "EventVerdict", "JudgedEvents", "known_values", "rows_of_contents"]
 
-ONLINE = "online"
-"""The shipped source of events; rows that come of them are marked with it."""
 ONLINE_EVENTS = "online_events"
 AHEAD = timedelta(hours=1)
 """How far a sender's clock may be ahead of ours."""

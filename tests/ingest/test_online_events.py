@@ -78,7 +78,7 @@ FAULTS = [
     ({**STOCK, "stock_on_hand_units": None}, "stock_on_hand_units.of_stock"),
     ({**STOCK, "stock_on_hand_units": "many"}, "stock_on_hand_units.type"),
     ({**CONSENT, "granted": None}, "granted.of_consent"),
-    ({**CONSENT, "purpose": "Any Thing"}, "purpose.pattern"),
+    ({**CONSENT, "purpose": "Any Thing"}, "purpose.allowed"),
 ]  # fmt: skip
 
 
