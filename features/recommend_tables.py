@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.recommend_live import history_tables
 from features.recommend_population import PRODUCT_COLUMNS, PROMOTION_COLUMNS, STORE_COLUMNS, PopulationBefore
 from features.recommend_transform import (
     HOUSEHOLD_COLUMNS,
@@ -94,6 +95,7 @@ def serving_tables(purchases: Purchases, population: PopulationBefore) -> dict[s
         "recommend_categories": _rhythm_table(knowledge.categories),
         "recommend_stores": pa.table({"store_id": purchases.store_ids}),
         "recommend_store_products": _store_table(purchases, population, int(origins.day[0])),
+        **history_tables(purchases),
     }
 
 

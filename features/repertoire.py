@@ -16,7 +16,18 @@ import pyarrow.compute as pc
 
 from lake.ports import Lake
 
-__all__ = ["EPOCH", "Levels", "Origins", "Purchases", "Trips", "day_number", "history", "latest_origins", "read_purchases"]
+__all__ = [
+    "EPOCH",
+    "Levels",
+    "Origins",
+    "Purchases",
+    "Trips",
+    "day_number",
+    "history",
+    "latest_origins",
+    "read_purchases",
+    "trips_of",
+]
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -224,9 +235,9 @@ def _encode(lines: pa.Table, products: pa.Table, as_of: date) -> Purchases:
         day[one],
         store[one],
         levels,
-        _trips(basket, product, basket_household, len(product_ids)),
-        _trips(basket, levels.product_type[product], basket_household, levels.types),
-        _trips(basket, levels.category[product], basket_household, levels.categories),
+        trips_of(basket, product, basket_household, len(product_ids)),
+        trips_of(basket, levels.product_type[product], basket_household, levels.types),
+        trips_of(basket, levels.category[product], basket_household, levels.categories),
     )
 
 
@@ -249,7 +260,8 @@ def _levels(products: pa.Table, product_ids: pa.Array) -> Levels:
     return Levels(type_of, category_of, max(len(type_names), 1), max(len(category_names), 1))
 
 
-def _trips(basket: IntArray, item: IntArray, household_of_basket: IntArray, items: int) -> Trips:
+def trips_of(basket: IntArray, item: IntArray, household_of_basket: IntArray, items: int) -> Trips:
+    """Return the distinct items of each basket, from (basket, item) lines in any order."""
     items, baskets = max(items, 1), len(household_of_basket)
     key = np.sort(basket * items + item)
     key = key[np.r_[True, key[1:] != key[:-1]]] if len(key) else key
