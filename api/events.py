@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.settings import Settings, SettingsInvalid
 from decisions.recommend.online import Overlay
 from governance.records import SqliteEventBook
 from ingest.online_events import EventIntake
+from ingest.stream import KafkaSettings
 from pipeline.online_events import TakenEvents, outcomes
 
-__all__ = ["EventDesk"]
+__all__ = ["EventDesk", "kafka_settings"]
 
 SMALL = 8
 """Up to here a batch is judged where it is: handing it to a thread would cost more."""
@@ -35,3 +37,21 @@ class EventDesk:
         """Stop following the book, keep what was handed in, and release it."""
         self.overlay.close()
         self.book.close()
+
+
+def kafka_settings(settings: Settings) -> KafkaSettings:
+    """Return where Kafka is, with the settings of its file. Raises: SettingsInvalid."""
+    if not settings.kafka_servers:
+        raise SettingsInvalid(["SHELFGRAPH_KAFKA_SERVERS is not set: name the brokers, such as `kafka-1:9092,kafka-2:9092`"])
+    return KafkaSettings(settings.kafka_servers, settings.kafka_topic, settings.kafka_group, _more(settings))
+
+
+def _more(settings: Settings) -> dict[str, str]:
+    if settings.kafka_config is None:
+        return {}
+    try:
+        text = settings.kafka_config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid([f"SHELFGRAPH_KAFKA_CONFIG cannot be read ({type(error).__name__})"]) from error
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     event_days: int = Field(
         default=90, ge=1, le=3650, description="How many days the book keeps online events; what happened earlier is refused."
     )
+    kafka_servers: str | None = Field(default=None, description="Brokers of the Kafka that events come from; none: not used.")
+    kafka_topic: str = Field(default="shelfgraph.events", description="Topic of the events.")
+    kafka_group: str = Field(default="shelfgraph", description="Consumer group; the members of one group share the topic.")
+    kafka_config: Path | None = Field(default=None, description="File of more settings of the Kafka client, `name=value` a line.")
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."

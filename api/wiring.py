@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
-from api.events import EventDesk
+from api.events import EventDesk, kafka_settings
 from api.planning.delisting import WhatIfOutcomes
 from api.planning.parts import Planner, Planning
 from api.services import NoWhatIfs, Services, WhatIfs
@@ -27,6 +27,7 @@ from governance.policy import development_principal
 from governance.records import Release, SqliteDecisionLog, SqliteEventBook
 from ingest import IngestReport, ReplayReport, freshness, held_retailer, load_source
 from ingest.online_events import EventIntake
+from ingest.stream import KafkaEvents
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
 from kg.embedded_store import EmbeddedSettings, open_embedded
 from kg.neo4j_store import Neo4jSettings, open_neo4j
@@ -41,10 +42,11 @@ from ontology.schema import load_schema
 from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_event_book, open_planning_books
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
+from pipeline.event_stream import Consumed, consume_events
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
 from pipeline.landing import LandingReport, land_events, last_full_business_day
 from pipeline.layout import HomeLayout
-from pipeline.online_events import open_intake
+from pipeline.online_events import EventStatus, TakenEvents, event_status, open_intake, send_events
 from pipeline.override_actuals import measure_overrides
 from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
@@ -106,6 +108,22 @@ class Installation:
         if not isinstance(services.online, Overlay) or held_retailer(self.lake) is None:
             return None
         return EventDesk(self.event_intake(), self.event_book, services.online.follow())
+
+    def send_events(self, text: str) -> TakenEvents:
+        """Take the events of a JSON list or of JSON lines. Raises: EventsUnreadable, NothingIngested, BookUnavailable."""
+        return send_events(self.event_intake(), self.event_book, text)
+
+    def event_status(self) -> EventStatus:
+        """Return what the event book holds and what of it has landed. Raises: BookUnavailable."""
+        return event_status(self.event_book)
+
+    def consume_events(self, idle_seconds: float | None, watch: Callable[[Consumed], None]) -> Consumed:
+        """Take events from Kafka until nothing came for so long, or until interrupted.
+
+        Raises: KafkaMissing, StreamUnavailable, NothingIngested, BookUnavailable.
+        """
+        with closing(KafkaEvents(kafka_settings(self.settings))) as stream:
+            return consume_events(stream, self.event_intake(), self.event_book, idle_seconds=idle_seconds, watch=watch)
 
     def land_events(self, through: date | None, progress: Progress) -> LandingReport:
         """Make facts of the events up to a business day, the last full one unless named.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["KINDS", "MAXIMUM_LINES", "EventShape", "flatten", "masked"]
+__all__ = ["KINDS", "MAXIMUM_LINES", "EventShape", "Unreadable", "flatten", "masked"]
 
 MAXIMUM_LINES = 500
 PURCHASE = "purchase"
@@ -31,8 +31,19 @@ class EventShape:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that holds no event: where it stood, its text, and what is wrong with it."""
+
+    place: str
+    text: str
+    problem: str
+
+
 def flatten(told: object) -> EventShape:
     """Return the rows of one event: one, or one per line of a purchase."""
+    if isinstance(told, Unreadable):
+        return EventShape(told.place, None, (), told.problem)
     if not isinstance(told, dict):
         return EventShape(None, None, (), "an event is a JSON object")
     event_id, kind = _name(told.get("event_id")), _name(told.get("kind"))
@@ -53,6 +64,8 @@ def masked(told: object, mask: Callable[[str], str], depth: int = 0, name: str =
     """Return a malformed event for the quarantine: what may be a household's number is replaced, size and depth are bounded."""
     if depth >= DEEPEST:
         return None
+    if isinstance(told, Unreadable):
+        return {"event_id": told.place, "message": mask(told.text[:LONGEST])}
     if isinstance(told, dict):
         return {str(key)[:40]: masked(value, mask, depth + 1, str(key)) for key, value in list(told.items())[:30]}
     if isinstance(told, list):

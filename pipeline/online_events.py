@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from governance.records import EventBook, EventOutcome, Receipt
+import orjson
+
+from governance.records import EventBook, EventCounts, EventOutcome, Landing, Receipt
 from ingest import contract_of, held_retailer
+from ingest.errors import EventsUnreadable
 from ingest.event_shape import KINDS
 from ingest.online_events import ONLINE_EVENTS, EventIntake, EventVerdict, JudgedEvents, known_values
 from ingest.preparing import load_references
@@ -13,11 +16,23 @@ from lake import Lake
 from pipeline.errors import NothingIngested
 
 __all__ = [
-    "ACCEPTED", "DUPLICATE", "REJECTED", "UNKNOWN_KIND", "TakenEvent", "TakenEvents", "open_intake", "outcomes", "take_events",
+    "ACCEPTED",
+    "DUPLICATE",
+    "REJECTED",
+    "UNKNOWN_KIND",
+    "EventStatus",
+    "TakenEvent",
+    "TakenEvents",
+    "event_status",
+    "open_intake",
+    "outcomes",
+    "send_events",
+    "take_events",
 ]  # fmt: skip
 
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
 UNKNOWN_KIND = "unknown"
+MOST, CHUNK = 1000, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,45 @@ def take_events(intake: EventIntake, book: EventBook, told: Sequence[object]) ->
     """Judge and keep events; what is returned is durable. Raises: BookUnavailable, and nothing was kept then."""
     judged = intake.judge(told)
     return outcomes(judged, book.take(judged.batch))
+
+
+@dataclass(frozen=True, slots=True)
+class EventStatus:
+    """What the book holds, and how much of it the lake does not hold yet."""
+
+    counts: EventCounts
+    unlanded: int
+    landings: tuple[Landing, ...]
+
+
+def event_status(book: EventBook) -> EventStatus:
+    """Return the state of the book. Raises: BookUnavailable."""
+    landings, read, unlanded = book.landings(), 0, 0
+    while events := book.after(read, limit=CHUNK):
+        read = events[-1].number
+        unlanded += sum(not any(one.holds(event.number, event.business_date) for one in landings) for event in events)
+    return EventStatus(book.counts(), unlanded, landings)
+
+
+def send_events(intake: EventIntake, book: EventBook, text: str) -> TakenEvents:
+    """Take the events of a JSON list or of JSON lines, a thousand at a time. Raises: EventsUnreadable, BookUnavailable."""
+    told = _parsed(text)
+    return TakenEvents.together(take_events(intake, book, told[first : first + MOST]) for first in range(0, len(told), MOST))
+
+
+def _parsed(text: str) -> list[object]:
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return [_line(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _line(number: int, line: str) -> object:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise EventsUnreadable(number) from error
 
 
 def outcomes(judged: JudgedEvents, receipts: Sequence[Receipt]) -> TakenEvents:
