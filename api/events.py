@@ -13,9 +13,6 @@ from pipeline.online_events import TakenEvents, outcomes
 
 __all__ = ["EventDesk", "kafka_settings"]
 
-SMALL = 8
-"""Up to here a batch is judged where it is: handing it to a thread would cost more."""
-
 
 @dataclass(frozen=True, slots=True)
 class EventDesk:
@@ -27,8 +24,8 @@ class EventDesk:
 
     async def take(self, told: Sequence[object]) -> TakenEvents:
         """Return what became of each event; those accepted are on disk and in the facts. Raises: BookUnavailable."""
-        judge = self.intake.judge
-        judged = judge(told) if len(told) <= SMALL else await asyncio.to_thread(judge, told)
+        # milliseconds, however few the events: the loop answers others meanwhile
+        judged = await asyncio.to_thread(self.intake.judge, told)
         receipts = await asyncio.wrap_future(self.book.submit(judged.batch))
         await asyncio.to_thread(self.overlay.catch_up)
         return outcomes(judged, receipts)

@@ -93,6 +93,16 @@ def test_a_bad_event_is_refused_with_its_rule_and_costs_the_others_nothing(told,
     assert "CARD" not in "".join(line.row for line in judged.batch.refused)
 
 
+def test_an_event_is_judged_alike_alone_and_among_others():
+    told = [one for one, _ in FAULTS] + [VIEW, PURCHASE, STOCK, CONSENT]
+    together = intake().judge(told)
+    alone = [intake().judge([one]) for one in told]
+    lines = [(line.rule_id, line.violations, line.row) for line in together.batch.refused]
+    assert lines == [(line.rule_id, line.violations, line.row) for one in alone for line in one.batch.refused]
+    assert together.batch.drafts == tuple(draft for one in alone for draft in one.batch.drafts)
+    assert len(together.batch.drafts) == 4
+
+
 def test_one_bad_line_refuses_the_purchase_and_names_the_line_that_decided():
     lines = [*PURCHASE["lines"][:1], {"product_id": "unheard", "quantity": 1, "net_sales": 1}]
     judged = intake().judge([{**PURCHASE, "lines": lines}])
