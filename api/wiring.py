@@ -109,9 +109,9 @@ class Installation:
             return None
         return EventDesk(self.event_intake(), self.event_book, services.online.follow())
 
-    def send_events(self, text: str) -> TakenEvents:
-        """Take the events of a JSON list or of JSON lines. Raises: EventsUnreadable, NothingIngested, BookUnavailable."""
-        return send_events(self.event_intake(), self.event_book, text)
+    def send_events(self, file: Path) -> TakenEvents:
+        """Take the events of a file. Raises: FileMissing, EventsUnreadable, NothingIngested, BookUnavailable."""
+        return send_events(self.event_intake(), self.event_book, file)
 
     def event_status(self) -> EventStatus:
         """Return what the event book holds and what of it has landed. Raises: BookUnavailable."""

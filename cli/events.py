@@ -24,7 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 
 @app.command()
 def send(
-    file: Annotated[Path, typer.Argument(help="A JSON list of events, or one JSON object a line.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A JSON list of events, or one JSON object a line.")],
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when an event was rejected.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +33,7 @@ def send(
     Example: `shelfgraph events send events.json`. Sending a file twice changes nothing: each event counts once.
     """
     with failing_clearly():
-        taken = Installation.open().send_events(file.read_text(encoding="utf-8"))
+        taken = Installation.open().send_events(file)
     rejected = [event for event in taken.events if event.outcome == REJECTED]
     if as_json:
         show_json({**taken.counts, "events": taken.events})

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
 from governance.records import EventBook, EventCounts, EventOutcome, Landing, Receipt
 from ingest import contract_of, held_retailer
-from ingest.errors import EventsUnreadable
+from ingest.errors import EventsUnreadable, FileMissing
 from ingest.event_shape import KINDS
 from ingest.online_events import ONLINE_EVENTS, EventIntake, EventVerdict, JudgedEvents, known_values
 from ingest.preparing import load_references
@@ -98,13 +99,18 @@ def event_status(book: EventBook) -> EventStatus:
     return EventStatus(book.counts(), unlanded, landings)
 
 
-def send_events(intake: EventIntake, book: EventBook, text: str) -> TakenEvents:
-    """Take the events of a JSON list or of JSON lines, a thousand at a time. Raises: EventsUnreadable, BookUnavailable."""
-    told = _parsed(text)
+def send_events(intake: EventIntake, book: EventBook, file: Path) -> TakenEvents:
+    """Take the events of a file, a JSON list or JSON lines, a thousand at a time.
+
+    Raises: FileMissing, EventsUnreadable, BookUnavailable.
+    """
+    if not file.is_file():
+        raise FileMissing(file)
+    told = _parsed(file.read_bytes())
     return TakenEvents.together(take_events(intake, book, told[first : first + MOST]) for first in range(0, len(told), MOST))
 
 
-def _parsed(text: str) -> list[object]:
+def _parsed(text: bytes) -> list[object]:
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -112,7 +118,7 @@ def _parsed(text: str) -> list[object]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def _line(number: int, line: str) -> object:
+def _line(number: int, line: bytes) -> object:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -60,6 +60,7 @@ def test_json_lines_are_read_and_a_line_that_is_none_is_named(home, tmp_path):
     file.write_text(json.dumps(purchase("e9")) + "\nnonsense\n")
     assert "line 2" in run("send", file, code=1).output
     assert home.event_book.newest() == 3
+    assert "missing" in run("send", tmp_path / "missing.json", code=1).output
 
 
 def test_kafka_needs_its_address(home):
