@@ -24,7 +24,7 @@ def page_asked(
     asked: Asked, names: tuple[str, ...], known: Mapping[str, Placement], shared: RecommendationRequest
 ) -> PageRequest:
     """Return the request for a page of named placements. Raises: UnknownPlacement."""
-    return PageRequest(placements_named(names, known), completed(asked, replace(shared, surface=Surface.HOUSEHOLD)))
+    return PageRequest(placements_named(names, known), completed(asked, shared))
 
 
 def why_not_asked(asked: Asked, product_id: str, request: RecommendationRequest) -> WhyNotRequest:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from features.repertoire import FloatArray, IntArray, Origins, Purchases, known_entries, spread
+from features.repertoire import FloatArray, IntArray, Origins, Purchases, known_entries, powers, spread
 
 __all__ = ["DETAIL_COLUMNS", "DETAIL_COUNTS", "VISIT_COLUMNS", "own_details", "own_in_stores", "standing", "visit_columns"]
 
@@ -47,11 +47,11 @@ def own_details(purchases: Purchases, origins: Origins, own: Mapping[str, npt.ND
     days = origins.day[origin] - purchases.basket_day[basket]
     saved = _share(lines.saved, lines.full)[entry]
     size = np.diff(trips.start)[basket].astype(np.float64)
-    month = np.add.reduceat(_fading(0.5 ** (1 / 30), days), head)
+    month = np.add.reduceat(powers(0.5 ** (1 / 30), days), head)
     columns = (
-        np.add.reduceat(_fading(0.8, ago), head),
-        np.add.reduceat(_fading(0.9, ago), head),
-        np.add.reduceat(_fading(0.5 ** (1 / 14), days), head),
+        np.add.reduceat(powers(0.8, ago), head),
+        np.add.reduceat(powers(0.9, ago), head),
+        np.add.reduceat(powers(0.5 ** (1 / 14), days), head),
         month,
         lines.units[entry][tail],
         np.add.reduceat(lines.units[entry], head) / count,
@@ -89,7 +89,7 @@ def own_in_stores(purchases: Purchases, origins: Origins) -> tuple[IntArray, Int
     order = np.argsort(key, kind="stable")
     key = key[order]
     head = _heads(key)
-    fading = _fading(STORE_FADING, origins.until[origin] - 1 - basket)[order]
+    fading = powers(STORE_FADING, origins.until[origin] - 1 - basket)[order]
     total = np.add.reduceat(fading, head) if len(head) else fading
     return key[head] // (trips.items * stores), key[head] % (trips.items * stores), total
 
@@ -99,7 +99,7 @@ def visit_columns(purchases: Purchases, origins: Origins) -> Matrix:
     first = purchases.household_start[origins.household]
     origin, basket = spread(first, origins.until)
     size = np.diff(purchases.products.start).astype(np.float64)
-    fading = _fading(FADING, origins.until[origin] - 1 - basket)
+    fading = powers(FADING, origins.until[origin] - 1 - basket)
     faded = _total(origin, fading, origins)
     baskets = (origins.until - first).astype(np.float64)
     some = baskets > 0
@@ -119,10 +119,6 @@ def _total(origin: IntArray, weight: npt.NDArray[np.generic], origins: Origins) 
 
 def _heads(key: IntArray) -> IntArray:
     return np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, np.int64)
-
-
-def _fading(base: float, exponent: IntArray) -> FloatArray:
-    return np.asarray((base ** np.arange(int(exponent.max(initial=0)) + 1))[exponent])
 
 
 def _share(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -27,6 +27,7 @@ __all__ = [
     "history",
     "known_entries",
     "latest_origins",
+    "powers",
     "read_purchases",
     "spread",
     "trips_of",
@@ -210,9 +211,9 @@ def _rhythm(
         "last_gap_days": np.where(count > 1, gap[tail], np.nan),
         "recent_baskets": np.add.reduceat((ago < 5).astype(np.float64), head),
         "recent_days": np.add.reduceat((days <= 28).astype(np.float64), head),
-        "decay_95": np.add.reduceat(_powers(BASKET_DECAYS[0], ago), head),
-        "decay_98": np.add.reduceat(_powers(BASKET_DECAYS[1], ago), head),
-        "decay_days": np.add.reduceat(_powers(0.5 ** (1 / HALF_LIFE_DAYS), origins.day[origin] - day), head),
+        "decay_95": np.add.reduceat(powers(BASKET_DECAYS[0], ago), head),
+        "decay_98": np.add.reduceat(powers(BASKET_DECAYS[1], ago), head),
+        "decay_days": np.add.reduceat(powers(0.5 ** (1 / HALF_LIFE_DAYS), origins.day[origin] - day), head),
     }
 
 
@@ -223,7 +224,7 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
-def _powers(base: float, exponent: IntArray) -> FloatArray:
+def powers(base: float, exponent: IntArray) -> FloatArray:
     """Return `base` to whole powers, from a table: a tenth of the time of computing each."""
     return np.asarray((base ** np.arange(int(exponent.max(initial=0)) + 1))[exponent])
 

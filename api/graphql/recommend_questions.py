@@ -14,7 +14,6 @@ from api.graphql.recommend_types import (
     ContextInput,
     RecommendationConnection,
     RecommendationPage,
-    Surface,
     WhyNotRecommended,
     constraints_of,
     context_of,
@@ -22,8 +21,7 @@ from api.graphql.recommend_types import (
 from api.graphql.suggestions import recommendation_connection, recommendation_page, why_not_recommended
 from api.identifiers import plain_id
 from api.recommending import completed, page_asked, why_not_asked
-from decisions.recommend import contract
-from decisions.recommend.contract import RecommendationRequest
+from decisions.recommend.contract import RecommendationRequest, Surface
 from governance.policy import Operation
 
 __all__ = ["RecommendQuestions"]
@@ -59,7 +57,6 @@ class VisitInput:
     context: ContextInput | None = None
     constraints: ConstraintsInput | None = None
     purpose: str = "personalisation"
-    exploration: int = 0
 
 
 @strawberry.type
@@ -77,14 +74,14 @@ class RecommendQuestions:
         surface: Surface = Surface.HOUSEHOLD, session_id: strawberry.ID | None = None, product_id: strawberry.ID | None = None,
         candidates: list[strawberry.ID] | None = None, exclude: list[strawberry.ID] | None = None,
         discovery_share: float | None = None, context: ContextInput | None = None,
-        constraints: ConstraintsInput | None = None, purpose: str = "personalisation", exploration: int = 0,
+        constraints: ConstraintsInput | None = None, purpose: str = "personalisation",
     ) -> RecommendationsResult:  # fmt: skip
         request = RecommendationRequest(
             _plain("Household", household_id),
             _basket(basket or []),
             _plain("Store", store_id),
             as_of=as_of,
-            surface=contract.Surface(surface.value),
+            surface=surface,
             session_id=str(session_id) if session_id is not None else None,
             product_id=_plain("Product", product_id),
             candidates=_products(candidates or []),
@@ -93,7 +90,6 @@ class RecommendQuestions:
             context=context_of(context),
             constraints=constraints_of(constraints),
             purpose=purpose,
-            exploration=exploration,
         )
         return recommendation_connection(info.context, completed(info.context, request), first, after)
 
@@ -120,12 +116,12 @@ class RecommendQuestions:
         visit: VisitInput | None = None,
     ) -> WhyNotRecommendedResult:  # fmt: skip
         asked = info.context
-        request = _visit(visit or VisitInput(), contract.Surface(surface.value), first)
+        request = _visit(visit or VisitInput(), surface, first)
         asked_after = str(_plain("Product", product_id))
         return cast("WhyNotRecommendedResult", why_not_recommended(asked, why_not_asked(asked, asked_after, request)))
 
 
-def _visit(visit: VisitInput, surface: contract.Surface = contract.Surface.HOUSEHOLD, limit: int = 10) -> RecommendationRequest:
+def _visit(visit: VisitInput, surface: Surface = Surface.HOUSEHOLD, limit: int = 10) -> RecommendationRequest:
     return RecommendationRequest(
         _plain("Household", visit.household_id),
         _basket(visit.basket),
@@ -138,7 +134,6 @@ def _visit(visit: VisitInput, surface: contract.Surface = contract.Surface.HOUSE
         context=context_of(visit.context),
         constraints=constraints_of(visit.constraints),
         purpose=visit.purpose,
-        exploration=visit.exploration,
     )
 
 

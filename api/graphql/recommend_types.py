@@ -1,7 +1,6 @@
 """Suggestions as GraphQL types: lists, pages of placements, and why a product is not among them."""
 
 from datetime import date
-from enum import Enum
 
 import strawberry
 
@@ -9,6 +8,7 @@ from api.graphql.envelope_types import Decision, Degradation, Explanation, PageI
 from api.graphql.node_types import Household
 from api.graphql.product_types import Product
 from decisions.recommend import contract
+from decisions.recommend.contract import Surface, WhyNotOutcome
 
 __all__ = [
     "ConstraintsInput",
@@ -20,8 +20,6 @@ __all__ = [
     "RecommendationPage",
     "RuleCheck",
     "RungUsed",
-    "Surface",
-    "WhyNotOutcome",
     "WhyNotRecommended",
     "Withheld",
     "constraints_of",
@@ -29,32 +27,12 @@ __all__ = [
 ]
 
 
-@strawberry.enum(
+strawberry.enum(
+    Surface,
     description="Where suggestions are shown: for a household (with neither it nor a basket: what sells), beside a basket or a "
-    "session, beside one product, bought before, never bought, selling more than it used to, or the caller's own candidates."
+    "session, beside one product, bought before, never bought, selling more than it used to, or the caller's own candidates.",
 )
-class Surface(Enum):
-    """Where suggestions are shown."""
-
-    HOUSEHOLD = "household"
-    BASKET = "basket"
-    ITEM = strawberry.enum_value(
-        "item", description="Beside one product: substitutes where it is not to be had, else complements."
-    )
-    BUY_AGAIN = "buy_again"
-    DISCOVER = "discover"
-    TRENDING = "trending"
-    RERANK = "rerank"
-
-
-@strawberry.enum(description="What became of a product that was asked after.")
-class WhyNotOutcome(Enum):
-    """What became of a product."""
-
-    LISTED = "listed"
-    RULED_OUT = "ruled_out"
-    NO_CANDIDATE = "no_candidate"
-    RANKED_LOWER = "ranked_lower"
+strawberry.enum(WhyNotOutcome, description="What became of a product that was asked after.")
 
 
 @strawberry.input(description="What is known of the moment; every value may be left out.")

@@ -17,8 +17,6 @@ from api.graphql.recommend_types import (
     RecommendationPage,
     RuleCheck,
     RungUsed,
-    Surface,
-    WhyNotOutcome,
     WhyNotRecommended,
     Withheld,
 )
@@ -62,7 +60,7 @@ def recommendation_connection(
         if item.product_id in products
     ]
     return RecommendationConnection(
-        system=answer.system, surface=Surface(answer.surface.value), household=_household(asked, request.household_id),
+        system=answer.system, surface=answer.surface, household=_household(asked, request.household_id),
         edges=edges, page_info=PageInfo.of(edges, seen=seen, more=len(answer.items) > seen + first),
         discovery_share=answer.discovery_share, withheld=cast("list[Withheld]", list(answer.withheld)),
         rungs=cast("list[RungUsed]", list(answer.rungs)), unused_context=list(answer.unused_context),
@@ -84,7 +82,7 @@ def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommend
     answer: WhyNotAnswer = made.answer
     product = load_products(asked, Page("Product", (answer.product_id,)))[answer.product_id]
     return WhyNotRecommended(
-        product=product, outcome=WhyNotOutcome(answer.outcome.value), text=answer.text, rank=answer.rank, score=answer.score,
+        product=product, outcome=answer.outcome, text=answer.text, rank=answer.rank, score=answer.score,
         needed=answer.needed, change=answer.change, checks=cast("list[RuleCheck]", list(answer.checks)),
         decision=decision_of(made),
     )  # fmt: skip
@@ -94,7 +92,7 @@ def _placement(one: PlacementAnswer, products: dict[str, Product]) -> PlacementL
     answer = one.answer
     items = [RecommendationItem(**_item(item, products)) for item in answer.items if item.product_id in products]
     return PlacementList(
-        name=one.name, surface=Surface(answer.surface.value), system=answer.system, items=items,
+        name=one.name, surface=answer.surface, system=answer.system, items=items,
         rungs=cast("list[RungUsed]", list(answer.rungs)), degraded=cast("Degradation | None", answer.degraded),
     )  # fmt: skip
 

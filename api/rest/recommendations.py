@@ -29,7 +29,7 @@ PARAMETERS = frozenset(
     {
         "household", "basket", "store", "limit", "surface", "session", "product", "candidates", "exclude", "discovery_share",
         "hour", "weekday", "device", "weather", "without_allergens", "diets", "age", "in_stock_only", "priced_only",
-        "stock_age_days", "purpose", "exploration",
+        "stock_age_days", "purpose",
     }
 )  # fmt: skip
 MAXIMUM_TEXT = 4000
@@ -92,7 +92,6 @@ def _request_of(request: Request) -> RecommendationRequest:
             _truth(given, "priced_only"),
         ),
         purpose=given.get("purpose") or "personalisation",
-        exploration=_number(given, "exploration") or 0,
     )
 
 

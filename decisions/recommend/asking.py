@@ -20,8 +20,7 @@ class Asked:
     Args:
         request: as it was asked.
         household: position of a household with purchases whose habits may be used; None for nobody.
-        basket: ascending positions of what lies in the basket or the session's cart.
-        hand: of the basket and of what the session looked at.
+        hand: ascending positions of what lies in the basket or the session's cart, and of what the session looked at.
         store: position of the store; None where none is known.
         live: what happened since the release.
         openness: which products the rules let be suggested here, and which rule keeps out which.
@@ -32,7 +31,6 @@ class Asked:
 
     request: RecommendationRequest
     household: int | None
-    basket: IntArray
     hand: IntArray
     store: int | None
     live: LiveFacts

@@ -115,10 +115,10 @@ def exposure_shares(product: IntArray, products: int, households: int) -> FloatA
     return np.bincount(product, minlength=products) / max(households, 1)
 
 
-def levels_of(graph: ArrayGraph, product_ids: Sequence[str]) -> Levels:
-    """Return what the published graph knows of the products: their type, its category (or their own), and their supplier."""
-    places = [graph.position("Product", product) for product in product_ids]
-    place = np.array([UNKNOWN if found is None else found for found in places], dtype=np.int64)
+def levels_of(graph: ArrayGraph, place: IntArray) -> Levels:
+    """Return what the published graph knows of the products in these places (`graph_places.product_places`): their type, its
+    category (or their own), and their supplier.
+    """
     narrowest = _first(graph.adjacency("inCategory", Direction.OUT), place)
     level = np.array([*graph.column("ProductCategory", "level").to_pylist(), ""], dtype=object)[narrowest]
     is_type, is_category = level == "type", level == "category"

@@ -28,7 +28,6 @@ LARGEST_LIST = 500
 LARGEST_PAGE = 8
 LARGEST_PLACEMENT = 12
 """Products of one placement on a page."""
-LARGEST_NUMBER = 2**31 - 1
 OLDEST = 130
 
 
@@ -72,7 +71,6 @@ def _check_details(request: RecommendationRequest) -> None:
         ("weekday", context.weekday, 0, 6),
         ("ageYears", constraints.age_years, 0, OLDEST),
         ("largestStockAgeDays", constraints.largest_stock_age_days, 0, 3650),
-        ("exploration", request.exploration, 0, LARGEST_NUMBER),
     ):
         # a number that is none compares false both ways
         if given is not None and not low <= given <= high:

@@ -99,9 +99,8 @@ class RecommendationRequest:
         product_id: the product of `Surface.ITEM`.
         candidates: the caller's candidates of `Surface.RERANK`.
         exclude: what must not come, such as what other places of the page show.
-        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: the retailer's setting.
+        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: none; the API fills in the retailer's.
         purpose: what the list is for; consent is looked up for it.
-        exploration: which draw of the exploring places: equal numbers give equal lists.
         events_until: the number of the last event that counts; 0: none since the release.
     """
 
@@ -119,7 +118,6 @@ class RecommendationRequest:
     context: RequestContext = NO_CONTEXT
     constraints: Constraints = NO_CONSTRAINTS
     purpose: str = "personalisation"
-    exploration: int = 0
     events_until: int = 0
 
 
@@ -145,7 +143,7 @@ class RecommendedProduct:
         explanation: paths whose contributions sum to the score less `base_score`. For the retailer's own people.
         customer_text: a sentence that may be shown to the customer.
         p_accept: the calibrated probability that it is in the next basket; None where nothing was calibrated.
-        propensity: the probability with which this product got this place, given those before it.
+        propensity: the probability with which this product got this place, given those before it: 1 where nothing is drawn.
         checks: the rules that were asked for and that it passed, with their proofs.
     """
 

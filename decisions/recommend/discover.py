@@ -7,21 +7,19 @@ from decisions.recommend.asking import Asked
 from decisions.recommend.bounds import Bounds
 from decisions.recommend.customer_text import CustomerReason, customer_text
 from decisions.recommend.discovery import DISCOVERY_SOURCES, DISCOVERY_SYSTEM, Discovery
-from decisions.recommend.discovery_lists import LONGEST, StoredDiscoveries
+from decisions.recommend.discovery_lists import LONGEST, PLACES, StoredDiscoveries
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["DISCOVERY_SYSTEM", "DiscoverLists"]
 
-PLACES = 10
-"""Bounds hold in every ten places: whole tens are varied, so that a longer list begins with the shorter one."""
 ENOUGH = 110
 """Open products of a stored list from which on it answers: a hundred places and ten to vary them."""
 
 
 class DiscoverLists:
-    """Suggestions by shared tastes, at most a few alike in ten places.
+    """Suggestions by shared tastes, at most a few alike in ten places, none before too many households.
 
     Args:
         shelf: the release's products and households.
@@ -40,6 +38,9 @@ class DiscoverLists:
         """Return at most `limit` open products that the household never bought; beside a basket, for nobody known."""
         product, score = self._nearest(asked)
         of = dict(zip(product.tolist(), score.tolist(), strict=True))
+        if asked.household is not None:
+            product = self._bounds.spread(product, str(asked.request.household_id))
+        # whole tens are varied, so that a longer list begins with the shorter one
         order = self._bounds.apply(product, -(-limit // PLACES) * PLACES)[:limit]
         return [self._suggestion(one, of[one], personal=asked.household is not None) for one in order.tolist()]
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
 from decisions.recommend.calibration import Calibration, calibration_figures
-from decisions.recommend.discovery_lists import discovery_tables
+from decisions.recommend.discovery_lists import discovery_figures, discovery_tables, read_discoveries
 from decisions.recommend.errors import NothingSold
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
@@ -107,7 +107,10 @@ def fit(
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
         features |= list_tables(Ranking(facts, world.neighbours, system)) | discovery_tables(facts.knowledge, tastes)
-    return _artefact(trained, as_of, seed), features, dict(trained.figures)
+        discoveries = read_discoveries(InMemory(features), len(facts.household_ids))
+    sold = np.bincount(world.purchases.products.item, minlength=world.purchases.products.items).astype(np.float64)
+    spread = discovery_figures(discoveries, facts.levels, sold, len(world.purchases.basket_day))
+    return _artefact(trained, as_of, seed), features, {**trained.figures, **spread}
 
 
 def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:

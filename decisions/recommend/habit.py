@@ -81,9 +81,9 @@ class HabitLists:
 
     def _listed(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> tuple[Ranked, IntArray] | None:
         """Return the stored rows that answer, or None where too few are left or something else is asked."""
-        stored, request = self._stored, asked.request
+        stored = self._stored
         at_home = asked.store is None or asked.store == int(self._shelf.features.knowledge.store[household])
-        if stored is None or len(asked.hand) or asked.live.purchases or not at_home or request.context.hour is not None:
+        if stored is None or len(asked.hand) or not at_home:
             return None
         first, last = stored.of(household, LISTED)
         rows = np.arange(first, last)

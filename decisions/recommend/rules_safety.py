@@ -1,5 +1,6 @@
 """Rules of safety: allergens, diets, age limits, and what must never stand in for what. What cannot be read is unknown."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -30,7 +31,7 @@ NOT_READABLE = 200
 """Stands for a limit that is stated in words that cannot be read: nobody is old enough."""
 
 
-class EachIsStated:
+class EachIsStated(ABC):
     """Each word that the request names is stated of a product: the rule of allergens and that of diets.
 
     Args:
@@ -52,13 +53,13 @@ class EachIsStated:
         self._texts = {word: np.array(places, dtype=np.int64) for word, places in texts.items()}
         self._kept = Kept(self._not_stated, products)
 
+    @abstractmethod
     def words_of(self, text: str) -> frozenset[str] | None:
         """Return the words that a statement states; None where it cannot be read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wanted(self, ask: EligibilityAsk) -> tuple[str, ...]:
         """Return the words that the request names, by the names that statements are compared by."""
-        raise NotImplementedError
 
     def asked(self, ask: EligibilityAsk) -> bool:
         return bool(self.wanted(ask))

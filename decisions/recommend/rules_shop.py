@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.recommend.contract import RuleCheck
+from decisions.recommend.graph_places import product_places
 from decisions.recommend.rules import EligibilityAsk, Kept, Mask
 from features.recommend_rules import ANY_STORE
 from features.repertoire import EPOCH, IntArray, day_number
@@ -27,8 +28,7 @@ class InRange:
     standing = True
 
     def __init__(self, graph: ArrayGraph, product_ids: list[str]) -> None:
-        places = [graph.position("Product", product) for product in product_ids]
-        place = np.array([-1 if place is None else place for place in places], dtype=np.int64)
+        place = product_places(graph, product_ids)
         merchandise = np.asarray(graph.column("Product", "merchandise").to_numpy(), dtype=bool)
         self._missing = place < 0
         self._closed = self._missing.copy()

@@ -5,7 +5,7 @@ open, and the answer says which rung it came down to and why.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -34,7 +34,7 @@ from decisions.recommend.contract import (
 )
 from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
 from decisions.recommend.discovery import Discovery
-from decisions.recommend.discovery_lists import read_discoveries
+from decisions.recommend.discovery_lists import PLACES, read_discoveries
 from decisions.recommend.eligibility import Eligibility, EligibilityAsk
 from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
@@ -65,10 +65,12 @@ CHANGES_TRIED = 3
 
 @dataclass(frozen=True, slots=True)
 class _Rung:
-    """One step of a surface's ladder: its name, what it suggests, and what is said where that is nothing."""
+    """One step of a surface's ladder: its name, what it suggests (asked for where places are left), and what is said where
+    that is nothing.
+    """
 
     name: str
-    suggestions: Iterable[Suggestion]
+    suggest: Callable[[], Iterable[Suggestion]]
     nothing: str = "nothing that may be suggested is left"
 
 
@@ -113,14 +115,11 @@ class RecommendService:
         # the stored lists may name products that this graph does not have: those are not open
         self._shelf = Shelf(graph, facts, self._view)
         self._rules = Eligibility(graph, features, features.as_of, settings)
-        stored = read_lists(features, ranking)
-        self._habit = HabitLists(self._shelf, ranking, stored, read_calibration(about))
-        shown = np.empty(0, np.int64) if stored is None else stored.ranked.product
-        exposure = exposure_shares(shown, self._shelf.products, len(facts.household_ids))
-        bounds = Bounds(levels_of(graph, list(self._shelf.product)), exposure)
-        tastes = Discovery(facts, read_tastes(features), self._view.neighbours)
+        self._habit = HabitLists(self._shelf, ranking, read_lists(features, ranking), read_calibration(about))
         kept = read_discoveries(features, len(facts.household_ids))
-        self._discover = DiscoverLists(self._shelf, tastes, bounds, kept)
+        exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
+        bounds = Bounds(levels_of(graph, self._view.place), exposure)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features)), bounds, kept)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
@@ -193,8 +192,7 @@ class RecommendService:
         place = self._shelf.product.get(request.product_id)
         if place is None:
             return told(plain, request.product_id, None, ())
-        ladder = self._ladders[asked.request.surface](replace(asked, request=replace(asked.request, limit=LONGEST_ORDER)))
-        standing = standing_of(place, ladder.rungs[0].suggestions, request.asked.limit)
+        standing = standing_of(place, self._whole_order(asked), request.asked.limit)
         return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
 
     def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
@@ -211,8 +209,12 @@ class RecommendService:
             yield Change(f"{name} in the basket", partial(self._score, with_it, product))
 
     def _score(self, asked: Asked, product: int) -> float | None:
-        ladder = self._ladders[asked.request.surface](replace(asked, request=replace(asked.request, limit=LONGEST_ORDER)))
-        return next((one.score for one in ladder.rungs[0].suggestions if one.product == product), None)
+        return next((one.score for one in self._whole_order(asked) if one.product == product), None)
+
+    def _whole_order(self, asked: Asked) -> Iterable[Suggestion]:
+        """Return all that the surface's first step would suggest, best first."""
+        whole = replace(asked, request=replace(asked.request, limit=LONGEST_ORDER))
+        return self._ladders[asked.request.surface](whole).rungs[0].suggest()
 
     def _placed(self, request: RecommendationRequest) -> RecommendationAnswer:
         try:
@@ -228,8 +230,7 @@ class RecommendService:
         used: list[RungUsed] = []
         cause = ladder.cause
         for rung in ladder.rungs:
-            taken = np.array([one.product for one in chosen], dtype=np.int64)
-            more = first_of_each(rung.suggestions, request.limit - len(chosen), taken)
+            more = first_of_each(rung.suggest(), request.limit - len(chosen), chosen)
             if more:
                 used.append(RungUsed(rung.name, len(more), cause))
                 chosen += more
@@ -295,7 +296,7 @@ class RecommendService:
             may = may.copy()
             may[anchor] = False
         hand = np.union1d(basket, shelf.positions(live.viewed))
-        return Asked(request, household, basket, hand, store, live, openness, may, replaces, cause)
+        return Asked(request, household, hand, store, live, openness, may, replaces, cause)
 
     def _not_personal(self, request: RecommendationRequest, live: LiveFacts) -> str:
         """Return why what is known of the household may not be used; "" where it may, or nobody is named."""
@@ -312,55 +313,59 @@ class RecommendService:
         return None if household is None else int(self._shelf.features.knowledge.store[household])
 
     def _for_household(self, asked: Asked) -> _Ladder:
-        limit, share = asked.request.limit, asked.request.discovery_share or 0.0
         if asked.household is None:
-            return _Ladder(self._without_history(asked, limit), asked.cause)
-        habit = self._habit.suggestions(asked, limit)
-        if share and asked.request.surface is Surface.HOUSEHOLD:
-            habit = mixed(habit, self._discover.suggestions(asked, limit), share, limit)
-        return _Ladder((_Rung(self._system.name, habit), *self._without_history(asked, limit)))
+            return _Ladder(self._without_history(asked), asked.cause)
+        return _Ladder((_Rung(self._system.name, partial(self._habit_and_new, asked)), *self._without_history(asked)))
 
-    def _without_history(self, asked: Asked, limit: int) -> tuple[_Rung, ...]:
-        sells = _Rung("popularity", self._beside.selling(asked, limit))
+    def _habit_and_new(self, asked: Asked) -> list[Suggestion]:
+        limit, share = asked.request.limit, asked.request.discovery_share or 0.0
+        habit = self._habit.suggestions(asked, limit)
+        if not share or asked.request.surface is not Surface.HOUSEHOLD:
+            return habit
+        return mixed(habit, self._discover.suggestions(asked, limit), share, limit)
+
+    def _without_history(self, asked: Asked) -> tuple[_Rung, ...]:
+        sells = self._selling(asked)
         if not len(asked.hand):
             return (sells,)
         silent = "no published relation speaks for a product beside this basket"
-        return (_Rung("basket_relations", self._beside.suggestions(asked, limit), silent), sells)
+        return (_Rung("basket_relations", partial(self._beside.suggestions, asked, asked.request.limit), silent), sells)
+
+    def _selling(self, asked: Asked, among: IntArray | None = None, name: str = "popularity") -> _Rung:
+        return _Rung(name, partial(self._beside.selling, asked, asked.request.limit, among))
 
     def _for_item(self, asked: Asked) -> _Ladder:
-        limit, product_id = asked.request.limit, str(asked.request.product_id)
+        product_id = str(asked.request.product_id)
         there = self._shelf.product.get(product_id)
-        shelf = _Rung("category", self._beside.selling(asked, limit, self._shelf.beside(product_id)))
-        sells = _Rung("popularity", self._beside.selling(asked, limit))
+        below = (self._selling(asked, self._shelf.beside(product_id), "category"), self._selling(asked))
         if there is None:
-            return _Ladder((shelf, sells), "the product was never sold, so no relation speaks of it")
+            return _Ladder(below, "the product was never sold, so no relation speaks of it")
         name, relations = ("substitutes", SUBSTITUTES) if asked.replaces else ("complements", COMPLEMENTS)
-        related = _Rung(name, self._items.related(asked, there, relations, limit), "no published relation leads from the product")
-        return _Ladder((related, shelf, sells))
+        related = partial(self._items.related, asked, there, relations, asked.request.limit)
+        return _Ladder((_Rung(name, related, "no published relation leads from the product"), *below))
 
     def _to_buy_again(self, asked: Asked) -> _Ladder:
-        bought = self._habit.suggestions(asked, asked.request.limit, bought_only=True)
+        bought = partial(self._habit.suggestions, asked, asked.request.limit, bought_only=True)
         return _Ladder((_Rung(self._system.name, bought),), asked.cause)
 
     def _to_discover(self, asked: Asked) -> _Ladder:
-        limit = asked.request.limit
         nothing = "nothing is known of the household's or the basket's tastes"
-        new = _Rung(DISCOVERY_SYSTEM, self._discover.suggestions(asked, limit), nothing)
+        new = _Rung(DISCOVERY_SYSTEM, partial(self._discover.suggestions, asked, asked.request.limit), nothing)
         if asked.household is not None:
             asked = replace(asked, open=self._habit.never_bought(asked, asked.household))
-        return _Ladder((new, _Rung("popularity", self._beside.selling(asked, limit))), asked.cause if not len(asked.hand) else "")
+        return _Ladder((new, self._selling(asked)), asked.cause if not len(asked.hand) else "")
 
     def _trending(self, asked: Asked) -> _Ladder:
-        limit = asked.request.limit
-        grows = _Rung("trending", self._trends.suggestions(asked, limit), "nothing sells more for sure than it used to")
-        return _Ladder((grows, _Rung("popularity", self._beside.selling(asked, limit))))
+        grows = partial(self._trends.suggestions, asked, asked.request.limit)
+        return _Ladder((_Rung("trending", grows, "nothing sells more for sure than it used to"), self._selling(asked)))
 
     def _reordered(self, asked: Asked) -> _Ladder:
-        limit, given = asked.request.limit, self._shelf.positions(asked.request.candidates)
-        ours = _Rung(self._system.name, self._habit.reordered(asked, given, limit))
-        sells = _Rung("popularity", self._beside.selling(asked, limit, given))
-        rest = _Rung("given", self._beside.rest(asked, given))
-        return _Ladder((ours, sells, rest)) if asked.household is not None else _Ladder((sells, rest), asked.cause)
+        given = self._shelf.positions(asked.request.candidates)
+        below = (self._selling(asked, given), _Rung("given", partial(self._beside.rest, asked, given)))
+        if asked.household is None:
+            return _Ladder(below, asked.cause)
+        ours = partial(self._habit.reordered, asked, given, asked.request.limit)
+        return _Ladder((_Rung(self._system.name, ours), *below))
 
 
 def _as_sets(request: RecommendationRequest) -> RecommendationRequest:

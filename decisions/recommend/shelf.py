@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from decisions.recommend.graph_places import NOT_THERE
 from decisions.recommend.graph_view import GraphView
 from features.recommend_population import STORE_COLUMNS
 from features.recommend_tables import ServingFeatures
@@ -31,12 +32,8 @@ class Shelf:
         self.household = {household: place for place, household in enumerate(features.household_ids)}
         self.store = {store: place for place, store in enumerate(features.store_ids)}
         self.popularity = _shares(features.population.baskets_in_28_days)
-        in_features = np.full(len(graph.ids("Product")), -1)
-        for product, place in self.product.items():
-            position = graph.position("Product", product)
-            if position is not None:
-                in_features[position] = place
-        self._in_features = in_features
+        self._in_features = np.full(len(graph.ids("Product")), NOT_THERE)
+        self._in_features[view.place[view.present]] = np.flatnonzero(view.present)
 
     @property
     def products(self) -> int:

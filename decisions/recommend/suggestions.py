@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from decisions.envelope import Explanation
-from features.repertoire import IntArray
 
 __all__ = ["Suggestion", "Told", "first_of_each", "mixed", "takes_discovery"]
 
@@ -33,17 +30,16 @@ class Suggestion:
     propensity: float = 1.0
 
 
-def first_of_each(suggestions: Iterable[Suggestion], limit: int, taken: IntArray | None = None) -> list[Suggestion]:
-    """Return the first `limit` suggestions of products that did not come before and are not `taken`."""
-    seen = set() if taken is None else set(np.asarray(taken).tolist())
-    chosen: list[Suggestion] = []
+def first_of_each(suggestions: Iterable[Suggestion], limit: int, taken: Iterable[Suggestion] = ()) -> list[Suggestion]:
+    """Return the first `limit` suggestions of products that did not come before and that none of `taken` is of."""
+    seen = {one.product for one in taken}
+    new: dict[int, Suggestion] = {}
     for one in suggestions:
-        if len(chosen) == limit:
+        if len(new) == limit:
             break
         if one.product not in seen:
-            seen.add(one.product)
-            chosen.append(one)
-    return chosen
+            new.setdefault(one.product, one)
+    return list(new.values())
 
 
 def takes_discovery(place: int, share: float) -> bool:

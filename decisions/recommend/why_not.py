@@ -19,22 +19,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a product stands in the whole order: its rank and score, and the score of the list's last place."""
+    """Where a product stands in the whole order: its rank and score, and the lowest score among the list's places of its kind
+    (habit and discovery have scores of their own); None where the list has none.
+    """
 
     rank: int
     score: float
-    needed: float
+    needed: float | None
 
 
 def standing_of(product: int, order: Iterable[Suggestion], limit: int) -> Standing | None:
     """Return where a product stands in the order of its surface's first step, or None where it is no candidate."""
-    needed = 0.0
-    for rank, one in enumerate(order, start=1):
-        if rank <= limit:
-            needed = one.score
-        if one.product == product:
-            return Standing(rank, one.score, needed)
-    return None
+    whole = list(order)
+    found = next((place for place, one in enumerate(whole) if one.product == product), None)
+    if found is None:
+        return None
+    of_taste = whole[found].kind == "discovery"
+    alike = [one.score for one in whole[:limit] if (one.kind == "discovery") is of_taste]
+    return Standing(found + 1, whole[found].score, min(alike, default=None))
 
 
 def told(answer: WhyNotAnswer, name: str, standing: Standing | None, changes: Iterable[Change]) -> WhyNotAnswer:
@@ -45,9 +47,14 @@ def told(answer: WhyNotAnswer, name: str, standing: Standing | None, changes: It
     if standing is None:
         change = next((one.words for one in changes if one.score() is not None), "")
         return _with(answer, WhyNotOutcome.NO_CANDIDATE, f"{name} is no candidate here: nothing speaks for it.", change=change)
-    change = next((one.words for one in changes if (one.score() or float("-inf")) > standing.needed), "")
-    text = f"{name} is in place {standing.rank}, with a score of {standing.score:.3f} where {standing.needed:.3f} is needed."
+    change = next((one.words for one in changes if _suffices(one.score(), standing.needed)), "")
+    needed = "its kind has no place in the list" if standing.needed is None else f"{standing.needed:.3f} is needed"
+    text = f"{name} is in place {standing.rank}, with a score of {standing.score:.3f} where {needed}."
     return _with(answer, WhyNotOutcome.RANKED_LOWER, text, standing=standing, change=change)
+
+
+def _suffices(score: float | None, needed: float | None) -> bool:
+    return score is not None and needed is not None and score > needed
 
 
 def _with(

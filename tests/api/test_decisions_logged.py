@@ -193,7 +193,7 @@ def test_the_logged_request_is_canonical_and_complete(shop):
             "priced_only": False}  # fmt: skip
     rest = {"surface": "household", "session_id": None, "product_id": None, "candidates": [], "exclude": [],
             "discovery_share": shop.services.discovery_share, "context": moment, "constraints": must,
-            "purpose": "personalisation", "exploration": 0, "events_until": 0}  # fmt: skip
+            "purpose": "personalisation", "events_until": 0}  # fmt: skip
     assert entry.request == canonical_bytes({**given, **rest})
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.recommend.bounds import UNKNOWN, Bounds, BoundSettings, Levels, exposure_shares, levels_of
+from decisions.recommend.graph_places import product_places
 from decisions.recommend.list_measures import exposure_measures, novelty, variety
 
 APART = np.arange(100, 700)
@@ -123,7 +124,7 @@ def test_exposure_counts_lists():
 
 def test_levels_are_those_of_the_graph(recommend_shop):
     ids = recommend_shop.tables["recommend_products"]["product_id"].to_pylist()
-    levels = levels_of(recommend_shop.graph, [*ids, "nowhere"])
+    levels = levels_of(recommend_shop.graph, product_places(recommend_shop.graph, [*ids, "nowhere"]))
     code = {name: place for place, name in enumerate([*ids, "nowhere"])}
     of_type, of_category, of_supplier = ({name: int(column[place]) for name, place in code.items()} for column in (
         levels.product_type, levels.category, levels.supplier,

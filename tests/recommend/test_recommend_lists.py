@@ -63,7 +63,9 @@ def test_a_kept_answer_asks_the_ranker_nothing(recommend_shop, monkeypatch):
     own = features.store_ids[int(features.knowledge.store[service._shelf.household[household(1)]])]
     elsewhere = next(store for store in features.store_ids if store != own)
     assert service.recommend(RecommendationRequest(household_id=household(1), store_id=own)).items
-    for fields in ({"basket": ("pasta",)}, {"store_id": elsewhere}, {"context": RequestContext(hour=9)}):
+    moment = RequestContext(hour=9)
+    assert service.recommend(RecommendationRequest(household_id=household(1), context=moment)).unused_context == ("hour",)
+    for fields in ({"basket": ("pasta",)}, {"store_id": elsewhere}):
         with pytest.raises(AssertionError, match="ranker was asked"):
             service.recommend(RecommendationRequest(household_id=household(1), **fields))
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from decisions.recommend import RecommendService
+from decisions.recommend.beside import BesideLists
+from decisions.recommend.bounds import Bounds, Levels
 from decisions.recommend.contract import (
     Constraints,
     PageRequest,
@@ -12,11 +15,13 @@ from decisions.recommend.contract import (
     RecommendationRequest,
     RequestContext,
     Surface,
+    WhyNotAnswer,
     WhyNotOutcome,
     WhyNotRequest,
 )
 from decisions.recommend.customer_text import CustomerReason, customer_text
-from decisions.recommend.discovery_lists import LONGEST
+from decisions.recommend.discover import DiscoverLists
+from decisions.recommend.discovery_lists import LONGEST, StoredDiscoveries
 from decisions.recommend.errors import (
     DetailOutOfRange,
     EmptyBasket,
@@ -27,9 +32,10 @@ from decisions.recommend.errors import (
     UnknownProducts,
 )
 from decisions.recommend.placements import DEFAULT_PLACEMENTS, placements_named, read_placements
-from decisions.recommend.suggestions import takes_discovery
+from decisions.recommend.suggestions import Suggestion, takes_discovery
 from decisions.recommend.trending import trends
-from tests.tiny_retailer import HOUSEHOLDS, household
+from decisions.recommend.why_not import Change, Standing, standing_of, told
+from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
 
 def ask(shop, **fields):
@@ -179,6 +185,69 @@ def test_why_not_names_the_rule_or_a_change_that_suffices(recommend_shop):
             assert told.score <= told.needed
             lower += 1
     assert lower >= 2
+
+
+def suggestion(product, score, kind):
+    return Suggestion(product, score, kind, (), lambda: None)
+
+
+def test_a_standing_is_held_against_places_of_its_kind_alone():
+    order = [suggestion(1, 2.0, "habit"), suggestion(2, 0.1, "discovery"), suggestion(3, -1.0, "new"),
+             suggestion(4, 0.05, "discovery"), suggestion(5, -2.0, "habit")]  # fmt: skip
+    assert standing_of(5, order, 3) == Standing(5, -2.0, -1.0)
+    assert standing_of(4, order, 3) == Standing(4, 0.05, 0.1)
+    assert standing_of(4, order, 1) == Standing(4, 0.05, None)
+    assert standing_of(9, order, 3) is None
+
+
+def test_a_change_to_a_score_of_zero_suffices_and_one_that_reaches_nothing_does_not():
+    plain = WhyNotAnswer(AS_OF, "p", WhyNotOutcome.LISTED, "")
+    standing = Standing(4, -1.0, -0.5)
+    assert told(plain, "P", standing, [Change("zero", lambda: 0.0)]).change == "zero"
+    assert told(plain, "P", standing, [Change("less", lambda: -0.5), Change("none", lambda: None)]).change == ""
+    assert told(plain, "P", Standing(4, -1.0, None), [Change("more", lambda: 9.0)]).change == ""
+
+
+def test_lower_rungs_are_asked_for_nothing_where_the_first_fills_all_places(recommend_shop, monkeypatch):
+    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, recommend_shop.artefact)
+
+    def refuse(*_arguments):
+        raise AssertionError("a lower rung was asked")
+
+    monkeypatch.setattr(BesideLists, "selling", refuse)
+    assert len(service.recommend(RecommendationRequest(household(1), limit=5)).items) == 5
+    with pytest.raises(AssertionError, match="lower rung"):
+        service.recommend(RecommendationRequest(limit=5))
+
+
+def test_a_discovery_of_too_many_households_gives_way_for_most_of_them(recommend_shop):
+    """Product 0 leads every list: it may be shown to a fifth of the households, always the same ones."""
+    service, products = recommend_shop.service, recommend_shop.service._shelf.products
+    alone = Levels(*(np.arange(products) for _ in range(3)))
+    exposure = np.zeros(products)
+    exposure[0] = 1.0
+    start = np.arange(HOUSEHOLDS + 1) * products
+    stored = StoredDiscoveries(start, np.tile(np.arange(products), HOUSEHOLDS), np.tile(-np.arange(products) * 1.0, HOUSEHOLDS))
+    lists = DiscoverLists(service._shelf, service._discover._discovery, Bounds(alone, exposure), stored)
+    leads = []
+    for number in range(HOUSEHOLDS):
+        asked = service._asked(RecommendationRequest(household(number)))
+        shown = [one.product for one in lists.suggestions(asked, products)]
+        assert shown == [one.product for one in lists.suggestions(asked, products)]
+        others = [product for product in np.flatnonzero(asked.open).tolist() if product]
+        assert shown in ([0, *others], [*others, 0])
+        assert [one.product for one in lists.suggestions(asked, 3)] == shown[:3]
+        leads.append(shown[0] == 0)
+    assert 0.05 < np.mean(leads) < 0.4
+
+
+def test_the_spread_of_discoveries_is_among_the_figures_of_a_training(recommend_shop):
+    figures = recommend_shop.figures
+    assert 0 < figures["discovery_variety"] <= 1
+    assert figures["discovery_novelty_bits"] > 0
+    assert 0 < figures["discovery_coverage"] <= 1
+    assert 0 <= figures["discovery_gini"] < 1
+    assert figures["discovery_coverage"] <= figures["discovery_largest_share"] * len(recommend_shop.service._shelf.product)
 
 
 def test_what_the_model_does_not_know_of_the_moment_is_named(recommend_shop):

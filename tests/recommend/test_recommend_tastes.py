@@ -8,14 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from decisions.recommend.discovery import DISCOVERY_GROUPS, Discovery
+from decisions.recommend.discovery import Discovery
 from features import InMemory
 from features.collaborative import REGULARISATION, fit_tastes, read_tastes, taste_tables, weight_of
-from features.recommend_relations import RELATIONS, neighbours_by_relation
 from features.recommend_tables import read_serving_features
 from features.repertoire import day_number, read_purchases
 from lake.delta_lake import DeltaLake
-from tests.tiny_retailer import AS_OF
 
 FIRST = date(2024, 1, 1)
 LAST = FIRST + timedelta(days=40)
@@ -132,19 +130,13 @@ def test_nothing_known_is_no_taste(purchases):
 
 
 @pytest.fixture(scope="module")
-def discovery(recommend_shop, shop_constants_edges):
+def discovery(recommend_shop):
     features = read_serving_features(recommend_shop.snapshot)
-    neighbours = neighbours_by_relation(shop_constants_edges, features.product_ids, AS_OF)
-    return features, Discovery(features, read_tastes(recommend_shop.snapshot), neighbours), neighbours
-
-
-@pytest.fixture(scope="module")
-def shop_constants_edges(shop_constants):
-    return shop_constants.edges()
+    return features, Discovery(features, read_tastes(recommend_shop.snapshot))
 
 
 def test_a_household_is_offered_only_what_is_new_eligible_and_not_in_hand(discovery):
-    features, front, neighbours = discovery
+    features, front = discovery
     products = len(features.product_ids)
     offered = 0
     for household in range(len(features.household_ids)):
@@ -152,32 +144,23 @@ def test_a_household_is_offered_only_what_is_new_eligible_and_not_in_hand(discov
         new = np.setdiff1d(np.arange(products), own)
         eligible, basket = np.ones(products, bool), new[household % 2 :][:1]
         eligible[new[len(new) // 2 :][: household % 2]] = False
-        ranked = front.rank(household, basket, eligible, 5)
-        assert not np.isin(ranked.product, np.r_[own, basket]).any()
-        assert eligible[ranked.product].all()
-        assert ranked.brought.sum(axis=1) + front.base_score == pytest.approx(ranked.score)
-        assert ranked.brought.shape == (len(ranked), len(DISCOVERY_GROUPS))
-        assert (np.diff(ranked.score) <= 0).all()
-        for row in np.flatnonzero(ranked.relation >= 0):
-            edges = neighbours[RELATIONS[ranked.relation[row]]]
-            assert edges.candidate[ranked.entry[row]] == ranked.product[row]
-        for row in np.flatnonzero(ranked.alike >= 0):
-            key = features.knowledge.own.key[ranked.alike[row]]
-            assert key // products == household
-            assert features.levels.product_type[key % products] == features.levels.product_type[ranked.product[row]]
-        offered += len(ranked)
+        product, score = front.nearest(household, basket, eligible, 5)
+        assert not np.isin(product, np.r_[own, basket]).any()
+        assert eligible[product].all()
+        assert (np.diff(score) <= 0).all()
+        offered += len(product)
     assert offered
 
 
 def test_a_basket_of_nobody_known_is_solved_and_an_empty_one_tells_nothing(discovery):
-    features, front, _ = discovery
+    features, front = discovery
     eligible = np.ones(len(features.product_ids), bool)
     basket = np.array([0, 1])
-    ranked = front.rank_basket(basket, eligible, 4)
-    assert len(ranked) == 4
-    assert not np.isin(ranked.product, basket).any()
-    assert not len(front.rank_basket(np.empty(0, np.int64), eligible, 4))
-    assert not len(front.rank_basket(basket, ~eligible, 4))
+    product, score = front.nearest_to_basket(basket, eligible, 4)
+    assert len(product) == len(score) == 4
+    assert not np.isin(product, basket).any()
+    assert not len(front.nearest_to_basket(np.empty(0, np.int64), eligible, 4)[0])
+    assert not len(front.nearest_to_basket(basket, ~eligible, 4)[0])
 
 
 def test_serving_loads_neither_implicit_nor_torch():
