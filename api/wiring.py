@@ -15,6 +15,7 @@ from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
+from decisions.recommend.live import OnlineFacts
 from decisions.recommend.online import Overlay, Since
 from decisions.recommend.placements import DEFAULT_PLACEMENTS, read_placements
 from decisions.recommend.rules import EligibilitySettings
@@ -247,6 +248,7 @@ class Installation:
         graph = self.snapshot(release.graph_version)
         features = open_features(self.layout.features / release.feature_snapshot)
         artefacts = self.books.artefacts
+        online = self._online(release)
         relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
         forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
         what_ifs = self._what_ifs(release, graph, features, relations, forecaster)
@@ -255,20 +257,21 @@ class Installation:
             release=release,
             graph=graph,
             relations=relations,
-            recommender=self._recommender(release, graph, features),
+            recommender=self._recommender(release, graph, features, online),
             forecaster=forecaster,
             search=ProductSearch.build(graph),
             what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
-            online=self._online(release),
+            online=online,
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
             placements=DEFAULT_PLACEMENTS if self.settings.placements is None else read_placements(self.settings.placements),
             discovery_share=self.settings.discovery_share,
         )
 
-    def _recommender(self, release: Release, graph: Snapshot, features: FeatureSnapshot) -> RecommendService:
+    def _recommender(self, release: Release, graph: Snapshot, features: FeatureSnapshot, online: OnlineFacts) -> RecommendService:
         bounds = EligibilitySettings(stock_age_days=self.settings.recommend_stock_age_days)
-        return RecommendService(graph, features, self.books.artefacts.get(release.models["recommend"]), settings=bounds)
+        artefact = self.books.artefacts.get(release.models["recommend"])
+        return RecommendService(graph, features, artefact, online, bounds)
 
     @cached_property
     def kept_services(self) -> Callable[[str], Services]:

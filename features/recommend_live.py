@@ -6,19 +6,18 @@ anew by the very functions that made the stored ones. That costs about a millise
 serving and live answers from ever drifting apart, whatever a rhythm comes to be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.recommend_transform import HouseholdKnowledge, household_knowledge
 from features.repertoire import EPOCH, FloatArray, IntArray, Levels, LineSums, Origins, Purchases, trips_of
 from features.snapshot import Tables
 
-__all__ = ["HouseholdBaskets", "LiveBasket", "encode_items", "history_tables", "read_household_baskets", "with_live"]
+__all__ = ["HouseholdBaskets", "LiveBasket", "history_tables", "live_basket", "read_household_baskets", "with_live"]
 
 BASKETS, ITEMS = "recommend_baskets", "recommend_basket_items"
 NOTHING = -1
@@ -30,7 +29,7 @@ class LiveBasket:
     """One basket bought since the release: its day (since 1970-01-01), its store's position, its products' positions.
 
     A store that the release does not know has the position of the household's usual one. `sums` (3, items) holds the rows of
-    `LineSums`; None where nobody told: an event does not say what a line would have cost.
+    `LineSums`, NaN where nobody told, such as what a line of an event would have cost; None where nothing was told.
     """
 
     day: int
@@ -97,10 +96,16 @@ def read_household_baskets(tables: Tables, households: int, levels: Levels) -> H
     )
 
 
-def encode_items(product_ids: pa.Array, bought: Sequence[str]) -> IntArray:
-    """Return the positions of products, those left out that the release does not know: nothing could be said of them."""
-    place = pc.index_in(pa.array(list(bought), pa.string()), value_set=product_ids)
-    return np.unique(place.drop_null().to_numpy().astype(np.int64))
+def live_basket(product: Mapping[str, int], bought: Mapping[str, float], *, day: int, store: int) -> LiveBasket:
+    """Return a basket of so many units by product id; without those that the release does not know: nothing can be said of them.
+
+    `product` gives the position of each id.
+    """
+    units = sorted((product[one], told) for one, told in bought.items() if one in product)
+    items = np.array([place for place, _ in units], np.int64)
+    sums = np.full((len(SUMS), len(units)), np.nan)
+    sums[SUMS.index("units")] = [told for _, told in units]
+    return LiveBasket(day, store, items, sums)
 
 
 def with_live(

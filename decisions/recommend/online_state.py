@@ -52,7 +52,13 @@ class _Basket:
     moment: Moment
     day: date
     store_id: str | None
-    products: set[str]
+    units: dict[str, tuple[Moment, float]]
+    """How much of each product, as the latest event that names it says."""
+
+    def put(self, units: dict[str, tuple[Moment, float]]) -> None:
+        """Take in what another event says of the receipt."""
+        for product, told_units in units.items():
+            self.units[product] = max(told_units, self.units.get(product, told_units))
 
 
 @dataclass(slots=True)
@@ -77,13 +83,14 @@ class HouseholdState:
             self.visits.fold(event, content["product_id"])
 
     def _buy(self, event: Event, moment: Moment, content: dict[str, Any]) -> None:
-        products = {line["product_id"] for line in content["lines"]}
+        units = {product: (moment, total) for product, total in _units(content["lines"]).items()}
         known = self.baskets.get(content["basket_id"])
-        if known is None or known.moment < moment:
-            held = known.products if known else set()
-            self.baskets[content["basket_id"]] = _Basket(moment, event.business_date, event.store_id, products | held)
+        if known is None:
+            self.baskets[content["basket_id"]] = _Basket(moment, event.business_date, event.store_id, units)
         else:
-            known.products |= products
+            known.put(units)
+            if known.moment < moment:
+                known.moment, known.day, known.store_id = moment, event.business_date, event.store_id
         if len(self.baskets) > 2 * HOUSEHOLD_BASKETS:
             self.baskets = dict(self.latest_baskets())
 
@@ -145,12 +152,10 @@ def compose(
     """Return the facts of the three together. A session's views count for a household where they were its own or nobody's."""
     visits = [state.visits for state in (household, session) if state is not None]
     baskets = household.latest_baskets() if household else []
-    bought = {product: basket.moment for _, basket in baskets for product in basket.products}
+    bought = {product: basket.moment for _, basket in baskets for product in basket.units}
     empty, filled = store.shelves() if store else (frozenset(), frozenset())
     return LiveFacts(
-        purchases=tuple(
-            LivePurchase(basket_id, basket.day, basket.store_id, tuple(sorted(basket.products))) for basket_id, basket in baskets
-        ),
+        purchases=tuple(_purchase(basket_id, basket) for basket_id, basket in baskets),
         viewed=_latest_first(_own(household_id, (one.viewed for one in visits))),
         carted=_latest_first(_in_cart(_own(household_id, (one.cart for one in visits)), bought)),
         out_of_stock=empty,
@@ -160,6 +165,18 @@ def compose(
         else frozenset(),
         newest_event=max((state.newest for state in (household, session, store) if state is not None), default=0),
     )
+
+
+def _units(lines: list[dict[str, Any]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for line in lines:
+        total[line["product_id"]] = total.get(line["product_id"], 0.0) + float(line["quantity"])
+    return total
+
+
+def _purchase(basket_id: str, basket: _Basket) -> LivePurchase:
+    products = tuple(sorted(basket.units))
+    return LivePurchase(basket_id, basket.day, basket.store_id, products, tuple(basket.units[one][1] for one in products))
 
 
 def _own(household_id: str | None, kept: Iterable[dict[Seen, Any]]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_each_kind_changes_what_it_is_about_and_nothing_else(book):
     )
     overlay.catch_up()
     facts = overlay.facts("hh_a", "s1", "st1", overlay.newest("hh_a", "s1", "st1"))
-    assert facts.purchases == (LivePurchase("b1", date(2024, 5, 1), "st1", ("butter", "pasta")),)
+    assert facts.purchases == (LivePurchase("b1", date(2024, 5, 1), "st1", ("butter", "pasta"), (1.0, 1.0)),)
     assert (facts.viewed, facts.carted) == (("milk",), ("soap",))
     assert (facts.out_of_stock, facts.back_in_stock) == (frozenset({"milk"}), frozenset({"soap"}))
     assert (facts.withdrawn, facts.newest_event) == (frozenset({"personalisation"}), 8)

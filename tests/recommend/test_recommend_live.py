@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.recommend_live import LiveBasket, encode_items, read_household_baskets, with_live
+from features.recommend_live import LiveBasket, live_basket, read_household_baskets, with_live
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_tables import read_serving_features, serving_tables
 from features.recommend_transform import household_knowledge, recent_items
@@ -40,8 +40,12 @@ ONE_BASKET = st.tuples(st.integers(1, 40), st.lists(st.sampled_from(MERCHANDISE)
 BASKETS = st.lists(ONE_BASKET, min_size=1, max_size=8)
 
 
+def places(features):
+    return {product: place for place, product in enumerate(features.product_ids.to_pylist())}
+
+
 def told(features, days, products):
-    items = encode_items(features.product_ids, products)
+    items = live_basket(places(features), dict.fromkeys(products, 1.0), day=0, store=0).items
     names = features.product_ids.take(items).to_pylist()
     sums = np.array([[1.0] * len(names), [0.0] * len(names), [round(PRICES[name], 2) for name in names]])
     return LiveBasket(day_number(AS_OF + timedelta(days=days)), 1, items, sums)
@@ -123,9 +127,11 @@ def test_a_basket_that_was_told_late_takes_its_place_by_its_day(world):
 
 def test_what_the_release_does_not_know_is_left_out_and_nobody_without_a_basket_is_somebody(world):
     _, features, known = world
-    milk = features.product_ids.to_pylist().index("milk")
-    assert encode_items(features.product_ids, ["milk", "unheard", "milk"]).tolist() == [milk]
-    nothing = LiveBasket(20_000, 0, encode_items(features.product_ids, ["unheard"]))
+    milk = places(features)["milk"]
+    told_basket = live_basket(places(features), {"milk": 2.0, "unheard": 1.0}, day=20_000, store=0)
+    assert told_basket.items.tolist() == [milk]
+    np.testing.assert_array_equal(told_basket.sums, [[2.0], [np.nan], [np.nan]])
+    nothing = live_basket(places(features), {"unheard": 1.0}, day=20_000, store=0)
     mine = with_live(features.knowledge, known, None, [nothing], day=20_001, store=0)
     assert (len(mine.own.key), len(mine.types.key), mine.household[0][0]) == (0, 0, 0.0)
     assert mine.own.gather(0, np.array([milk])).tolist()[0][:1] == [0.0]
