@@ -152,7 +152,7 @@ class RecommendService:
             UnknownHousehold, UnknownStore: the request cannot be answered.
             OtherDay: `as_of` is another day than the release's.
         """
-        check_request(self._graph, request)
+        check_request(self._graph, request, partial(self._told_of, request.events_until))
         if request.as_of is not None and request.as_of != self._as_of:
             raise OtherDay(request.as_of, self._as_of)
         return self._answer(_as_sets(request))
@@ -255,6 +255,9 @@ class RecommendService:
             newest_event=asked.live.newest_event,
             rungs=tuple(used),
         )
+
+    def _told_of(self, until: int, household_id: str) -> bool:
+        return self._online.facts(household_id, None, None, until).newest_event > 0
 
     def _considered(self, asked: Asked) -> IntArray:
         """Return what rules are counted against: the household's own list, what the hand speaks for, or the best sellers."""
