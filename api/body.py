@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.errors import BodyTooLarge, BodyUnreadable, MediaTypeRefused
 
-__all__ = ["MAXIMUM_BODY", "read_json_object"]
+__all__ = ["MAXIMUM_BODY", "read_json", "read_json_object"]
 
 MAXIMUM_BODY = 256 * 1024
 
@@ -17,15 +17,20 @@ async def read_json_object(request: Request, *, allowed_bytes: int = MAXIMUM_BOD
 
     JSON nested deeper than 1,024 levels, invalid UTF-8, NaN and integers beyond 64 bits are refused by the parser.
     """
-    _check_media_type(request)
-    content = await _read(request, allowed_bytes)
-    try:
-        parsed = orjson.loads(content)
-    except (orjson.JSONDecodeError, RecursionError) as error:
-        raise BodyUnreadable("it is no JSON") from error
+    parsed = await read_json(request, allowed_bytes=allowed_bytes)
     if not isinstance(parsed, dict):
         raise BodyUnreadable("it is no JSON object")
     return parsed
+
+
+async def read_json(request: Request, *, allowed_bytes: int) -> Any:
+    """Return the body as any JSON value, under the same bounds. Raises: MediaTypeRefused, BodyTooLarge, BodyUnreadable."""
+    _check_media_type(request)
+    content = await _read(request, allowed_bytes)
+    try:
+        return orjson.loads(content)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise BodyUnreadable("it is no JSON") from error
 
 
 def _check_media_type(request: Request) -> None:

@@ -91,6 +91,9 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,
+    # events
+    api.EventsUnavailable: _UNAVAILABLE,
+    api.EventsMisshapen: ErrorAnswer("BODY_UNREADABLE", 400),
     # planning
     api.PlanningUnavailable: _UNAVAILABLE,
     api.JobKindUnknown: _INVALID,

@@ -154,6 +154,7 @@ class Services:
         freshness: how old the inputs are, repeated in every answer.
         served_from: what the graph is read from, such as `snapshot`.
         clock: tells when an answer was recorded.
+        online: what happened since the release was made.
         delistings: says what becomes of the demand for a product that goes; None where the release has no such service.
         online: what happened since the release.
         placements: the named places of the shop's pages.

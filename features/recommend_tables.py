@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.recommend_live import history_tables
 from features.recommend_population import (
     PRODUCT_COLUMNS,
     PROMOTION_COLUMNS,
@@ -127,6 +128,7 @@ def serving_tables(purchases: Purchases, population: PopulationBefore) -> dict[s
         "recommend_gaps": _gap_table(*population.gap_tables(int(origins.day[0]))),
         "recommend_stores": pa.table({"store_id": purchases.store_ids}),
         "recommend_store_products": _store_table(purchases, population, int(origins.day[0])),
+        **history_tables(purchases),
     }
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "powers",
     "read_purchases",
     "spread",
+    "trips_of",
 ]
 
 IntArray = npt.NDArray[np.int64]
@@ -257,7 +258,7 @@ def _encode(lines: pa.Table, products: pa.Table, as_of: date) -> Purchases:
     basket, one = place[raw_basket], one[order]
     levels = _levels(products, product_ids)
     basket_household = household[one]
-    trips = _trips(basket, product, basket_household, len(product_ids))
+    trips = trips_of(basket, product, basket_household, len(product_ids))
     return Purchases(
         as_of,
         product_ids,
@@ -270,8 +271,8 @@ def _encode(lines: pa.Table, products: pa.Table, as_of: date) -> Purchases:
         store[one],
         levels,
         trips,
-        _trips(basket, levels.product_type[product], basket_household, levels.types),
-        _trips(basket, levels.category[product], basket_household, levels.categories),
+        trips_of(basket, levels.product_type[product], basket_household, levels.types),
+        trips_of(basket, levels.category[product], basket_household, levels.categories),
         _line_sums(lines, basket * trips.items + product, trips),
     )
 
@@ -310,7 +311,8 @@ def _levels(products: pa.Table, product_ids: pa.Array) -> Levels:
     return Levels(type_of, category_of, max(len(type_names), 1), max(len(category_names), 1))
 
 
-def _trips(basket: IntArray, item: IntArray, household_of_basket: IntArray, items: int) -> Trips:
+def trips_of(basket: IntArray, item: IntArray, household_of_basket: IntArray, items: int) -> Trips:
+    """Return the distinct items of each basket, from (basket, item) lines in any order."""
     items, baskets = max(items, 1), len(household_of_basket)
     key = np.sort(basket * items + item)
     key = key[np.r_[True, key[1:] != key[:-1]]] if len(key) else key

@@ -162,6 +162,15 @@ def file_refusals(lake: Lake, book: str, fresh: pa.Table, origin: RefusalOrigin)
         write_book(lake, book, pa.concat_tables([held, new]))
 
 
+def add_refusals(lake: Lake, fresh: pa.Table) -> int:
+    """Enter refusals that are told one after another: those that are there already stay as they are. Returns how many are new."""
+    held = read_book(lake, QUARANTINE)
+    new = fresh.filter(pc.invert(pc.is_in(fresh["id"], value_set=held["id"].combine_chunks())))
+    if new.num_rows:
+        write_book(lake, QUARANTINE, pa.concat_tables([held, new]))
+    return int(new.num_rows)
+
+
 def close_entries(lake: Lake, closed: Mapping[str, str], corrected: Mapping[str, str], run_id: str) -> None:
     """Set the status of quarantine entries by id, and keep the corrected rows that were accepted."""
     held = read_book(lake, QUARANTINE)

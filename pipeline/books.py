@@ -16,6 +16,7 @@ from governance.records import (
     RunBook,
     ScenarioBook,
     SqliteDecisionLog,
+    SqliteEventBook,
     SqliteJobBook,
     SqliteOverrideBook,
     SqliteReleaseBook,
@@ -32,6 +33,7 @@ __all__ = [
     "kept_run",
     "open_books",
     "open_decision_log",
+    "open_event_book",
     "open_planning_books",
 ]
 
@@ -82,6 +84,11 @@ def open_planning_books(layout: HomeLayout) -> PlanningBooks:
         overrides=SqliteOverrideBook(layout.books / "overrides.sqlite"),
         jobs=SqliteJobBook(layout.books / "jobs.sqlite"),
     )
+
+
+def open_event_book(layout: HomeLayout) -> SqliteEventBook:
+    """Open the book of online events below `layout.books`; it is created when missing. Raises: BookUnavailable."""
+    return SqliteEventBook(layout.books / "events.sqlite")
 
 
 def open_decision_log(layout: HomeLayout, *, read_only: bool = False) -> SqliteDecisionLog:

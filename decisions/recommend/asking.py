@@ -8,6 +8,7 @@ import numpy.typing as npt
 from decisions.recommend.contract import RecommendationRequest
 from decisions.recommend.eligibility import Openness
 from decisions.recommend.live import LiveFacts
+from features.recommend_live import LiveBasket
 from features.repertoire import IntArray
 
 __all__ = ["Asked"]
@@ -26,6 +27,7 @@ class Asked:
         openness: which products the rules let be suggested here, and which rule keeps out which.
         open: by product, whether it may be suggested on this surface.
         replaces: whether the product of the request is not to be had, so that suggestions stand in for it.
+        bought: what the household bought since the release, whose habits may be used; products that the release knows alone.
         cause: why the household's habits may not be used; "" where they may or none was named.
     """
 
@@ -37,7 +39,18 @@ class Asked:
     openness: Openness
     open: npt.NDArray[np.bool_]
     replaces: bool = False
+    bought: tuple[LiveBasket, ...] = ()
     cause: str = ""
+
+    @property
+    def has_history(self) -> bool:
+        """Whether there are purchases to learn from, in the release or since."""
+        return self.household is not None or bool(self.bought)
+
+    @property
+    def bought_products(self) -> IntArray:
+        """The ascending positions of what was bought since the release."""
+        return np.unique(np.concatenate([np.empty(0, np.int64), *(basket.items for basket in self.bought)]))
 
     @property
     def open_products(self) -> IntArray:

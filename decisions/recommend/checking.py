@@ -1,6 +1,6 @@
 """Whether a request can be answered at all: everything that is wrong with it is said before anything is computed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from decisions.recommend.contract import PageRequest, RecommendationRequest, Surface
 from decisions.recommend.errors import (
@@ -31,8 +31,8 @@ LARGEST_PLACEMENT = 12
 OLDEST = 130
 
 
-def check_request(graph: ArrayGraph, request: RecommendationRequest) -> None:
-    """Raise what is wrong with a request.
+def check_request(graph: ArrayGraph, request: RecommendationRequest, told_of: Callable[[str], bool]) -> None:
+    """Raise what is wrong with a request. `told_of`: whether an event since the release named a household.
 
     Raises:
         LimitOutOfRange, BasketTooLarge, ListTooLong, DetailOutOfRange, EmptyBasket, SurfaceIncomplete, UnknownProducts,
@@ -48,6 +48,7 @@ def check_request(graph: ArrayGraph, request: RecommendationRequest) -> None:
     _check_details(request)
     _check_surface(request)
     _check_known(graph, request)
+    _check_household(graph, request.household_id, told_of)
 
 
 def check_page(request: PageRequest) -> None:
@@ -96,10 +97,15 @@ def _check_known(graph: ArrayGraph, request: RecommendationRequest) -> None:
     unknown = tuple(_missing(graph, named))
     if unknown:
         raise UnknownProducts(unknown)
-    if request.household_id is not None and graph.position("Household", request.household_id) is None:
-        raise UnknownHousehold(request.household_id)
     if request.store_id is not None and graph.position("Store", request.store_id) is None:
         raise UnknownStore(request.store_id)
+
+
+def _check_household(graph: ArrayGraph, household_id: str | None, told_of: Callable[[str], bool]) -> None:
+    if household_id is None or graph.position("Household", household_id) is not None:
+        return
+    if not told_of(household_id):
+        raise UnknownHousehold(household_id)
 
 
 def _missing(graph: ArrayGraph, product_ids: Iterable[str]) -> Iterable[str]:

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import numpy as np
+
 from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.bounds import Bounds
@@ -42,18 +44,21 @@ class DiscoverLists:
             product = self._bounds.spread(product, str(asked.request.household_id))
         # whole tens are varied, so that a longer list begins with the shorter one
         order = self._bounds.apply(product, -(-limit // PLACES) * PLACES)[:limit]
-        return [self._suggestion(one, of[one], personal=asked.household is not None) for one in order.tolist()]
+        return [self._suggestion(one, of[one], personal=asked.has_history) for one in order.tolist()]
 
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:
         """Return the open products that please most; whether the stored list answers depends on no limit."""
+        since = asked.bought_products
+        may = asked.open.copy() if len(since) else asked.open
+        may[since] = False
         if asked.household is None:
-            return self._discovery.nearest_to_basket(asked.hand, asked.open, LONGEST)
+            return self._discovery.nearest_to_basket(np.union1d(asked.hand, since), may, LONGEST)
         if not len(asked.hand):
             product, score = self._stored.of(asked.household)
-            kept = asked.open[product]
+            kept = may[product]
             if len(product) < LONGEST or int(kept.sum()) >= ENOUGH:
                 return product[kept], score[kept]
-        return self._discovery.nearest(asked.household, asked.hand, asked.open, LONGEST)
+        return self._discovery.nearest(asked.household, asked.hand, may, LONGEST)
 
     def _suggestion(self, product: int, score: float, *, personal: bool) -> Suggestion:
         return Suggestion(

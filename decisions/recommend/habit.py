@@ -12,6 +12,7 @@ from decisions.recommend.candidates import SOURCES
 from decisions.recommend.customer_text import customer_reason, customer_text
 from decisions.recommend.explain import Explainer
 from decisions.recommend.lists import LISTED, StoredLists
+from decisions.recommend.live_households import LiveHouseholds
 from decisions.recommend.ranking import Ranked, Ranking
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
@@ -31,31 +32,37 @@ class HabitLists:
     Args:
         shelf: the release's products and households.
         ranking: ranks by the system that won the back-test.
+        live: what is known of a household now.
         stored: the lists that were ranked in training, None where they do not answer for this graph.
         calibration: what scores mean; None where too little was held out to tell.
     """
 
     def __init__(
-        self, shelf: Shelf, ranking: Ranking, stored: StoredLists | None, calibration: Calibration | None = None
+        self,
+        shelf: Shelf,
+        ranking: Ranking,
+        live: LiveHouseholds,
+        stored: StoredLists | None,
+        calibration: Calibration | None = None,
     ) -> None:
         self._shelf = shelf
         self._calibration = calibration
         self._ranking = ranking
+        self._live = live
         self._stored = stored
         ranker = ranking.system.ranker
         self.base_score = 0.0 if ranker is None else ranker.base
 
     def suggestions(self, asked: Asked, limit: int, *, bought_only: bool = False) -> list[Suggestion]:
         """Return at most `limit` open products, best first; with `bought_only` those that the household bought before."""
-        if asked.household is None:
+        if not asked.has_history:
             return []
-        listed = self._listed(asked, asked.household, limit, bought_only=bought_only)
+        listed = self._listed(asked, limit, bought_only=bought_only)
         if listed is not None:
-            ranked, rows = listed
-        else:
-            ranked = self._rank_now(asked, asked.household, limit, bought_only=bought_only)
-            rows = np.arange(len(ranked))
-        return list(self._suggestions(asked, asked.household, ranked, rows))
+            return list(self._suggestions(asked, *listed))
+        knowledge = self._live.knowledge(asked)
+        ranked = self._rank_now(asked, knowledge, limit, bought_only=bought_only)
+        return list(self._suggestions(asked, ranked, np.arange(len(ranked)), knowledge))
 
     def listed(self, household: int) -> IntArray:
         """Return the products of a household's stored list, whether open or not; none where no list is stored."""
@@ -64,28 +71,31 @@ class HabitLists:
         first, last = self._stored.of(household, LISTED)
         return self._stored.ranked.product[first:last]
 
-    def never_bought(self, asked: Asked, household: int) -> npt.NDArray[np.bool_]:
+    def never_bought(self, asked: Asked) -> npt.NDArray[np.bool_]:
         """Return, by product, what is open and was never bought by the household."""
-        own = self._shelf.features.knowledge.between(household, household + 1).own
         may = asked.open.copy()
-        may[own.key % own.items] = False
+        may[asked.bought_products] = False
+        if asked.household is not None:
+            own = self._shelf.features.knowledge.between(asked.household, asked.household + 1).own
+            may[own.key % own.items] = False
         return may
 
     def reordered(self, asked: Asked, products: IntArray, limit: int) -> list[Suggestion]:
         """Return the best of the given products (positions), whether or not they would have been candidates."""
-        if asked.household is None:
+        if not asked.has_history:
             return []
-        knowledge, basket = self._knowledge(asked, asked.household), self._basket(asked)
+        knowledge, basket = self._live.knowledge(asked), self._basket(asked)
         ranked = self._ranking.rank_given(knowledge, basket, products[asked.open[products]], limit)
-        return list(self._suggestions(asked, asked.household, ranked, np.arange(len(ranked))))
+        return list(self._suggestions(asked, ranked, np.arange(len(ranked)), knowledge))
 
-    def _listed(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> tuple[Ranked, IntArray] | None:
+    def _listed(self, asked: Asked, limit: int, *, bought_only: bool) -> tuple[Ranked, IntArray] | None:
         """Return the stored rows that answer, or None where too few are left or something else is asked."""
         stored = self._stored
-        at_home = asked.store is None or asked.store == int(self._shelf.features.knowledge.store[household])
-        if stored is None or len(asked.hand) or not at_home:
+        if stored is None or asked.household is None or asked.bought or len(asked.hand):
             return None
-        first, last = stored.of(household, LISTED)
+        if asked.store is not None and asked.store != int(self._shelf.features.knowledge.store[asked.household]):
+            return None
+        first, last = stored.of(asked.household, LISTED)
         rows = np.arange(first, last)
         kept = asked.open[stored.ranked.product[rows]]
         if bought_only:
@@ -94,29 +104,29 @@ class HabitLists:
         # a list shorter than was kept holds every candidate
         return (stored.ranked, rows[:limit]) if len(rows) >= limit or last - first < LISTED else None
 
-    def _rank_now(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> Ranked:
-        knowledge, may = self._knowledge(asked, household), asked.open
+    def _rank_now(self, asked: Asked, knowledge: HouseholdKnowledge, limit: int, *, bought_only: bool) -> Ranked:
+        may = asked.open
         if bought_only:
             may = np.zeros_like(may)
             bought = knowledge.own.key % knowledge.own.items
             may[bought] = asked.open[bought]
         return self._ranking.rank(knowledge, self._basket(asked), may, limit)
 
-    def _knowledge(self, asked: Asked, household: int) -> HouseholdKnowledge:
-        knowledge = self._shelf.features.knowledge
-        return knowledge.of(household, int(knowledge.store[household]) if asked.store is None else asked.store)
-
     def _basket(self, asked: Asked) -> Items:
         return Items(np.zeros(len(asked.hand), np.int64), asked.hand)
 
-    def _suggestions(self, asked: Asked, household: int, ranked: Ranked, rows: IntArray) -> Iterator[Suggestion]:
-        explainer = Explainer(self._shelf.view, self._shelf.features, household)
+    def _suggestions(
+        self, asked: Asked, ranked: Ranked, rows: IntArray, live: HouseholdKnowledge | None = None
+    ) -> Iterator[Suggestion]:
+        """Yield the suggestions of rows. `live`: what is known of the household now, where the stored list does not answer."""
+        explainer = Explainer(self._shelf.view, self._shelf.features, asked.household, live if asked.bought else None)
+        since = set(asked.bought_products.tolist())
         chances = None if self._calibration is None else self._calibration.probability(ranked.score[rows]).tolist()
         for place, row in enumerate(rows.tolist()):
             yield Suggestion(
                 product=int(ranked.product[row]),
                 score=float(ranked.score[row]),
-                kind="habit" if ranked.own[row] >= 0 else "new",
+                kind="habit" if ranked.own[row] >= 0 or int(ranked.product[row]) in since else "new",
                 sources=SOURCE_NAMES[ranked.sources[row]],
                 tell=partial(self._told, explainer, ranked, row, asked.request.basket),
                 base_score=self.base_score,

@@ -9,12 +9,13 @@ __all__ = ["NOTHING_SINCE", "LiveFacts", "LivePurchase", "NoEvents", "OnlineFact
 
 @dataclass(frozen=True, slots=True)
 class LivePurchase:
-    """One basket that was bought since the release: its day, its store and its products."""
+    """One basket that was bought since the release: its day, its store, its products and the units of each."""
 
     basket_id: str
     day: date
     store_id: str | None
     product_ids: tuple[str, ...]
+    units: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class LiveFacts:
     """What is known beyond the release about one household, session and store.
 
     Args:
-        purchases: baskets of the household, oldest first. The ranker does not look at them yet.
+        purchases: baskets of the household, oldest first.
         viewed, carted: products of the session (and of the household's own sessions), latest first, at most 50 each.
         out_of_stock, back_in_stock: products whose shelf in the store is known to have become empty, or filled, since then.
         withdrawn: purposes for which the household withdrew its consent.

@@ -42,6 +42,7 @@ from decisions.recommend.habit import HabitLists
 from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
 from decisions.recommend.lists import read_lists
 from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
+from decisions.recommend.live_households import LiveHouseholds
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
@@ -50,6 +51,7 @@ from decisions.recommend.suggestions import Suggestion, first_of_each, mixed
 from decisions.recommend.trending import TrendLists
 from decisions.recommend.why_not import Change, standing_of, told
 from features.collaborative import read_tastes
+from features.recommend_live import read_household_baskets
 from features.recommend_tables import read_serving_features
 from features.repertoire import IntArray
 from features.snapshot import FeatureSnapshot
@@ -115,7 +117,9 @@ class RecommendService:
         # the stored lists may name products that this graph does not have: those are not open
         self._shelf = Shelf(graph, facts, self._view)
         self._rules = Eligibility(graph, features, features.as_of, settings)
-        self._habit = HabitLists(self._shelf, ranking, read_lists(features, ranking), read_calibration(about))
+        baskets = read_household_baskets(features, len(facts.household_ids), facts.levels)
+        self._live = LiveHouseholds(self._shelf, baskets)
+        self._habit = HabitLists(self._shelf, ranking, self._live, read_lists(features, ranking), read_calibration(about))
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
@@ -148,7 +152,7 @@ class RecommendService:
             UnknownHousehold, UnknownStore: the request cannot be answered.
             OtherDay: `as_of` is another day than the release's.
         """
-        check_request(self._graph, request)
+        check_request(self._graph, request, partial(self._told_of, request.events_until))
         if request.as_of is not None and request.as_of != self._as_of:
             raise OtherDay(request.as_of, self._as_of)
         return self._answer(_as_sets(request))
@@ -252,6 +256,9 @@ class RecommendService:
             rungs=tuple(used),
         )
 
+    def _told_of(self, until: int, household_id: str) -> bool:
+        return self._online.facts(household_id, None, None, until).newest_event > 0
+
     def _considered(self, asked: Asked) -> IntArray:
         """Return what rules are counted against: the household's own list, what the hand speaks for, or the best sellers."""
         if asked.household is not None:
@@ -279,6 +286,9 @@ class RecommendService:
         live = self._online.facts(request.household_id, request.session_id, request.store_id, request.events_until)
         cause = self._not_personal(request, live)
         household = None if cause or request.household_id is None else shelf.household.get(request.household_id)
+        bought = () if cause else self._live.bought(live.purchases, household)
+        if request.household_id is not None and not cause and household is None and not bought:
+            cause = "the household has no purchases to learn from"
         store = self._store_of(request, household)
         basket = shelf.positions((*request.basket, *live.carted))
         there = EligibilityAsk(store, request.constraints, live)
@@ -296,16 +306,14 @@ class RecommendService:
             may = may.copy()
             may[anchor] = False
         hand = np.union1d(basket, shelf.positions(live.viewed))
-        return Asked(request, household, hand, store, live, openness, may, replaces, cause)
+        return Asked(request, household, hand, store, live, openness, may, replaces, bought, cause)
 
     def _not_personal(self, request: RecommendationRequest, live: LiveFacts) -> str:
         """Return why what is known of the household may not be used; "" where it may, or nobody is named."""
         if request.household_id is None:
             return ""
         consent = self._rules.personal(request.household_id, request.purpose, live)
-        if not consent.passed:
-            return "no consent is known for this purpose"
-        return "" if request.household_id in self._shelf.household else "the household has no purchases to learn from"
+        return "" if consent.passed else "no consent is known for this purpose"
 
     def _store_of(self, request: RecommendationRequest, household: int | None) -> int | None:
         if request.store_id is not None:
@@ -313,7 +321,7 @@ class RecommendService:
         return None if household is None else int(self._shelf.features.knowledge.store[household])
 
     def _for_household(self, asked: Asked) -> _Ladder:
-        if asked.household is None:
+        if not asked.has_history:
             return _Ladder(self._without_history(asked), asked.cause)
         return _Ladder((_Rung(self._system.name, partial(self._habit_and_new, asked)), *self._without_history(asked)))
 
@@ -351,8 +359,7 @@ class RecommendService:
     def _to_discover(self, asked: Asked) -> _Ladder:
         nothing = "nothing is known of the household's or the basket's tastes"
         new = _Rung(DISCOVERY_SYSTEM, partial(self._discover.suggestions, asked, asked.request.limit), nothing)
-        if asked.household is not None:
-            asked = replace(asked, open=self._habit.never_bought(asked, asked.household))
+        asked = replace(asked, open=self._habit.never_bought(asked))
         return _Ladder((new, self._selling(asked)), asked.cause if not len(asked.hand) else "")
 
     def _trending(self, asked: Asked) -> _Ladder:
@@ -362,7 +369,7 @@ class RecommendService:
     def _reordered(self, asked: Asked) -> _Ladder:
         given = self._shelf.positions(asked.request.candidates)
         below = (self._selling(asked, given), _Rung("given", partial(self._beside.rest, asked, given)))
-        if asked.household is None:
+        if not asked.has_history:
             return _Ladder(below, asked.cause)
         ours = partial(self._habit.reordered, asked, given, asked.request.limit)
         return _Ladder((_Rung(self._system.name, ours), *below))
@@ -404,8 +411,8 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(artefact["recommend.json"])
     except (KeyError, ValueError) as error:
         raise RecommendationArtefactError("its description cannot be read.") from error
-    if about.get("format") != "recommend-2":
-        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-2'.")
+    if about.get("format") != "recommend-3":
+        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-3'.")
     return about
 
 

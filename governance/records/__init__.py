@@ -1,5 +1,17 @@
-"""The books: decisions, runs, releases and artefacts; scenarios, overrides and jobs of planners."""
+"""The books: decisions, runs, releases and artefacts; online events; scenarios, overrides and jobs of planners."""
 
+from governance.records.event_ports import (
+    Event,
+    EventBatch,
+    EventBook,
+    EventCounts,
+    EventDraft,
+    EventKey,
+    EventOutcome,
+    Landing,
+    Receipt,
+    RefusedLine,
+)
 from governance.records.folder_artefact_store import FolderArtefactStore
 from governance.records.planning_ports import (
     Job,
@@ -32,6 +44,7 @@ from governance.records.ports import (
 )
 from governance.records.sqlite_books import SqliteReleaseBook, SqliteRunBook
 from governance.records.sqlite_decision_log import SqliteDecisionLog
+from governance.records.sqlite_event_book import SqliteEventBook
 from governance.records.sqlite_job_book import SqliteJobBook
 from governance.records.sqlite_override_book import SqliteOverrideBook
 from governance.records.sqlite_scenario_book import SqliteScenarioBook
@@ -43,18 +56,28 @@ __all__ = [
     "ChainReport",
     "DecisionEntry",
     "DecisionLog",
+    "Event",
+    "EventBatch",
+    "EventBook",
+    "EventCounts",
+    "EventDraft",
+    "EventKey",
+    "EventOutcome",
     "FolderArtefactStore",
     "Job",
     "JobBook",
     "JobDraft",
     "JobEvent",
     "JobStatus",
+    "Landing",
     "Lease",
     "Override",
     "OverrideBook",
     "OverrideDraft",
     "OverrideWeek",
+    "Receipt",
     "Recorded",
+    "RefusedLine",
     "Release",
     "ReleaseBook",
     "Run",
@@ -63,6 +86,7 @@ __all__ = [
     "ScenarioDraft",
     "ScenarioRevision",
     "SqliteDecisionLog",
+    "SqliteEventBook",
     "SqliteJobBook",
     "SqliteOverrideBook",
     "SqliteReleaseBook",

@@ -18,11 +18,13 @@ from ingest.mapping_files import known_keys, read_mapping
 from ingest.plain_mapping import plain_mapping
 from ingest.simulate.assumptions import Assumptions
 
-__all__ = ["MAPPING_FOLDER", "SIMULATED", "SourceConfiguration", "load_source", "shipped_sources"]
+__all__ = ["MAPPING_FOLDER", "ONLINE", "SIMULATED", "SourceConfiguration", "load_source", "shipped_sources"]
 
 MAPPING_FOLDER = Path(__file__).parent.parent / "mapping"
 SIMULATED = "simulated"
 """The shipped source of feeds that a generator makes for another."""
+ONLINE = "online"
+"""The shipped source of events that are told while the service runs; rows that come of them are marked with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ plan_assortment                    +                 -               +          
 read_node                          +                 +               +           +          +       +
 read_household                     -                 +               -           +          -       +
 read_decision                      -                 -               -           +          +       +
+send_events                        -                 +               -           +          -       +
 read_health                        +                 +               +           +          +       +
 read_plans                         +                 -               +           +          +       +
 plan                               +                 -               +           -          -       +
@@ -57,7 +58,7 @@ def test_all_sets_of_roles_and_all_operations_match_the_oracle():
                 expected = any((operation.value, role) in allowed for role in roles)
                 assert authorise(principal, operation).allowed is expected, (roles, operation)
                 checked += 1
-    assert checked == 64 * 16
+    assert checked == 64 * 17
 
 
 @pytest.mark.requirement("R-SEC-02")
