@@ -18,6 +18,7 @@ from api.border import Border
 from api.catalogue import Catalogue
 from api.charts.drawing import FORMS, DrawingRoom
 from api.cursors import CursorMint
+from api.events import EventDesk
 from api.examples import build_examples
 from api.graphql.documents import DocumentStore, Limits
 from api.graphql.endpoint import GraphQLEndpoint
@@ -28,6 +29,7 @@ from api.outcomes import OutcomeDesk
 from api.planning.parts import Planning
 from api.rest.chart_kinds import CHARTS
 from api.rest.charts import ChartRoute, chart_path
+from api.rest.events import EventsRoute
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
 from api.rest.outcomes import OutcomesRoute
 from api.rest.pictures import PICTURES_PATH, PicturesRoute
@@ -58,6 +60,7 @@ def create_app(
     principal_of: Callable[[HTTPConnection], Principal] | None = None,
     planning: Planning | None = None,
     outcomes: OutcomeDesk | None = None,
+    events: EventDesk | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
 
@@ -74,6 +77,7 @@ def create_app(
         ready: whether what the service depends on is there; without it, whether the log can take entries.
         planning: scenarios, overrides and jobs; without it what is asked of them is refused.
         outcomes: takes reports of what customers did; without it they are refused, and exposure tokens are good for nothing.
+        events: takes online events; without it they are refused.
         principal_of: tells who sends a request; without it everybody is the development identity.
 
     Raises:
@@ -96,6 +100,7 @@ def create_app(
             _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
             _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
             _route("/v1/outcomes", OutcomesRoute(front, who, metrics), "POST"),
+            _route("/v1/events", EventsRoute(events, who, metrics), "POST"),
             _route(PICTURES_PATH, PicturesRoute(front, who, metrics), "GET"),
             *(
                 _route(chart_path(name, form), ChartRoute(kind, form, front, who, metrics, drawing), "GET")

@@ -12,6 +12,8 @@
 ├── ChartsBusy               as many charts wait to be drawn as may
 ├── ReplayImpossible         a logged decision cannot be computed again
 ├── PlanningUnavailable      this server was opened without the planners' books
+├── EventsUnavailable        this server was opened without the book of online events
+├── EventsMisshapen          the body is no list of 1 to 1,000 events
 └── JobKindUnknown           there is no such kind of job
 """
 
@@ -28,6 +30,8 @@ __all__ = [
     "ChartsBusy",
     "CursorInvalid",
     "CursorOfAnotherVersion",
+    "EventsMisshapen",
+    "EventsUnavailable",
     "ExposureTokenExpired",
     "ExposureTokenInvalid",
     "JobKindUnknown",
@@ -157,3 +161,21 @@ class JobKindUnknown(ApiError):
         self.kind = kind
         self.kinds = tuple(kinds)
         super().__init__(f"There is no kind of job '{kind[:80]}'.", f"Choose one of: {', '.join(kinds)}.")
+
+
+class EventsUnavailable(ApiError):
+    """This server was opened without the book of online events."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server takes no events: its home holds no retailer's facts.",
+            "Load them with `shelfgraph ingest run`, then start it with `shelfgraph serve`.",
+        )
+
+
+class EventsMisshapen(ApiError):
+    """The body is no list of 1 to 1,000 events."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(f"The body is no JSON list of 1 to {most:,} events.", "Send `[{...}, ...]`, more in several requests.")

@@ -92,19 +92,22 @@ class ExposureMint:
         return keyed.digest()[:TAG_BYTES]
 
 
-def exposure_tokens(mint: ExposureMint, made: Made, answer: RecommendationAnswer, placement: str = "") -> list[str]:
-    """Return one token for each item of an answer, in their order.
+def exposure_tokens(
+    mint: ExposureMint, made: Made, answer: RecommendationAnswer, placement: str = "", shown: slice = slice(None)
+) -> list[str]:
+    """Return one token for each item of an answer that is shown, in their order.
 
     Args:
         mint: `front.exposures`.
         made: the decision that will be logged: its id, release, moment and principal are bound into the tokens.
         answer: `made.answer`, or of a page the answer of one placement.
         placement: the name of that placement.
+        shown: which of the items leave, such as those of one page.
     """
     entry = made.entry
-    shown = [(item.product_id, item.rank, item.propensity) for item in answer.items]
+    places = [(item.product_id, item.rank, item.propensity) for item in answer.items[shown]]
     shared = (made.id, answer.surface.value, placement)
-    return mint.give_all(shown, shared, (entry.release_id, made.recorded_at.date(), entry.principal))
+    return mint.give_all(places, shared, (entry.release_id, made.recorded_at.date(), entry.principal))
 
 
 def _exposure(values: list[Any]) -> Exposure:

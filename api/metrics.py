@@ -1,5 +1,7 @@
 """What is counted, for Prometheus. Labels are routes, kinds and status codes: never an id, never what somebody asked."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 __all__ = ["Metrics"]
@@ -22,6 +24,14 @@ class Metrics:
         self._decisions = Counter(
             "shelfgraph_decisions", "Decisions that were logged, by kind.", ("kind",), registry=self._registry
         )
+        self._events = Counter(
+            "shelfgraph_events", "Online events that were handed in, by kind and outcome.", ("kind", "outcome"),
+            registry=self._registry,
+        )  # fmt: skip
+        self._event_lag = Histogram(
+            "shelfgraph_event_lag_seconds", "Seconds from reading events to facts that hold them.",
+            buckets=SECONDS, registry=self._registry,
+        )  # fmt: skip
         self._refused = Counter("shelfgraph_refused", "Requests refused, by code.", ("code",), registry=self._registry)
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -33,6 +43,12 @@ class Metrics:
         """Count logged decisions."""
         for kind in kinds:
             self._decisions.labels(kind).inc()
+
+    def events(self, outcomes: Iterable[tuple[str, str]], seconds: float) -> None:
+        """Count events by kind and outcome, and how long it took until answers could know them."""
+        for kind, outcome in outcomes:
+            self._events.labels(kind, outcome).inc()
+        self._event_lag.observe(seconds)
 
     def refused(self, code: str) -> None:
         """Count one refusal."""

@@ -58,9 +58,10 @@ def run_server(
     services, key = installation.services_of(), installation.cursor_key()
     keeper = WorkerKeeper(installation.planning_books.jobs, installation.layout.home)
     planning = installation.planning(keeper.wake)
+    events = installation.event_desk(services)
     app = create_app(
         services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning,
-        outcomes=installation.outcome_desk(),
+        outcomes=installation.outcome_desk(), events=events,
     )  # fmt: skip
     server = uvicorn.Server(_config(app))
     companion = _Companion(server, address, seconds, announce, when_ready)
@@ -70,6 +71,8 @@ def run_server(
         server.run(sockets=[listener])
     finally:
         keeper.close()
+        if events is not None:
+            events.close()
     companion.finish()
 
 

@@ -48,9 +48,32 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64, description="Threads of the lake's and the embedded store's queries.")
     query_memory_gb: int = Field(default=3, ge=1, le=1024, description="Memory of a query of the lake; beyond it writes to disk.")
     job_queue: int = Field(default=20, ge=1, le=1000, description="How many jobs may be queued or running; more are refused.")
+    event_days: int = Field(
+        default=90, ge=1, le=3650, description="How many days the book keeps online events; what happened earlier is refused."
+    )
+    kafka_servers: str | None = Field(default=None, description="Brokers of the Kafka that events come from; none: not used.")
+    kafka_topic: str = Field(default="shelfgraph.events", description="Topic of the events.")
+    kafka_group: str = Field(default="shelfgraph", description="Consumer group; the members of one group share the topic.")
+    kafka_config: Path | None = Field(default=None, description="File of more settings of the Kafka client, `name=value` a line.")
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."
+    )
+    recommend_stock_age_days: int = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="Stock that is older is unknown to recommendations, unless a request says otherwise.",
+    )
+    discovery_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of a household's places for what it never bought, where a request names none.",
+    )
+    placements: Path | None = Field(
+        default=None,
+        description="JSON file of the named places of the shop's pages; none: the usual ones.",
     )
 
     exploration_temperature: float = Field(

@@ -7,6 +7,7 @@ from datetime import date
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
+from api.events import EventDesk, kafka_settings
 from api.exposure import ExposureMint
 from api.outcomes import OutcomeDesk
 from api.planning.delisting import WhatIfOutcomes
@@ -16,6 +17,11 @@ from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
+from decisions.recommend.exploration import ExplorationSettings
+from decisions.recommend.live import OnlineFacts
+from decisions.recommend.online import Overlay, Since
+from decisions.recommend.placements import DEFAULT_PLACEMENTS, read_placements
+from decisions.recommend.rules import EligibilitySettings
 from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.scenarios import horizon_of
@@ -24,8 +30,10 @@ from decisions.substitution import ARTEFACT as WHAT_IFS
 from decisions.substitution import NotServed, SubstitutionService
 from features import FeatureSnapshot, open_features
 from governance.policy import development_principal
-from governance.records import OutcomeBook, Release, SqliteDecisionLog
-from ingest import IngestReport, ReplayReport, freshness, load_source
+from governance.records import OutcomeBook, Release, SqliteDecisionLog, SqliteEventBook
+from ingest import IngestReport, ReplayReport, freshness, held_retailer, load_source
+from ingest.online_events import EventIntake
+from ingest.stream import KafkaEvents
 from kg.algorithms import GdsAlgorithms, GraphAlgorithms, PortableAlgorithms
 from kg.embedded_store import EmbeddedSettings, open_embedded
 from kg.neo4j_store import Neo4jSettings, open_neo4j
@@ -37,11 +45,22 @@ from kit.clock import SystemClock
 from kit.progress import Progress
 from lake.delta_lake import DeltaLake
 from ontology.schema import load_schema
-from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_outcome_book, open_planning_books
+from pipeline.books import (
+    Books,
+    PlanningBooks,
+    open_books,
+    open_decision_log,
+    open_event_book,
+    open_outcome_book,
+    open_planning_books,
+)
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
+from pipeline.event_stream import Consumed, consume_events
 from pipeline.feeds import ingest_one_feed, ingest_source, replay_feed, simulate_missing_feeds
+from pipeline.landing import LandingReport, land_events, last_full_business_day
 from pipeline.layout import HomeLayout
+from pipeline.online_events import EventStatus, TakenEvents, event_status, open_intake, send_events
 from pipeline.override_actuals import measure_overrides
 from pipeline.relation_events import EventFilter, EventList, list_events
 from pipeline.relation_evidence import EvidenceFilter, EvidenceList, list_evidence
@@ -96,6 +115,50 @@ class Installation:
         key = self.settings.exposure_key
         mint = ExposureMint(key.get_secret_value().encode() if key else self.layout.key("exposure"))
         return OutcomeDesk(self.outcome_book, mint, self.settings.exposure_days)
+
+    @cached_property
+    def event_book(self) -> SqliteEventBook:
+        return open_event_book(self.layout)
+
+    def event_intake(self) -> EventIntake:
+        """Open what judges online events by the retailer's products, stores and time zone. Raises: NothingIngested."""
+        return open_intake(self.lake, self.pseudonym_key(), keep_days=self.settings.event_days)
+
+    def event_desk(self, services: Services) -> EventDesk | None:
+        """Open what takes events beside the services of a release, and follow the book; None where no facts are to judge them by.
+
+        Raises: BookUnavailable.
+        """
+        if not isinstance(services.online, Overlay) or held_retailer(self.lake) is None:
+            return None
+        return EventDesk(self.event_intake(), self.event_book, services.online.follow())
+
+    def send_events(self, file: Path) -> TakenEvents:
+        """Take the events of a file. Raises: FileMissing, EventsUnreadable, NothingIngested, BookUnavailable."""
+        return send_events(self.event_intake(), self.event_book, file)
+
+    def event_status(self) -> EventStatus:
+        """Return what the event book holds and what of it has landed. Raises: BookUnavailable."""
+        return event_status(self.event_book)
+
+    def consume_events(self, idle_seconds: float | None, watch: Callable[[Consumed], None]) -> Consumed:
+        """Take events from Kafka until nothing came for so long, or until interrupted.
+
+        Raises: KafkaMissing, StreamUnavailable, NothingIngested, BookUnavailable.
+        """
+        with closing(KafkaEvents(kafka_settings(self.settings))) as stream:
+            return consume_events(stream, self.event_intake(), self.event_book, idle_seconds=idle_seconds, watch=watch)
+
+    def land_events(self, through: date | None, progress: Progress) -> LandingReport:
+        """Make facts of the events up to a business day, the last full one unless named.
+
+        Raises: NothingIngested, BookUnavailable.
+        """
+        clock, keep_days = SystemClock(), self.settings.event_days
+        day = through or last_full_business_day(self.lake, clock.now())
+        return land_events(
+            self.lake, self.books, self.event_book, through=day, keep_days=keep_days, clock=clock, progress=progress
+        )
 
     def planning(self, wake: Callable[[], None] | None = None) -> Planning:
         """Open what planners work with; `wake` is told when a job was queued."""
@@ -206,6 +269,7 @@ class Installation:
         graph = self.snapshot(release.graph_version)
         features = open_features(self.layout.features / release.feature_snapshot)
         artefacts = self.books.artefacts
+        online = self._online(release)
         relations = RelationService(graph, versions=self.graph_versions(), quality=self._quality(release))
         forecaster = ForecastService(graph, features, artefacts.get(release.models["forecast"]))
         what_ifs = self._what_ifs(release, graph, features, relations, forecaster)
@@ -214,13 +278,26 @@ class Installation:
             release=release,
             graph=graph,
             relations=relations,
-            recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
+            recommender=self._recommender(release, graph, features, online),
             forecaster=forecaster,
             search=ProductSearch.build(graph),
             what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
+            online=online,
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
+            placements=DEFAULT_PLACEMENTS if self.settings.placements is None else read_placements(self.settings.placements),
+            discovery_share=self.settings.discovery_share,
+            exploration=self._exploration(),
         )
+
+    def _recommender(self, release: Release, graph: Snapshot, features: FeatureSnapshot, online: OnlineFacts) -> RecommendService:
+        bounds = EligibilitySettings(stock_age_days=self.settings.recommend_stock_age_days)
+        artefact = self.books.artefacts.get(release.models["recommend"])
+        return RecommendService(graph, features, artefact, online, bounds)
+
+    def _exploration(self) -> ExplorationSettings:
+        settings = self.settings
+        return ExplorationSettings(settings.exploration_temperature, settings.exploration_floor, settings.exploration_candidates)
 
     @cached_property
     def kept_services(self) -> Callable[[str], Services]:
@@ -277,6 +354,10 @@ class Installation:
         """Return the back-test of a release's relations; None where it was made without one."""
         digest = release.models.get(ARTEFACT)
         return None if digest is None else read_quality(self.books.artefacts.get(digest))
+
+    def _online(self, release: Release) -> Overlay:
+        since = Since.release(date.fromisoformat(release.as_of), release.created_at, self.event_book.landings())
+        return Overlay(self.event_book, since)
 
     def _freshness(self, as_of: date) -> tuple[Freshness, ...]:
         return tuple(

@@ -8,6 +8,7 @@ from cli import (
     chart,
     demo,
     doctor,
+    events,
     forecast,
     graph,
     ingest,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(events.app, name="events")
 app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
 app.command("forecast")(forecast.forecast)

@@ -17,6 +17,7 @@ from lake.errors import TableMissing
 from lake.ports import Lake
 
 __all__ = [
+    "AGE_LIMITS",
     "DUPLICATES",
     "LEDGER",
     "OPEN",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 QUARANTINE, DUPLICATES, LEDGER, SOURCES = "quarantine", "duplicates", "ingest_ledger", "sources"
+AGE_LIMITS = "age_limits"
 OPEN, RESTORED, SUPERSEDED, DUPLICATE = "open", "restored", "superseded", "duplicate"
 
 _REFUSED = [
@@ -78,6 +80,7 @@ SCHEMAS = {
             ("assumptions", pa.string()),
         ]
     ),
+    AGE_LIMITS: pa.schema([("category", pa.string()), ("years", pa.int64())]),
 }
 
 
@@ -157,6 +160,15 @@ def file_refusals(lake: Lake, book: str, fresh: pa.Table, origin: RefusalOrigin)
         new = _with_known_corrections(held, new, origin)
     if new.num_rows or book == QUARANTINE or held.num_rows == 0:
         write_book(lake, book, pa.concat_tables([held, new]))
+
+
+def add_refusals(lake: Lake, fresh: pa.Table) -> int:
+    """Enter refusals that are told one after another: those that are there already stay as they are. Returns how many are new."""
+    held = read_book(lake, QUARANTINE)
+    new = fresh.filter(pc.invert(pc.is_in(fresh["id"], value_set=held["id"].combine_chunks())))
+    if new.num_rows:
+        write_book(lake, QUARANTINE, pa.concat_tables([held, new]))
+    return int(new.num_rows)
 
 
 def close_entries(lake: Lake, closed: Mapping[str, str], corrected: Mapping[str, str], run_id: str) -> None:

@@ -11,6 +11,9 @@
 ├── KeyNeeded              a correction names a household by the retailer's number, and no key was given
 ├── CorrectionUnknown      a correction names a row that is not waiting in the quarantine
 ├── CorrectionInvalid      a correction does not say which row it corrects
+├── KafkaMissing           events are to come from Kafka, and its client is not installed
+├── StreamUnavailable      the stream of events cannot be read
+├── EventsUnreadable       a file of events is no JSON list and no JSON lines
 └── FileFault              the file as a whole cannot be taken; nothing was written
     ├── FileMissing
     ├── FileEmpty
@@ -34,6 +37,7 @@ __all__ = [
     "CorrectionInvalid",
     "CorrectionUnknown",
     "CountsDisagree",
+    "EventsUnreadable",
     "FeedUnknown",
     "FeedUnmapped",
     "FileCutOff",
@@ -42,6 +46,7 @@ __all__ = [
     "FileFault",
     "FileMissing",
     "IngestError",
+    "KafkaMissing",
     "KeyNeeded",
     "NotDeclaredFormat",
     "NothingAccepted",
@@ -50,6 +55,7 @@ __all__ = [
     "SourceFolderMissing",
     "SourceStopped",
     "SourceUnknown",
+    "StreamUnavailable",
     "WrongEncoding",
 ]
 
@@ -195,6 +201,38 @@ class KeyNeeded(IngestError):
         super().__init__(
             "A correction names a household by the retailer's own number.",
             "Give the pseudonym key, or the quarantine's pseudonym.",
+        )
+
+
+class KafkaMissing(IngestError):
+    """Events are to come from Kafka, and its client is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The client of Kafka is not installed: it is an extra.",
+            "Install it with `pip install 'shelfgraph[kafka]'`, or send events over HTTP or with `shelfgraph events send`.",
+        )
+
+
+class StreamUnavailable(IngestError):
+    """The stream of events cannot be read."""
+
+    def __init__(self, servers: str, cause: str) -> None:
+        self.servers = servers
+        super().__init__(
+            f"Events cannot be read from {servers[:200]}: {cause[:300]}",
+            "Check SHELFGRAPH_KAFKA_SERVERS and SHELFGRAPH_KAFKA_CONFIG; what was not committed comes again.",
+        )
+
+
+class EventsUnreadable(IngestError):
+    """A file of events is no JSON list and no JSON lines."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        super().__init__(
+            f"The file of events cannot be read: line {line} is no JSON.",
+            "Give a JSON list of events, or one JSON object a line. Nothing was taken.",
         )
 
 

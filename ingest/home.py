@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ingest.age_limits import enter_age_limits
 from ingest.books import LEDGER, SCHEMAS, SOURCES, read_book, write_book
 from ingest.errors import OtherSourceHeld
 from ingest.simulate.assumptions import Assumptions
-from ingest.sources.configuration import SIMULATED, SourceConfiguration
+from ingest.sources.configuration import ONLINE, SIMULATED, SourceConfiguration
 from lake.ports import Lake
 
 __all__ = ["Retailer", "enter_source", "held_retailer", "refuse_other_source"]
@@ -26,7 +27,7 @@ class Retailer:
 
 def refuse_other_source(lake: Lake, source: SourceConfiguration) -> None:
     """Keep two retailers from being mixed. Raises: OtherSourceHeld."""
-    held = {str(line["source"]) for line in read_book(lake, LEDGER).to_pylist()} - {SIMULATED, source.name}
+    held = {str(line["source"]) for line in read_book(lake, LEDGER).to_pylist()} - {SIMULATED, ONLINE, source.name}
     if held and not source.simulated:
         raise OtherSourceHeld(sorted(held)[0], source.name)
 
@@ -43,6 +44,7 @@ def enter_source(lake: Lake, source: SourceConfiguration) -> None:
         "assumptions": json.dumps(source.assumptions.as_yaml(), sort_keys=True),
     }
     write_book(lake, SOURCES, pa.Table.from_pylist([row], schema=SCHEMAS[SOURCES]))
+    enter_age_limits(lake, source.age_limits)
 
 
 def held_retailer(lake: Lake) -> Retailer | None:

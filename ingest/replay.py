@@ -50,7 +50,7 @@ from kit.ids import pseudonym
 from kit.progress import Progress, SilentProgress
 from lake.ports import Lake
 
-__all__ = ["replay", "restore_corrected"]
+__all__ = ["against_groups", "replay", "restore_corrected"]
 
 CORRECTION_OFFSET = "source_offset"
 """Column of a file of corrections: the quarantine's source_offset of the row it corrects."""
@@ -195,7 +195,7 @@ def _settle(
     feed = mapping.feed
     fresh = mark_rows(pa.concat_tables([*work.accepted_tables(), _nothing(mapping)]), mapping.contract, source)
     offsets = _spooled_offsets(work)
-    fresh, offsets, astray = _against_groups(mapping, lake, fresh, offsets)
+    fresh, offsets, astray = against_groups(mapping, lake, fresh, offsets)
     fresh, offsets, copies, taken = _against_table(mapping, lake.arrow(feed), fresh, offsets)
     rows_before = lake.version(feed).rows
     _add_rows(mapping, lake, fresh)
@@ -233,7 +233,7 @@ def _spooled_offsets(work: Screening) -> list[int]:
     return [int(offset) for offset in together[~np.isin(together, work.removed)]]
 
 
-def _against_groups(
+def against_groups(
     mapping: FeedMapping, lake: Lake, fresh: pa.Table, offsets: list[int]
 ) -> tuple[pa.Table, list[int], list[str]]:
     """Set apart rows that disagree with the rows of their group in the table; returns the rules that they break."""

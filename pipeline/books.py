@@ -17,6 +17,7 @@ from governance.records import (
     RunBook,
     ScenarioBook,
     SqliteDecisionLog,
+    SqliteEventBook,
     SqliteJobBook,
     SqliteOutcomeBook,
     SqliteOverrideBook,
@@ -34,6 +35,7 @@ __all__ = [
     "kept_run",
     "open_books",
     "open_decision_log",
+    "open_event_book",
     "open_outcome_book",
     "open_planning_books",
 ]
@@ -90,6 +92,11 @@ def open_planning_books(layout: HomeLayout) -> PlanningBooks:
 def open_outcome_book(layout: HomeLayout) -> OutcomeBook:
     """Open the book of outcomes below `layout.books`; it is created when missing. Raises: BookUnavailable."""
     return SqliteOutcomeBook(layout.books / "outcomes.sqlite")
+
+
+def open_event_book(layout: HomeLayout) -> SqliteEventBook:
+    """Open the book of online events below `layout.books`; it is created when missing. Raises: BookUnavailable."""
+    return SqliteEventBook(layout.books / "events.sqlite")
 
 
 def open_decision_log(layout: HomeLayout, *, read_only: bool = False) -> SqliteDecisionLog:

@@ -15,6 +15,7 @@ from ingest import (
     replay,
     source_inputs,
 )
+from ingest.landing import land_rows
 from ingest.simulate import simulate_feeds
 from ingest.sources import file_digest
 from kit.canonical import digest_of_bytes
@@ -22,6 +23,7 @@ from kit.progress import Progress
 from lake import Lake
 from pipeline.books import Books, RunNotes, kept_run
 from pipeline.errors import NothingIngested
+from pipeline.landing import at_home
 
 __all__ = ["ingest_one_feed", "ingest_source", "replay_feed", "simulate_missing_feeds", "simulation_of"]
 
@@ -36,6 +38,7 @@ def ingest_source(
     with kept_run(books, "ingest", parameters={"source": source.name}, inputs=inputs) as notes:
         report = ingest_feeds(source, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress)
         _note(notes, report)
+        land_rows(lake, notes.run_id)  # a delivery replaces its table: what had landed there and it lacks is put back
     return report
 
 
@@ -56,6 +59,7 @@ def ingest_one_feed(
         loaded = ingest_feed(source, feed, lake, pseudonym_key=pseudonym_key, run_id=notes.run_id, progress=progress, file=file)
         report = IngestReport(source.name, notes.run_id, (loaded,))
         _note(notes, report)
+        land_rows(lake, notes.run_id)
     return report
 
 
@@ -71,6 +75,7 @@ def simulate_missing_feeds(lake: Lake, books: Books, *, seed: int, progress: Pro
             tables = simulate_feeds(lake, time_zone=retailer.business_zone, assumptions=retailer.assumptions, seed=seed)
         report = accept_tables(tables, lake, run_id=notes.run_id, progress=progress)
         _note(notes, report)
+        land_rows(lake, notes.run_id)
     return report
 
 
@@ -99,7 +104,7 @@ def replay_feed(
     progress: Progress,
 ) -> ReplayReport:
     """Give the quarantined rows of a feed another try against today's contract, references and corrections."""
-    source = source.reading(feed, corrections)
+    source = at_home(source.reading(feed, corrections), lake)
     mapping = source.feed(feed)
     inputs = {
         "quarantine": lake.version("quarantine").digest,

@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from decisions.envelope import Degradation, Explanation
+from decisions.recommend.exploration import NO_EXPLORATION, ExplorationSettings
 
 __all__ = [
     "NO_CONSTRAINTS",
@@ -23,6 +24,7 @@ __all__ = [
     "RecommendedProduct",
     "RequestContext",
     "RuleCheck",
+    "RungUsed",
     "Surface",
     "WhyNotAnswer",
     "WhyNotOutcome",
@@ -98,9 +100,10 @@ class RecommendationRequest:
         product_id: the product of `Surface.ITEM`.
         candidates: the caller's candidates of `Surface.RERANK`.
         exclude: what must not come, such as what other places of the page show.
-        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: the retailer's setting.
+        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: none; the API fills in the retailer's.
         purpose: what the list is for; consent is looked up for it.
-        exploration: which draw of the exploring places: equal numbers give equal lists.
+        exploration: which draw of the places of discovery; 0: none, the best come first. The same number draws the same.
+        exploration_settings: how freely they are drawn; the API fills in the retailer's.
         events_until: the number of the last event that counts; 0: none since the release.
     """
 
@@ -119,6 +122,7 @@ class RecommendationRequest:
     constraints: Constraints = NO_CONSTRAINTS
     purpose: str = "personalisation"
     exploration: int = 0
+    exploration_settings: ExplorationSettings = NO_EXPLORATION
     events_until: int = 0
 
 
@@ -144,7 +148,7 @@ class RecommendedProduct:
         explanation: paths whose contributions sum to the score less `base_score`. For the retailer's own people.
         customer_text: a sentence that may be shown to the customer.
         p_accept: the calibrated probability that it is in the next basket; None where nothing was calibrated.
-        propensity: the probability with which this product got this place, given those before it.
+        propensity: the probability with which this product got this place, given those before it: 1 where nothing is drawn.
         checks: the rules that were asked for and that it passed, with their proofs.
     """
 
@@ -170,6 +174,15 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class RungUsed:
+    """One step of the surface's ladder that gave suggestions: its name, how many, and why the step above did not give them."""
+
+    name: str
+    places: int
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationAnswer:
     """The list, which system ordered it (`shelfgraph`, or the baseline that won), and why it is less than it could be.
 
@@ -186,6 +199,7 @@ class RecommendationAnswer:
     withheld: tuple[Withheld, ...] = ()
     unused_context: tuple[str, ...] = ()
     newest_event: int = 0
+    rungs: tuple[RungUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +218,11 @@ class PageRequest:
 
     placements: tuple[Placement, ...]
     shared: RecommendationRequest = field(default_factory=RecommendationRequest)
+
+    @property
+    def household_id(self) -> str | None:
+        """Whose page it is."""
+        return self.shared.household_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +257,11 @@ class WhyNotRequest:
 
     product_id: str
     asked: RecommendationRequest
+
+    @property
+    def household_id(self) -> str | None:
+        """Whose suggestions are asked after."""
+        return self.asked.household_id
 
 
 @dataclass(frozen=True, slots=True)

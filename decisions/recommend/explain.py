@@ -16,7 +16,7 @@ from decisions.recommend.graph_view import GraphView
 from decisions.recommend.ranking import Ranked
 from features.recommend_relations import RELATIONS
 from features.recommend_tables import ServingFeatures
-from features.recommend_transform import GROUPS, RHYTHM_COLUMNS
+from features.recommend_transform import GROUPS, RHYTHM_COLUMNS, HouseholdKnowledge
 from features.repertoire import IntArray
 
 __all__ = ["Explainer", "RelationExplainer", "Spoken"]
@@ -33,13 +33,23 @@ class Spoken:
 
 
 class Explainer:
-    """Explains the ranked products of one household (position)."""
+    """Explains the ranked products of one household.
 
-    def __init__(self, view: GraphView, features: ServingFeatures, household: int) -> None:
+    Args:
+        view: the published graph.
+        features: what the release knows.
+        household: its position; None for one without purchases in the release.
+        live: what is known of it now, as origin 0, where it bought since the release. The graph holds none of that.
+    """
+
+    def __init__(
+        self, view: GraphView, features: ServingFeatures, household: int | None, live: HouseholdKnowledge | None = None
+    ) -> None:
         self._view = view
         self._features = features
-        self._first = household * features.knowledge.own.items
-        self._buyer = view.household(household)
+        self._live = live
+        self._first = 0 if household is None else household * features.knowledge.own.items
+        self._buyer = None if household is None else view.household(household)
 
     def explain(self, ranked: Ranked, row: int) -> Explanation:
         """Return the sentence and paths of one row."""
@@ -81,23 +91,31 @@ class Explainer:
     def _relation_hops(self, spoken: Spoken, *, recent: bool) -> tuple[Hop, ...]:
         if not recent:
             return (spoken.hop,)
-        row = int(np.searchsorted(self._features.knowledge.own.key, self._first + spoken.item))
-        return (*self._view.purchase(self._buyer, row, spoken.item), spoken.hop)
+        own = self._features.knowledge.own
+        row = int(own.rows(0, np.array([self._first + spoken.item]))[0])
+        # what was bought since the release alone has no basket in its graph
+        return (*self._view.purchase(self._buyer, row if row < len(own.key) else -1, spoken.item), spoken.hop)
 
     def _sentence(self, product: int, own: int, spoken: Spoken | None, *, recent: bool) -> str:
         name = self._view.product(product).display_name
+        habit = self._habit(product, own)
         if spoken is not None and not recent:
-            return f"{name} goes with {self._view.product(spoken.item).display_name} in the basket{self._habit(own)}."
-        if own >= 0:
-            return f"{name}: bought before{self._habit(own)}."
+            return f"{name} goes with {self._view.product(spoken.item).display_name} in the basket{habit}."
+        if habit:
+            return f"{name}: bought before{habit}."
         if spoken is not None:
             return f"{name} goes with {self._view.product(spoken.item).display_name}, which was bought lately."
         return _sells_well(name, self._features, product)
 
-    def _habit(self, row: int) -> str:
-        if row < 0:
+    def _habit(self, product: int, row: int) -> str:
+        """Say how often and when it was bought, "" for never. `row`: of the release, which knows no later purchase."""
+        own = self._features.knowledge.own
+        if self._live is not None:
+            own = self._live.own
+            row = int(own.rows(0, np.array([product]))[0])
+        if not 0 <= row < len(own.key):
             return ""
-        values = self._features.knowledge.own.values[row].tolist()
+        values = own.values[row].tolist()
         often = f", in {int(values[_BASKETS])} of the household's baskets, last {int(values[_DAYS])} days ago"
         return often if np.isnan(values[_GAP]) else f"{often}, about every {max(values[_GAP], 1):.0f} days"
 

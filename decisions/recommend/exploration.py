@@ -24,9 +24,12 @@ __all__ = [
     "USUAL_EXPLORATION",
     "Draw",
     "DrawKey",
+    "DrawnOrders",
     "ExplorationSettings",
     "chances_along",
+    "chances_among",
     "draw_order",
+    "drawn_orders",
     "largest_weight",
     "order_chances",
     "place_chances",
@@ -103,6 +106,33 @@ def draw_order(scores: FloatArray, places: int, settings: ExplorationSettings, k
     return Draw(best[order].astype(np.int64), _chances_of(logits, order, settings.floor))
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnOrders:
+    """Two drawn orders of all candidates, by scores and with all alike, and for each place which of them speaks."""
+
+    by_score: list[int]
+    alike: list[int]
+    is_alike: list[bool]
+
+    def at(self, place: int) -> list[int]:
+        """Return the order that speaks at a place: the first of it that is open is the draw."""
+        return self.alike if self.is_alike[place] else self.by_score
+
+
+def drawn_orders(scores: FloatArray, settings: ExplorationSettings, key: DrawKey, block: int = 0) -> DrawnOrders:
+    """Draw orders of candidates, all of whom take part; each block of places has orders of its own."""
+    count = len(scores)
+    uniforms = _uniforms(key, 3 * count * (block + 1))[3 * count * block :]
+    return _orders(_logits(scores, settings), settings.floor, uniforms)
+
+
+def chances_among(scores: FloatArray, may: IntArray, settings: ExplorationSettings) -> FloatArray:
+    """Return the chances of those of the candidates that may have a place, in their order; they sum to 1."""
+    logits = _logits(scores, settings)[may]
+    weight = np.exp(logits - logits.max())
+    return np.asarray((1.0 - settings.floor) * weight / weight.sum() + settings.floor / len(may))
+
+
 def order_chances(scores: FloatArray, positions: IntArray, settings: ExplorationSettings) -> FloatArray:
     """Return for each place of a given order the chance that its product gets it under `settings`, given those before it.
 
@@ -177,20 +207,24 @@ def _uniforms(key: DrawKey, count: int) -> FloatArray:
 
 
 def _drawn(logits: FloatArray, places: int, floor: float, uniforms: FloatArray) -> IntArray:
-    """Draw an order from two: one by scores, one in which all are alike, and for each place a coin that says which speaks.
-
-    The next of either order that is still open has the chances of a fresh draw: what is left of a Plackett-Luce order is one.
+    """Draw an order from two: the next of either that is still open has the chances of a fresh draw, since what is left of a
+    Plackett-Luce order is one.
     """
-    by_score, alike, coins = np.split(uniforms, 3)
-    # the largest of logit + Gumbel noise is a draw from the softmax, the second largest one from what is left, and so on
-    orders = (np.argsort(np.log(-np.log(by_score)) - logits, kind="stable").tolist(), np.argsort(alike, kind="stable").tolist())
+    roads = _orders(logits, floor, uniforms)
     taken: set[int] = set()
     chosen = []
-    for coin in coins[:places].tolist():
-        one = next(candidate for candidate in orders[int(coin < floor)] if candidate not in taken)
+    for place in range(places):
+        one = next(candidate for candidate in roads.at(place) if candidate not in taken)
         taken.add(one)
         chosen.append(one)
     return np.array(chosen, dtype=np.int64)
+
+
+def _orders(logits: FloatArray, floor: float, uniforms: FloatArray) -> DrawnOrders:
+    by_score, alike, coins = np.split(uniforms, 3)
+    # the largest of logit + Gumbel noise is a draw from the softmax, the second largest one from what is left, and so on
+    soft = np.argsort(np.log(-np.log(by_score)) - logits, kind="stable")
+    return DrawnOrders(soft.tolist(), np.argsort(alike, kind="stable").tolist(), (coins < floor).tolist())
 
 
 def _chances_of(logits: FloatArray, order: IntArray, floor: float) -> FloatArray:

@@ -9,12 +9,13 @@ __all__ = ["NOTHING_SINCE", "LiveFacts", "LivePurchase", "NoEvents", "OnlineFact
 
 @dataclass(frozen=True, slots=True)
 class LivePurchase:
-    """One basket that was bought since the release: its day, its store and its products."""
+    """One basket that was bought since the release: its day, its store, its products and the units of each."""
 
     basket_id: str
     day: date
     store_id: str | None
     product_ids: tuple[str, ...]
+    units: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

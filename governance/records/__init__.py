@@ -1,5 +1,17 @@
-"""The books: decisions, runs, releases and artefacts; scenarios, overrides and jobs of planners."""
+"""The books: decisions, runs, releases and artefacts; online events; scenarios, overrides and jobs of planners."""
 
+from governance.records.event_ports import (
+    Event,
+    EventBatch,
+    EventBook,
+    EventCounts,
+    EventDraft,
+    EventKey,
+    EventOutcome,
+    Landing,
+    Receipt,
+    RefusedLine,
+)
 from governance.records.folder_artefact_store import FolderArtefactStore
 from governance.records.outcome_ports import Outcome, OutcomeBook, OutcomeDraft, OutcomeKind
 from governance.records.planning_ports import (
@@ -33,6 +45,7 @@ from governance.records.ports import (
 )
 from governance.records.sqlite_books import SqliteReleaseBook, SqliteRunBook
 from governance.records.sqlite_decision_log import SqliteDecisionLog
+from governance.records.sqlite_event_book import SqliteEventBook
 from governance.records.sqlite_job_book import SqliteJobBook
 from governance.records.sqlite_outcome_book import SqliteOutcomeBook
 from governance.records.sqlite_override_book import SqliteOverrideBook
@@ -45,12 +58,20 @@ __all__ = [
     "ChainReport",
     "DecisionEntry",
     "DecisionLog",
+    "Event",
+    "EventBatch",
+    "EventBook",
+    "EventCounts",
+    "EventDraft",
+    "EventKey",
+    "EventOutcome",
     "FolderArtefactStore",
     "Job",
     "JobBook",
     "JobDraft",
     "JobEvent",
     "JobStatus",
+    "Landing",
     "Lease",
     "Outcome",
     "OutcomeBook",
@@ -60,7 +81,9 @@ __all__ = [
     "OverrideBook",
     "OverrideDraft",
     "OverrideWeek",
+    "Receipt",
     "Recorded",
+    "RefusedLine",
     "Release",
     "ReleaseBook",
     "Run",
@@ -69,6 +92,7 @@ __all__ = [
     "ScenarioDraft",
     "ScenarioRevision",
     "SqliteDecisionLog",
+    "SqliteEventBook",
     "SqliteJobBook",
     "SqliteOutcomeBook",
     "SqliteOverrideBook",

@@ -14,13 +14,25 @@ import pytest
 from api.decisions_made import DecisionDesk
 from api.errors import ExposureTokenInvalid
 from api.exposure import MAXIMUM_LENGTH, Exposure, ExposureMint, exposure_tokens
+from api.identifiers import plain_id
+from api.outcomes import OutcomeDesk
 from decisions.recommend.contract import RecommendationRequest
 from governance.policy import development_principal
+from governance.records import SqliteOutcomeBook
 from tests.api import small_shop
 
 MINT = ExposureMint(b"k" * 64)
 EXPOSURE = Exposure("dec_1", "discover", "home_top", "P007", 3, 0.1234567890123, "rel_1", date(2018, 1, 1), "development")
 ALTERED = 1_000
+ITEMS = "node { id } rank propensity exposureToken"
+LISTED = (
+    f'{{ recommendations(first: 3, householdId: "hh_a") {{ ... on RecommendationConnection {{ edges {{ {ITEMS} }}'
+    " decision { id } } } }"
+)
+PLACED = (
+    f'{{ recommendationPage(placements: ["home"], visit: {{householdId: "hh_a", exploration: 4}}) {{ ... on RecommendationPage {{'
+    f" placements {{ items {{ {ITEMS} }} }} decision {{ id }} }} }} }}"
+)
 BASE64 = string.ascii_letters + string.digits + "-_"
 
 
@@ -47,6 +59,31 @@ def test_the_tokens_of_an_answer_say_what_was_shown(made) -> None:
     assert [one.rank for one in read] == list(range(1, 11))
     assert read[0] == Exposure(made.id, "household", "home_top", "P000", 1, 1.0, "rel_1", date(2018, 1, 1), "development")
     assert exposure_tokens(MINT, made, made.answer)[4] == MINT.give(replace(read[4], placement=""))
+
+
+def test_every_road_gives_the_tokens_of_what_it_shows(open_shop, tmp_path) -> None:
+    desk = OutcomeDesk(SqliteOutcomeBook(tmp_path / "outcomes.sqlite"), MINT, 30)
+    shop = open_shop(outcomes=desk)
+    listed = shop.ask(LISTED)["data"]["recommendations"]
+    placed = shop.ask(PLACED)["data"]["recommendationPage"]
+    told = shop.client.get("/v1/recommendations?household=hh_a&limit=3").json()
+    roads = [
+        (listed["decision"]["id"], "", [(edge["node"]["id"], edge) for edge in listed["edges"]]),
+        (placed["decision"]["id"], "home", [(item["node"]["id"], item) for item in placed["placements"][0]["items"]]),
+        (told["decision"]["id"], "", [
+            (item["product_id"], {"exposureToken": token, **item})
+            for item, token in zip(told["answer"]["items"], told["exposure_tokens"], strict=True)
+        ]),
+    ]  # fmt: skip
+    for decision, placement, items in roads:
+        assert items
+        for product, item in items:
+            read = MINT.read(item["exposureToken"])
+            assert (read.decision_id, read.placement, read.product_id) == (decision, placement, plain_id("Product", product))
+            assert (read.rank, read.propensity) == (item["rank"], item["propensity"])
+            report = {"token": item["exposureToken"], "kind": "shown", "idempotencyKey": item["exposureToken"][-40:]}
+            now = datetime.now(UTC).isoformat()
+            assert shop.client.post("/v1/outcomes", json=[{**report, "happenedAt": now}]).status_code == 200
 
 
 def test_a_token_names_no_household(made) -> None:

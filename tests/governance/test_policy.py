@@ -31,6 +31,7 @@ read_node                          +                 +               +          
 read_household                     -                 +               -           +          -       +
 read_decision                      -                 -               -           +          +       +
 record_outcome                     -                 +               -           +          -       +
+send_events                        -                 +               -           +          -       +
 read_health                        +                 +               +           +          +       +
 read_plans                         +                 -               +           +          +       +
 plan                               +                 -               +           -          -       +

@@ -16,7 +16,10 @@ RULES = [(contract, rule) for contract in shipped_contracts() for rule in contra
 TWINS = {("sales_lines", "week_start.minimum"), ("sales_lines", "week_start.maximum")}
 """Breaking these breaks the same bound of the other date too."""
 
-HALF_OPEN = ("campaigns", "product_declarations", "safety_requirements", "safety_statements")
+DATED_BY_AN_INSTANT = ("session_events", "online_events")
+"""Feeds whose business date lies within a day of the instant."""
+
+HALF_OPEN = ("campaigns", "household_consents", "product_declarations", "safety_requirements", "safety_statements")
 """Feeds whose facts hold from one day to another."""
 
 CUSTOM = {
@@ -45,11 +48,31 @@ CUSTOM = {
     ("calendar_events", "last_day.minimum"): {"last_day": "1989-12-25", "first_day": ""},
     ("session_events", "search.query"): {"event_type": "search", "query": ""},
     ("session_events", "product_id.of_event"): {"event_type": "view", "product_id": ""},
-    ("session_events", "business_date.of_happened_at"): {"business_date": "2012-01-01"},
-    ("session_events", "business_date.minimum"): {"business_date": "1989-12-31", "happened_at": "1990-01-01 01:00:00"},
-    ("session_events", "business_date.maximum"): {"business_date": "2200-01-01", "happened_at": "2199-12-31 22:00:00"},
-    ("session_events", "happened_at.minimum"): {"business_date": "1990-01-01", "happened_at": "1989-12-31 23:30:00"},
-    ("session_events", "happened_at.maximum"): {"business_date": "2199-12-31", "happened_at": "2200-01-01 00:00:00"},
+    **{(feed, "business_date.of_happened_at"): {"business_date": "2012-01-01"} for feed in DATED_BY_AN_INSTANT},
+    **{
+        (feed, f"{column}.{bound}"): {"business_date": day, "happened_at": moment}
+        for feed in DATED_BY_AN_INSTANT
+        for column, bound, day, moment in (
+            ("business_date", "minimum", "1989-12-31", "1990-01-01 01:00:00"),
+            ("business_date", "maximum", "2200-01-01", "2199-12-31 22:00:00"),
+            ("happened_at", "minimum", "1990-01-01", "1989-12-31 23:30:00"),
+            ("happened_at", "maximum", "2199-12-31", "2200-01-01 00:00:00"),
+        )
+    },
+    ("online_events", "line_number.minimum"): {"line_number": "-1"},
+    ("online_events", "line_number.maximum"): {"line_number": "500"},
+    ("online_events", "product_id.of_event"): {"kind": "view", "product_id": ""},
+    ("online_events", "store_id.of_event"): {"kind": "view", "store_id": ""},
+    ("online_events", "session_id.of_visit"): {"kind": "remove_from_cart", "session_id": ""},
+    ("online_events", "household_id.of_event"): {"kind": "consent", "household_id": ""},
+    ("online_events", "basket_id.of_purchase"): {"basket_id": ""},
+    ("online_events", "quantity.type"): {"kind": "view", "quantity": "x?"},
+    ("online_events", "net_sales.type"): {"kind": "view", "net_sales": "x?"},
+    ("online_events", "quantity.of_purchase"): {"quantity": ""},
+    ("online_events", "net_sales.of_purchase"): {"net_sales": ""},
+    ("online_events", "stock_on_hand_units.of_stock"): {"kind": "stock", "stock_on_hand_units": ""},
+    ("online_events", "purpose.of_consent"): {"kind": "consent", "purpose": ""},
+    ("online_events", "granted.of_consent"): {"kind": "consent", "granted": ""},
     ("session_events", "event_type.required"): {"event_type": ""},
     ("sales_lines", "week_start.minimum"): {"week_start": "1989-12-25", "business_date": "1989-12-31"},
     ("sales_lines", "week_start.maximum"): {"week_start": "2200-01-06", "business_date": "2200-01-06"},
@@ -102,15 +125,15 @@ def _rows(contract, rule, make_row):
         return whole, dict(whole)
     if rule.id == "key.taken":
         free = [item for item in contract.fields if item.name not in contract.key and item.type in ("string", "number")]
-        item = next((item for item in free if item.name not in ("household_id", "event_type", "store_id", "grade")), None)
+        item = next((item for item in free if item.name not in ("household_id", "event_type", "kind", "store_id", "grade")), None)
         changed = {"valid_to": "2011-01-01"} if item is None else {item.name: "4.5" if item.type == "number" else "store0"}
         return whole, {**whole, **changed}
     return whole, {**make_row(contract, 1), **_breaking_cells(contract, rule)}
 
 
 def test_there_is_a_case_for_every_rule():
-    assert len(shipped_contracts()) == 18
-    assert len(RULES) == 324
+    assert len(shipped_contracts()) == 20
+    assert len(RULES) == 392
     assert set(CUSTOM) <= {(contract.feed, rule.id) for contract, rule in RULES}
 
 
