@@ -4,6 +4,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -24,11 +25,13 @@ from api.graphql.endpoint import GraphQLEndpoint
 from api.graphql.schema import build_schema
 from api.graphql.transport_ws import TransportWs
 from api.metrics import Metrics
+from api.outcomes import OutcomeDesk
 from api.planning.parts import Planning
 from api.rest.chart_kinds import CHARTS
 from api.rest.charts import ChartRoute, chart_path
 from api.rest.events import EventsRoute
 from api.rest.operations import ExamplesRoute, HealthRoute, MetricsRoute, ReadyRoute
+from api.rest.outcomes import OutcomesRoute
 from api.rest.pictures import PICTURES_PATH, PicturesRoute
 from api.rest.playground import NotBuiltRoute, playground_files
 from api.rest.recommendations import RecommendationsRoute
@@ -56,6 +59,7 @@ def create_app(
     ready: Callable[[], bool] | None = None,
     principal_of: Callable[[HTTPConnection], Principal] | None = None,
     planning: Planning | None = None,
+    outcomes: OutcomeDesk | None = None,
     events: EventDesk | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
@@ -72,6 +76,7 @@ def create_app(
             alone.
         ready: whether what the service depends on is there; without it, whether the log can take entries.
         planning: scenarios, overrides and jobs; without it what is asked of them is refused.
+        outcomes: takes reports of what customers did; without it they are refused, and exposure tokens are good for nothing.
         events: takes online events; without it they are refused.
         principal_of: tells who sends a request; without it everybody is the development identity.
 
@@ -83,6 +88,8 @@ def create_app(
     version = services.graph.version
     cursors = CursorMint(cursor_key or secrets.token_bytes(32), version.id)
     front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable), planning)
+    if outcomes is not None:
+        front = replace(front, outcomes=outcomes, exposures=outcomes.mint)
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
     drawing = DrawingRoom()
@@ -92,6 +99,7 @@ def create_app(
             WebSocketRoute("/graphql", _following(TransportWs(front, schema, documents, who, names))),
             _route("/graphql", GraphQLEndpoint(front, schema, documents, who, metrics), "POST"),
             _route("/v1/recommendations", RecommendationsRoute(front, who, metrics), "GET"),
+            _route("/v1/outcomes", OutcomesRoute(front, who, metrics), "POST"),
             _route("/v1/events", EventsRoute(events, who, metrics), "POST"),
             _route(PICTURES_PATH, PicturesRoute(front, who, metrics), "GET"),
             *(

@@ -1,5 +1,6 @@
 """What every resolver may use: who asks, of which release, and the loaders and decisions of this one request."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +9,10 @@ from api.catalogue import Catalogue
 from api.cursors import CursorMint
 from api.decisions_made import DecisionDesk
 from api.error_map import LOGGED_REFUSALS
-from api.errors import PlanningUnavailable
+from api.errors import OutcomesUnavailable, PlanningUnavailable
+from api.exposure import ExposureMint
 from api.loaders import Loaders
+from api.outcomes import OutcomeDesk
 from api.planning.parts import Planner, Planning
 from api.services import DecisionBook, Services
 from governance.policy import Operation, Principal, require
@@ -27,6 +30,8 @@ class Front:
     log: DecisionBook
     ready: Callable[[], bool]
     planning: Planning | None = None
+    outcomes: OutcomeDesk | None = None
+    exposures: ExposureMint = field(default_factory=lambda: ExposureMint(secrets.token_bytes(32)))
 
     def ask(self, principal: Principal) -> "Asked":
         """Open the context of one request."""
@@ -55,6 +60,12 @@ class Asked:
         if self.front.planning is None:
             raise PlanningUnavailable
         return Planner(lambda: self.services, self.front.planning, self.principal, self.desk.decide, self.desk.write_now)
+
+    def outcomes(self) -> OutcomeDesk:
+        """Return the desk that takes reports of outcomes. Raises: OutcomesUnavailable."""
+        if self.front.outcomes is None:
+            raise OutcomesUnavailable
+        return self.front.outcomes
 
     def require(self, operation: Operation) -> None:
         """Check the policy for a read that is no decision. Raises: NotAuthorised."""

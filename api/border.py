@@ -22,7 +22,8 @@ HEADERS = [
 ]
 NO_STORE = (b"cache-control", b"no-store")
 KNOWN_ROUTES = (
-    "/graphql", "/v1/recommendations", "/v1/events", "/v1/relation-quality.svg", "/health", "/ready", "/metrics",
+    "/graphql", "/v1/recommendations", "/v1/outcomes", "/v1/events", "/v1/relation-quality.svg", "/health", "/ready",
+    "/metrics",
     "/playground/examples.json",
     *CHART_PATHS,
 )  # fmt: skip

@@ -73,6 +73,7 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     recommend.LimitOutOfRange: _INVALID,
     recommend.BasketTooLarge: _INVALID,
     recommend.OtherDay: _INVALID,
+    recommend.InsufficientEvidence: _TOO_LITTLE,
     recommend.EmptyBasket: _INVALID,
     recommend.SurfaceIncomplete: _INVALID,
     recommend.ListTooLong: _INVALID,
@@ -91,6 +92,11 @@ ERROR_MAP: Mapping[type[ShelfgraphError], ErrorAnswer] = {
     forecast.OtherDay: _INVALID,
     forecast.InsufficientEvidence: _TOO_LITTLE,
     forecast.ForecastArtefactError: _UNAVAILABLE,
+    # outcomes
+    api.ExposureTokenInvalid: ErrorAnswer("EXPOSURE_TOKEN_INVALID", 400, "ExposureTokenInvalid"),
+    api.ExposureTokenExpired: ErrorAnswer("EXPOSURE_TOKEN_EXPIRED", 410, "ExposureTokenExpired"),
+    api.OutcomesUnavailable: _UNAVAILABLE,
+    records.OutcomeUnknown: ErrorAnswer("UNKNOWN_OUTCOME", 404),
     # events
     api.EventsUnavailable: _UNAVAILABLE,
     api.EventsMisshapen: ErrorAnswer("BODY_UNREADABLE", 400),

@@ -6,6 +6,9 @@
 ├── ArgumentInvalid          an argument is outside of what is allowed
 ├── CursorInvalid            the cursor was not given out by this service for this list
 ├── CursorOfAnotherVersion   the cursor belongs to another version of the graph
+├── ExposureTokenInvalid     the exposure token was not given out by this installation, or not to whoever sends it
+├── ExposureTokenExpired     the exposure was too long ago to report on
+├── OutcomesUnavailable      this server was opened without a book of outcomes
 ├── ChartsBusy               as many charts wait to be drawn as may
 ├── ReplayImpossible         a logged decision cannot be computed again
 ├── PlanningUnavailable      this server was opened without the planners' books
@@ -15,6 +18,7 @@
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from kit.errors import ShelfgraphError
 
@@ -28,8 +32,11 @@ __all__ = [
     "CursorOfAnotherVersion",
     "EventsMisshapen",
     "EventsUnavailable",
+    "ExposureTokenExpired",
+    "ExposureTokenInvalid",
     "JobKindUnknown",
     "MediaTypeRefused",
+    "OutcomesUnavailable",
     "PlanningUnavailable",
     "QueryRefused",
     "ReplayImpossible",
@@ -95,6 +102,33 @@ class CursorOfAnotherVersion(ApiError):
             f"The cursor belongs to graph version '{cursor_version}', '{served_version}' is served now.",
             "Start again without `after`: the list may have changed.",
         )
+
+
+class ExposureTokenInvalid(ApiError):
+    """The exposure token was not given out by this installation, or not to whoever sends it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The exposure token is none that was given to you.", "Send the `token` of a recommendation back as it came, whole."
+        )
+
+
+class ExposureTokenExpired(ApiError):
+    """The exposure was too long ago to report on."""
+
+    def __init__(self, issued_on: date, days: int) -> None:
+        self.issued_on = issued_on
+        self.days = days
+        super().__init__(
+            f"The exposure of {issued_on} is more than {days} days ago.", "Report sooner, or raise SHELFGRAPH_EXPOSURE_DAYS."
+        )
+
+
+class OutcomesUnavailable(ApiError):
+    """This server was opened without a book of outcomes."""
+
+    def __init__(self) -> None:
+        super().__init__("This server keeps no outcomes.", "Start it with `shelfgraph serve`.")
 
 
 class ChartsBusy(ApiError):

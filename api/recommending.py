@@ -5,19 +5,21 @@ from dataclasses import replace
 
 from api.asked import Asked
 from decisions.recommend.contract import PageRequest, Placement, RecommendationRequest, Surface, WhyNotRequest
+from decisions.recommend.exploration import NO_EXPLORATION
 from decisions.recommend.placements import placements_named
 
 __all__ = ["completed", "page_asked", "why_not_asked"]
 
 
 def completed(asked: Asked, request: RecommendationRequest) -> RecommendationRequest:
-    """Return the request with the share of discovery in force and the number of the last event that concerns it."""
+    """Return the request with the retailer's share of discovery and way of drawing, and the number of the last event of it."""
     services = asked.services
     share = request.discovery_share
     if share is None and request.surface is Surface.HOUSEHOLD:
         share = services.discovery_share
     until = services.online.newest(request.household_id, request.session_id, request.store_id)
-    return replace(request, discovery_share=share, events_until=until)
+    drawing = services.exploration if request.exploration else NO_EXPLORATION
+    return replace(request, discovery_share=share, exploration_settings=drawing, events_until=until)
 
 
 def page_asked(

@@ -60,7 +60,8 @@ def run_server(
     planning = installation.planning(keeper.wake)
     events = installation.event_desk(services)
     app = create_app(
-        services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning, events=events
+        services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning,
+        outcomes=installation.outcome_desk(), events=events,
     )  # fmt: skip
     server = uvicorn.Server(_config(app))
     companion = _Companion(server, address, seconds, announce, when_ready)

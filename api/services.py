@@ -17,6 +17,7 @@ from decisions.recommend.contract import (
     WhyNotAnswer,
     WhyNotRequest,
 )
+from decisions.recommend.exploration import USUAL_EXPLORATION, ExplorationSettings
 from decisions.recommend.live import NoEvents, OnlineFacts
 from decisions.recommend.placements import DEFAULT_PLACEMENTS
 from decisions.relations.compare import DiffAnswer, DiffRequest
@@ -154,11 +155,11 @@ class Services:
         freshness: how old the inputs are, repeated in every answer.
         served_from: what the graph is read from, such as `snapshot`.
         clock: tells when an answer was recorded.
-        online: what happened since the release was made.
         delistings: says what becomes of the demand for a product that goes; None where the release has no such service.
         online: what happened since the release.
         placements: the named places of the shop's pages.
         discovery_share: of a household's places, where a request names none.
+        exploration: how freely places of discovery are drawn where a request asks for a draw.
     """
 
     release: Release
@@ -175,3 +176,4 @@ class Services:
     online: OnlineFacts = field(default_factory=NoEvents)
     placements: Mapping[str, Placement] = field(default_factory=lambda: DEFAULT_PLACEMENTS)
     discovery_share: float = 0.1
+    exploration: ExplorationSettings = USUAL_EXPLORATION

@@ -76,6 +76,26 @@ class Settings(BaseSettings):
         description="JSON file of the named places of the shop's pages; none: the usual ones.",
     )
 
+    exploration_temperature: float = Field(
+        default=0.5,
+        ge=0,
+        le=10,
+        description="How freely places of discovery are drawn, in standard deviations of the scores; 0: never.",
+    )
+    exploration_floor: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of such a draw that falls on all candidates alike: bounds what one outcome can weigh.",
+    )
+    exploration_candidates: int = Field(default=30, ge=1, le=200, description="How many of the best candidates are drawn from.")
+    exposure_days: int = Field(default=30, ge=1, le=400, description="How long after an answer outcomes of it are taken.")
+    exposure_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Key of the exposure tokens, at least 32 characters; none: one is made once and kept in the vault folder.",
+    )
+
     @field_validator("country")
     @classmethod
     def _country_with_holidays(cls, country: str) -> str:

@@ -8,6 +8,8 @@ from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 from api.events import EventDesk, kafka_settings
+from api.exposure import ExposureMint
+from api.outcomes import OutcomeDesk
 from api.planning.delisting import WhatIfOutcomes
 from api.planning.parts import Planner, Planning
 from api.services import NoWhatIfs, Services, WhatIfs
@@ -15,6 +17,7 @@ from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
+from decisions.recommend.exploration import ExplorationSettings
 from decisions.recommend.live import OnlineFacts
 from decisions.recommend.online import Overlay, Since
 from decisions.recommend.placements import DEFAULT_PLACEMENTS, read_placements
@@ -27,7 +30,7 @@ from decisions.substitution import ARTEFACT as WHAT_IFS
 from decisions.substitution import NotServed, SubstitutionService
 from features import FeatureSnapshot, open_features
 from governance.policy import development_principal
-from governance.records import Release, SqliteDecisionLog, SqliteEventBook
+from governance.records import OutcomeBook, Release, SqliteDecisionLog, SqliteEventBook
 from ingest import IngestReport, ReplayReport, freshness, held_retailer, load_source
 from ingest.online_events import EventIntake
 from ingest.stream import KafkaEvents
@@ -42,7 +45,15 @@ from kit.clock import SystemClock
 from kit.progress import Progress
 from lake.delta_lake import DeltaLake
 from ontology.schema import load_schema
-from pipeline.books import Books, PlanningBooks, open_books, open_decision_log, open_event_book, open_planning_books
+from pipeline.books import (
+    Books,
+    PlanningBooks,
+    open_books,
+    open_decision_log,
+    open_event_book,
+    open_outcome_book,
+    open_planning_books,
+)
 from pipeline.build import BuiltGraph, build_graph, last_full_day
 from pipeline.errors import NotBuilt
 from pipeline.event_stream import Consumed, consume_events
@@ -94,6 +105,16 @@ class Installation:
     @cached_property
     def planning_books(self) -> PlanningBooks:
         return open_planning_books(self.layout)
+
+    @cached_property
+    def outcome_book(self) -> OutcomeBook:
+        return open_outcome_book(self.layout)
+
+    def outcome_desk(self) -> OutcomeDesk:
+        """Open what takes reports of outcomes, and the key of the tokens. Raises: BookUnavailable, KeyDamaged."""
+        key = self.settings.exposure_key
+        mint = ExposureMint(key.get_secret_value().encode() if key else self.layout.key("exposure"))
+        return OutcomeDesk(self.outcome_book, mint, self.settings.exposure_days)
 
     @cached_property
     def event_book(self) -> SqliteEventBook:
@@ -266,12 +287,17 @@ class Installation:
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
             placements=DEFAULT_PLACEMENTS if self.settings.placements is None else read_placements(self.settings.placements),
             discovery_share=self.settings.discovery_share,
+            exploration=self._exploration(),
         )
 
     def _recommender(self, release: Release, graph: Snapshot, features: FeatureSnapshot, online: OnlineFacts) -> RecommendService:
         bounds = EligibilitySettings(stock_age_days=self.settings.recommend_stock_age_days)
         artefact = self.books.artefacts.get(release.models["recommend"])
         return RecommendService(graph, features, artefact, online, bounds)
+
+    def _exploration(self) -> ExplorationSettings:
+        settings = self.settings
+        return ExplorationSettings(settings.exploration_temperature, settings.exploration_floor, settings.exploration_candidates)
 
     @cached_property
     def kept_services(self) -> Callable[[str], Services]:

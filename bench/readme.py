@@ -17,6 +17,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "load": ("seconds", "rows_per_second", "peak_rss_mb"),
     "reads": ("p50_ms", "p99_ms"),
     "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
+    "off_policy": ("clicks_per_list", "effective_lists", "refused", "bias", "rmse", "coverage_90", "width"),
     "next_basket": (
         "recall@10",
         "ndcg@10",

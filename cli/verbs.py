@@ -15,6 +15,7 @@ from cli import (
     job,
     neo4j,
     ontology,
+    outcomes,
     override,
     registry,
     relations,
@@ -48,6 +49,7 @@ app.command("bench")(bench.bench)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(override.app, name="override")
 app.add_typer(job.app, name="job")
+app.add_typer(outcomes.app, name="outcomes")
 app.add_typer(audit.app, name="audit")
 app.add_typer(registry.app, name="registry")
 app.add_typer(ontology.app, name="ontology")

@@ -11,6 +11,7 @@ from governance.records import (
     ArtefactStore,
     FolderArtefactStore,
     JobBook,
+    OutcomeBook,
     OverrideBook,
     ReleaseBook,
     RunBook,
@@ -18,6 +19,7 @@ from governance.records import (
     SqliteDecisionLog,
     SqliteEventBook,
     SqliteJobBook,
+    SqliteOutcomeBook,
     SqliteOverrideBook,
     SqliteReleaseBook,
     SqliteRunBook,
@@ -34,6 +36,7 @@ __all__ = [
     "open_books",
     "open_decision_log",
     "open_event_book",
+    "open_outcome_book",
     "open_planning_books",
 ]
 
@@ -84,6 +87,11 @@ def open_planning_books(layout: HomeLayout) -> PlanningBooks:
         overrides=SqliteOverrideBook(layout.books / "overrides.sqlite"),
         jobs=SqliteJobBook(layout.books / "jobs.sqlite"),
     )
+
+
+def open_outcome_book(layout: HomeLayout) -> OutcomeBook:
+    """Open the book of outcomes below `layout.books`; it is created when missing. Raises: BookUnavailable."""
+    return SqliteOutcomeBook(layout.books / "outcomes.sqlite")
 
 
 def open_event_book(layout: HomeLayout) -> SqliteEventBook:

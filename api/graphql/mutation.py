@@ -1,4 +1,4 @@
-"""What can be changed: scenarios, forecasts set by hand, and jobs. Each act says who may do it, and happens once per key.
+"""What can be changed: scenarios, forecasts set by hand, jobs, outcomes. Each act says who may do it, and happens once per key.
 
 Every act takes `idempotencyKey` (asked again with the same key it is not done again), `dryRun` (everything is checked and
 nothing is written) and, where there is something to be changed, `expectedVersion`. What stands in the way is in `userErrors`.
@@ -15,6 +15,7 @@ from api.errors import ArgumentInvalid
 from api.graphql import planning_problems as plan
 from api.graphql.job_types import JobInput, JobPayload, job_asked, job_payload
 from api.graphql.node_types import Ask
+from api.graphql.outcome_types import OUTCOME_OUTCOMES, OutcomeInput, OutcomePayload, outcome_payload, report_of
 from api.graphql.override_types import OverridePayload, OverrideWeekInput, override_payload
 from api.graphql.problems import Problem, problem_for, refused_answer
 from api.graphql.questions import OPERATION
@@ -67,6 +68,10 @@ def _no_job(errors: list[Problem], dry_run: bool) -> JobPayload:
 
 def _no_override(errors: list[Problem], dry_run: bool) -> OverridePayload:
     return OverridePayload(override=None, weeks=[], dry_run=dry_run, repeated=False, user_errors=errors)
+
+
+def _no_outcome(errors: list[Problem], dry_run: bool) -> OutcomePayload:
+    return OutcomePayload(outcome=None, dry_run=dry_run, repeated=False, user_errors=errors)
 
 
 @strawberry.type(
@@ -165,3 +170,9 @@ class Mutation:
     ) -> JobPayload:
         planner = info.context.planner()
         return job_payload(resume_job(planner, str(id), key=idempotency_key, expected=expected_version, dry_run=dry_run))
+
+    @act("Report what a customer did with a product that was shown.", Operation.RECORD_OUTCOME, _no_outcome, *OUTCOME_OUTCOMES)
+    def record_outcome(self, info: Ask, *, input: OutcomeInput, idempotency_key: str, dry_run: bool = False) -> OutcomePayload:
+        asked = info.context
+        report = report_of(input, idempotency_key)
+        return outcome_payload(asked.outcomes().record(asked.front.log, asked.principal, report, dry_run=dry_run))

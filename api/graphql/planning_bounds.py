@@ -18,6 +18,7 @@ PLANNING_BOUNDS: Mapping[str, int] = {
     "OverridePayload.weeks": 8,
     "OverridePayload.userErrors": 5,
     "OverriddenForecast.weeks": 8,
+    "OutcomePayload.userErrors": 5,
     "ForecastValueAdded.byAuthor": 100,
     "ForecastValueAdded.overrides": 1000,
 }

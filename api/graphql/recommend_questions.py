@@ -57,6 +57,7 @@ class VisitInput:
     context: ContextInput | None = None
     constraints: ConstraintsInput | None = None
     purpose: str = "personalisation"
+    exploration: int = strawberry.field(default=0, description="Which draw of the places of discovery; 0: the best come first.")
 
 
 @strawberry.type
@@ -74,7 +75,7 @@ class RecommendQuestions:
         surface: Surface = Surface.HOUSEHOLD, session_id: strawberry.ID | None = None, product_id: strawberry.ID | None = None,
         candidates: list[strawberry.ID] | None = None, exclude: list[strawberry.ID] | None = None,
         discovery_share: float | None = None, context: ContextInput | None = None,
-        constraints: ConstraintsInput | None = None, purpose: str = "personalisation",
+        constraints: ConstraintsInput | None = None, purpose: str = "personalisation", exploration: int = 0,
     ) -> RecommendationsResult:  # fmt: skip
         request = RecommendationRequest(
             _plain("Household", household_id),
@@ -90,6 +91,7 @@ class RecommendQuestions:
             context=context_of(context),
             constraints=constraints_of(constraints),
             purpose=purpose,
+            exploration=exploration,
         )
         return recommendation_connection(info.context, completed(info.context, request), first, after)
 
@@ -134,6 +136,7 @@ def _visit(visit: VisitInput, surface: Surface = Surface.HOUSEHOLD, limit: int =
         context=context_of(visit.context),
         constraints=constraints_of(visit.constraints),
         purpose=visit.purpose,
+        exploration=visit.exploration,
     )
 
 

@@ -103,6 +103,7 @@ class RecommendationItem:
     customer_text: str = strawberry.field(description="A sentence that may be shown to the customer.")
     p_accept: float | None = strawberry.field(description="The calibrated probability that it is in the next basket.")
     propensity: float = strawberry.field(description="The probability with which this product got this place.")
+    exposure_token: str = strawberry.field(description="Stands for this product in this place where its outcome is reported.")
     base_score: float = strawberry.field(description="What its score started from: the contributions sum to the rest.")
     checks: list[RuleCheck] = strawberry.field(description="The rules that were asked for, with their proofs.")
 

@@ -22,6 +22,7 @@ from strawberry.utils.str_converters import to_snake_case
 from api.asked import Asked
 from api.graphql.mutation import Mutation
 from api.graphql.node_types import Basket, Brand, Campaign, Coupon, Household, ProductCategory, Promotion, Store, Supplier
+from api.graphql.outcome_types import OUTCOME_OUTCOMES
 from api.graphql.planning_problems import PLANNING_PROBLEMS
 from api.graphql.product_types import Product
 from api.graphql.query import Query
@@ -31,6 +32,7 @@ from api.graphql.subscription import Subscription
 __all__ = ["MAXIMUM_LOGGED", "RetailSchema", "build_schema"]
 
 MAXIMUM_LOGGED = 2048
+PROBLEMS = tuple(dict.fromkeys((*PLANNING_PROBLEMS, *OUTCOME_OUTCOMES)))
 logger = logging.getLogger("shelfgraph.api")
 NODES = (Product, Supplier, Brand, Store, Household, Campaign, Coupon, ProductCategory, Promotion, Basket)
 
@@ -78,7 +80,7 @@ def build_schema(glosses: Mapping[str, str]) -> RetailSchema:
 @lru_cache(maxsize=4)
 def _built(glosses: tuple[tuple[str, str], ...]) -> RetailSchema:
     schema = RetailSchema(
-        query=Query, mutation=Mutation, subscription=Subscription, types=(*NODES, *PLANNING_PROBLEMS),
+        query=Query, mutation=Mutation, subscription=Subscription, types=(*NODES, *PROBLEMS),
         config=StrawberryConfig(disable_field_suggestions=True),
     )  # fmt: skip
     for kind in schema.compiled.type_map.values():

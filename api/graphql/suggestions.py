@@ -6,6 +6,7 @@ from typing import Any, cast
 from api.asked import Asked
 from api.decisions_made import Made
 from api.errors import CursorInvalid
+from api.exposure import exposure_tokens
 from api.graphql.envelope_types import Degradation, PageInfo, decision_of, explanation_of
 from api.graphql.node_types import Household, node_of
 from api.graphql.product_types import MAXIMUM_FIRST, Product, check_first, load_products, rank_after
@@ -52,11 +53,12 @@ def recommendation_connection(
     answer: RecommendationAnswer = made.answer
     if last_id is not None and (len(answer.items) < seen or answer.items[seen - 1].product_id != last_id):
         raise CursorInvalid
-    shown = answer.items[seen : seen + first]
-    products = _products(asked, shown)
+    page = slice(seen, seen + first)
+    shown = answer.items[page]
+    products, tokens = _products(asked, shown), exposure_tokens(asked.front.exposures, made, answer, shown=page)
     edges = [
-        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(item, products))
-        for item in shown
+        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(item, token, products))
+        for item, token in zip(shown, tokens, strict=True)
         if item.product_id in products
     ]
     return RecommendationConnection(
@@ -73,7 +75,8 @@ def recommendation_page(asked: Asked, request: PageRequest) -> RecommendationPag
     made = asked.desk.decide("recommendation_page", request)
     answer: PageAnswer = made.answer
     products = _products(asked, tuple(item for one in answer.placements for item in one.answer.items))
-    return RecommendationPage(placements=[_placement(one, products) for one in answer.placements], decision=decision_of(made))
+    placements = [_placement(asked, made, one, products) for one in answer.placements]
+    return RecommendationPage(placements=placements, decision=decision_of(made))
 
 
 def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommended:
@@ -88,16 +91,21 @@ def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommend
     )  # fmt: skip
 
 
-def _placement(one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
+def _placement(asked: Asked, made: Made, one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
     answer = one.answer
-    items = [RecommendationItem(**_item(item, products)) for item in answer.items if item.product_id in products]
+    tokens = exposure_tokens(asked.front.exposures, made, answer, one.name)
+    items = [
+        RecommendationItem(**_item(item, token, products))
+        for item, token in zip(answer.items, tokens, strict=True)
+        if item.product_id in products
+    ]
     return PlacementList(
         name=one.name, surface=answer.surface, system=answer.system, items=items,
         rungs=cast("list[RungUsed]", list(answer.rungs)), degraded=cast("Degradation | None", answer.degraded),
     )  # fmt: skip
 
 
-def _item(item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
+def _item(item: RecommendedProduct, token: str, products: dict[str, Product]) -> dict[str, Any]:
     return {
         "node": products[item.product_id],
         "rank": item.rank,
@@ -108,6 +116,7 @@ def _item(item: RecommendedProduct, products: dict[str, Product]) -> dict[str, A
         "customer_text": item.customer_text,
         "p_accept": item.p_accept,
         "propensity": item.propensity,
+        "exposure_token": token,
         "base_score": item.base_score,
         "checks": list(item.checks),
     }

@@ -16,6 +16,7 @@ from api.asked import Asked, Front
 from api.decisions_made import Made
 from api.error_map import answer_for
 from api.errors import ArgumentInvalid
+from api.exposure import exposure_tokens
 from api.loaders import Page
 from api.metrics import Metrics
 from api.recommending import completed
@@ -29,7 +30,7 @@ PARAMETERS = frozenset(
     {
         "household", "basket", "store", "limit", "surface", "session", "product", "candidates", "exclude", "discovery_share",
         "hour", "weekday", "device", "weather", "without_allergens", "diets", "age", "in_stock_only", "priced_only",
-        "stock_age_days", "purpose",
+        "stock_age_days", "purpose", "exploration",
     }
 )  # fmt: skip
 MAXIMUM_TEXT = 4000
@@ -92,6 +93,7 @@ def _request_of(request: Request) -> RecommendationRequest:
             _truth(given, "priced_only"),
         ),
         purpose=given.get("purpose") or "personalisation",
+        exploration=_number(given, "exploration") or 0,
     )
 
 
@@ -138,11 +140,13 @@ def _limit(text: str | None) -> int:
 
 
 def _body(asked: Asked, made: Made) -> bytes:
-    """Join the parts: the answer and the header as they are logged, and the names of the products."""
+    """Join the parts: the answer and the header as they are logged, the names of the products, and a token for each."""
     names = _names(asked, tuple(item.product_id for item in made.answer.items))
     id_and_time = orjson.dumps({"id": made.id, "recorded_at": made.recorded_at.isoformat()})
     decision = id_and_time[:-1] + b"," + made.entry.header[1:]
-    return b'{"decision":' + decision + b',"answer":' + made.entry.answer + b',"names":' + orjson.dumps(names) + b"}"
+    tokens = orjson.dumps(exposure_tokens(asked.front.exposures, made, made.answer))
+    told = b',"names":' + orjson.dumps(names) + b',"exposure_tokens":' + tokens
+    return b'{"decision":' + decision + b',"answer":' + made.entry.answer + told + b"}"
 
 
 def _names(asked: Asked, ids: tuple[str, ...]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from features.repertoire import FloatArray, IntArray
 from kg.ports import Adjacency, ArrayGraph, Direction
 
-__all__ = ["UNKNOWN", "USUAL_BOUNDS", "BoundSettings", "Bounds", "Levels", "exposure_shares", "levels_of"]
+__all__ = ["UNKNOWN", "USUAL_BOUNDS", "BoundSettings", "Bounds", "Levels", "Room", "exposure_shares", "levels_of"]
 
 UNKNOWN = -1
 """The code of a level that nobody told: such products are not alike."""
@@ -48,6 +48,32 @@ class Levels:
     supplier: IntArray
 
 
+class Room:
+    """What a block of places still has room for, as places are given away one by one.
+
+    Args:
+        codes: by candidate the codes of its levels, which make it alike to others.
+        most: by level, how many alike may stand in the block.
+        places: how many the block has.
+    """
+
+    def __init__(self, codes: Sequence[tuple[int, ...]], most: Sequence[int], places: int) -> None:
+        self._codes, self._most = codes, most
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self.places = places
+
+    def allows(self, candidate: int) -> bool:
+        """Whether the candidate would not be one too many alike."""
+        return all(self._counts[one] < self._most[one[0]] for one in self._alike(candidate))
+
+    def take(self, candidate: int) -> None:
+        """Count a candidate that got a place."""
+        self._counts.update(self._alike(candidate))
+
+    def _alike(self, candidate: int) -> list[tuple[int, int]]:
+        return [(level, code) for level, code in enumerate(self._codes[candidate]) if code != UNKNOWN]
+
+
 class Bounds:
     """Bounds over positions of products. The same order gives the same answer; safe to share between threads.
 
@@ -79,6 +105,10 @@ class Bounds:
             left = [place for place in left if place not in taken]
         return np.concatenate([near[placed + left], far])
 
+    def room(self, products: IntArray) -> Room:
+        """Return the room of one whole block for these products, by their place in the list."""
+        return Room([tuple(row) for row in self._codes[products].tolist()], self._most, self._places)
+
     def spread(self, order: IntArray, household: str) -> IntArray:
         """Return the order of discoveries with those moved to its end that this household is not among those to see.
 
@@ -90,14 +120,13 @@ class Bounds:
     def _block(self, left: list[int], codes: Sequence[tuple[int, ...]], places: int) -> list[int]:
         """Return the places in the order that fill one block, in the order given; too many alike only where nothing else is."""
         most = [max(1, -(-bound * places // self._places)) for bound in self._most]
-        counts: Counter[tuple[int, int]] = Counter()
+        room = Room(codes, most, places)
         taken, passed = list[int](), list[int]()
         for place in left:
             if len(taken) == places:
                 break
-            of_levels = [(level, code) for level, code in enumerate(codes[place]) if code != UNKNOWN]
-            if all(counts[level, code] < most[level] for level, code in of_levels):
-                counts.update(of_levels)
+            if room.allows(place):
+                room.take(place)
                 taken.append(place)
             else:
                 passed.append(place)

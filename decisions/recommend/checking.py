@@ -29,6 +29,7 @@ LARGEST_PAGE = 8
 LARGEST_PLACEMENT = 12
 """Products of one placement on a page."""
 OLDEST = 130
+MOST_DRAWS = 2**31 - 1
 
 
 def check_request(graph: ArrayGraph, request: RecommendationRequest, told_of: Callable[[str], bool]) -> None:
@@ -68,6 +69,7 @@ def _check_details(request: RecommendationRequest) -> None:
     context, constraints = request.context, request.constraints
     for name, given, low, high in (
         ("discoveryShare", request.discovery_share, 0, 1),
+        ("exploration", request.exploration, 0, MOST_DRAWS),
         ("hour", context.hour, 0, 23),
         ("weekday", context.weekday, 0, 6),
         ("ageYears", constraints.age_years, 0, OLDEST),

@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from decisions.envelope import Degradation, Explanation
+from decisions.recommend.exploration import NO_EXPLORATION, ExplorationSettings
 
 __all__ = [
     "NO_CONSTRAINTS",
@@ -101,6 +102,8 @@ class RecommendationRequest:
         exclude: what must not come, such as what other places of the page show.
         discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: none; the API fills in the retailer's.
         purpose: what the list is for; consent is looked up for it.
+        exploration: which draw of the places of discovery; 0: none, the best come first. The same number draws the same.
+        exploration_settings: how freely they are drawn; the API fills in the retailer's.
         events_until: the number of the last event that counts; 0: none since the release.
     """
 
@@ -118,6 +121,8 @@ class RecommendationRequest:
     context: RequestContext = NO_CONTEXT
     constraints: Constraints = NO_CONSTRAINTS
     purpose: str = "personalisation"
+    exploration: int = 0
+    exploration_settings: ExplorationSettings = NO_EXPLORATION
     events_until: int = 0
 
 

@@ -7,9 +7,12 @@ import numpy as np
 from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.bounds import Bounds
+from decisions.recommend.contract import RecommendationRequest
 from decisions.recommend.customer_text import CustomerReason, customer_text
 from decisions.recommend.discovery import DISCOVERY_SOURCES, DISCOVERY_SYSTEM, Discovery
 from decisions.recommend.discovery_lists import LONGEST, PLACES, StoredDiscoveries
+from decisions.recommend.drawn import draw_varied
+from decisions.recommend.exploration import DrawKey
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.repertoire import FloatArray, IntArray
@@ -22,6 +25,8 @@ ENOUGH = 110
 
 class DiscoverLists:
     """Suggestions by shared tastes, at most a few alike in ten places, none before too many households.
+
+    Where a request asks for a draw, places are drawn from the best candidates, and each says how likely its product was there.
 
     Args:
         shelf: the release's products and households.
@@ -42,9 +47,19 @@ class DiscoverLists:
         of = dict(zip(product.tolist(), score.tolist(), strict=True))
         if asked.household is not None:
             product = self._bounds.spread(product, str(asked.request.household_id))
+        request = asked.request
+        looked_at = max(limit, request.exploration_settings.candidates if request.exploration else 0)
         # whole tens are varied, so that a longer list begins with the shorter one
-        order = self._bounds.apply(product, -(-limit // PLACES) * PLACES)[:limit]
-        return [self._suggestion(one, of[one], personal=asked.has_history) for one in order.tolist()]
+        order = self._bounds.apply(product, -(-looked_at // PLACES) * PLACES)[:looked_at]
+        scores = np.array([of[one] for one in order.tolist()])
+        drawn = draw_varied(order, scores, self._bounds, request.exploration_settings, self._key(request))
+        told = partial(self._suggestion, personal=asked.has_history)
+        chosen = zip(drawn.order[:limit].tolist(), drawn.chances[:limit].tolist(), strict=True)
+        return [told(one, of[one], chance) for one, chance in chosen]
+
+    def _key(self, request: RecommendationRequest) -> DrawKey:
+        version = self._shelf.graph.version
+        return DrawKey(version.id, request.household_id or request.session_id or "", version.as_of, request.exploration)
 
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:
         """Return the open products that please most; whether the stored list answers depends on no limit."""
@@ -60,13 +75,14 @@ class DiscoverLists:
                 return product[kept], score[kept]
         return self._discovery.nearest(asked.household, asked.hand, may, LONGEST)
 
-    def _suggestion(self, product: int, score: float, *, personal: bool) -> Suggestion:
+    def _suggestion(self, product: int, score: float, propensity: float, *, personal: bool) -> Suggestion:
         return Suggestion(
             product=product,
             score=score,
             kind="discovery",
             sources=DISCOVERY_SOURCES,
             tell=partial(self._told, product, score, personal=personal),
+            propensity=propensity,
         )
 
     def _told(self, product: int, score: float, *, personal: bool) -> Told:

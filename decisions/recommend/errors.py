@@ -12,6 +12,9 @@
 ├── PlacementsUnreadable        the file of placements cannot be used
 ├── PageInvalid                 a page without placements, with too many, or with one twice
 ├── OtherDay                    the request names a day that the release was not built for
+├── InsufficientEvidence        the log says too little of another policy
+│   ├── TooFewOutcomes          too few lists with reported outcomes, or too few that the policy would have shown
+│   └── SupportLacking          the policy shows products where the log never could
 ├── UnknownPurpose              the request is for a purpose that nobody consents to
 ├── NothingSold                 no merchandise was sold on or before the day to learn from
 └── RecommendationArtefactError the ranker's files are missing, changed or of another format
@@ -25,6 +28,7 @@ __all__ = [
     "BasketTooLarge",
     "DetailOutOfRange",
     "EmptyBasket",
+    "InsufficientEvidence",
     "LimitOutOfRange",
     "ListTooLong",
     "NothingSold",
@@ -33,7 +37,9 @@ __all__ = [
     "PlacementsUnreadable",
     "RecommendationArtefactError",
     "RecommendationError",
+    "SupportLacking",
     "SurfaceIncomplete",
+    "TooFewOutcomes",
     "UnknownHousehold",
     "UnknownPlacement",
     "UnknownProducts",
@@ -172,6 +178,41 @@ class OtherDay(RecommendationError):
         self.served = served
         super().__init__(
             f"This release recommends as of {served}, not as of {asked}.", "Leave `as_of` out, or ask for the day that is served."
+        )
+
+
+class InsufficientEvidence(RecommendationError):
+    """The log says too little of another policy."""
+
+
+class TooFewOutcomes(InsufficientEvidence):
+    """Too few lists with reported outcomes, or too few that the policy would have shown."""
+
+    def __init__(self, policy: str, lists: int, needed: int) -> None:
+        self.policy = policy
+        self.lists = lists
+        self.needed = needed
+        super().__init__(
+            f"The log is worth {lists} lists for the policy '{policy[:80]}', {needed} are needed.",
+            "Collect outcomes for longer, explore more (SHELFGRAPH_EXPLORATION_TEMPERATURE), or ask for a policy nearer to it.",
+        )
+
+
+class SupportLacking(InsufficientEvidence):
+    """The policy shows products where the log never could; nothing is known of them.
+
+    Args:
+        missing: the share of its shows (at `place`, where one is named) of which the log holds none.
+    """
+
+    def __init__(self, policy: str, missing: float, place: int | None = None) -> None:
+        self.policy = policy
+        self.missing = missing
+        self.place = place
+        where = "" if place is None else f" in place {place}"
+        super().__init__(
+            f"The policy '{policy[:80]}' shows what the log never could{where}: {missing:.0%} of it.",
+            "Choose a policy whose products were among those drawn from, or serve it to some households.",
         )
 
 

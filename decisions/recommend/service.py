@@ -330,6 +330,10 @@ class RecommendService:
         habit = self._habit.suggestions(asked, limit)
         if not share or asked.request.surface is not Surface.HOUSEHOLD:
             return habit
+        if asked.request.exploration:
+            # what habit shows is no candidate of the draw: the chances are those among what may be drawn
+            asked = replace(asked, open=asked.open.copy())
+            asked.open[[one.product for one in habit]] = False
         return mixed(habit, self._discover.suggestions(asked, limit), share, limit)
 
     def _without_history(self, asked: Asked) -> tuple[_Rung, ...]:

@@ -36,6 +36,7 @@ class Operation(StrEnum):
     READ_NODE = "read_node"
     READ_HOUSEHOLD = "read_household"
     READ_DECISION = "read_decision"
+    RECORD_OUTCOME = "record_outcome"
     SEND_EVENTS = "send_events"
     READ_HEALTH = "read_health"
     READ_PLANS = "read_plans"
@@ -61,6 +62,7 @@ GRANTS: Mapping[Operation, frozenset[Role]] = {
     Operation.FORECAST: frozenset({Role.MERCHANDISER, Role.PLANNER, Role.DATA_STEWARD, Role.OWNER}),
     Operation.PLAN_ASSORTMENT: frozenset({Role.MERCHANDISER, Role.PLANNER, Role.DATA_STEWARD, Role.OWNER}),
     Operation.READ_HOUSEHOLD: frozenset({Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER}),
+    Operation.RECORD_OUTCOME: frozenset({Role.RECOMMENDATION_CLIENT, Role.DATA_STEWARD, Role.OWNER}),
     Operation.SEND_EVENTS: _HOUSEHOLDS,
     Operation.READ_DECISION: frozenset({Role.DATA_STEWARD, Role.AUDITOR, Role.OWNER}),
     Operation.READ_PLANS: _PLANNERS | {Role.DATA_STEWARD, Role.AUDITOR},

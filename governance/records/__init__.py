@@ -13,6 +13,7 @@ from governance.records.event_ports import (
     RefusedLine,
 )
 from governance.records.folder_artefact_store import FolderArtefactStore
+from governance.records.outcome_ports import Outcome, OutcomeBook, OutcomeDraft, OutcomeKind
 from governance.records.planning_ports import (
     Job,
     JobBook,
@@ -46,6 +47,7 @@ from governance.records.sqlite_books import SqliteReleaseBook, SqliteRunBook
 from governance.records.sqlite_decision_log import SqliteDecisionLog
 from governance.records.sqlite_event_book import SqliteEventBook
 from governance.records.sqlite_job_book import SqliteJobBook
+from governance.records.sqlite_outcome_book import SqliteOutcomeBook
 from governance.records.sqlite_override_book import SqliteOverrideBook
 from governance.records.sqlite_scenario_book import SqliteScenarioBook
 
@@ -71,6 +73,10 @@ __all__ = [
     "JobStatus",
     "Landing",
     "Lease",
+    "Outcome",
+    "OutcomeBook",
+    "OutcomeDraft",
+    "OutcomeKind",
     "Override",
     "OverrideBook",
     "OverrideDraft",
@@ -88,6 +94,7 @@ __all__ = [
     "SqliteDecisionLog",
     "SqliteEventBook",
     "SqliteJobBook",
+    "SqliteOutcomeBook",
     "SqliteOverrideBook",
     "SqliteReleaseBook",
     "SqliteRunBook",

@@ -18,6 +18,7 @@
 ├── ScenarioArchived         the scenario was archived and takes no changes
 ├── OverrideUnknown          no override of that id was set
 ├── OverrideWithdrawn        the override was taken back before
+├── OutcomeUnknown           no outcome of that id was recorded
 ├── JobUnknown               no job of that id was queued
 ├── JobQueueFull             as many jobs as are allowed are queued or running
 ├── JobOver                  the job ended before
@@ -46,6 +47,7 @@ __all__ = [
     "JobUnknown",
     "LeaseLost",
     "NothingReleased",
+    "OutcomeUnknown",
     "OverrideUnknown",
     "OverrideWithdrawn",
     "RecordsError",
@@ -237,6 +239,14 @@ class OverrideWithdrawn(RecordsError):
     def __init__(self, override_id: str) -> None:
         self.override_id = override_id
         super().__init__(f"Override '{override_id[:80]}' was withdrawn before.", "Set a new one where the forecast is to change.")
+
+
+class OutcomeUnknown(RecordsError):
+    """No outcome of that id was recorded."""
+
+    def __init__(self, outcome_id: str) -> None:
+        self.outcome_id = outcome_id
+        super().__init__(f"No outcome '{outcome_id[:80]}' was recorded.", "See `shelfgraph outcomes list`.")
 
 
 class JobUnknown(RecordsError):

@@ -77,18 +77,25 @@ class SqliteBook:
             IdempotencyKeyReused: the key stands for another act.
         """
         with self._transaction() as connection:
-            known = connection.execute(KNOWN_ACT, (act.principal, act.key)).fetchone()
-            if known is not None and known[0] != act.fingerprint:
-                raise IdempotencyKeyReused(act.key)
-            if dry_run:
-                if known is None:
-                    _try(connection, effect)
-                return None
-            if known is not None:
-                return str(known[1]), True
-            subject = effect(connection)
-            connection.execute(KEEP_ACT, (act.principal, act.key, act.fingerprint, subject, now.isoformat()))
-            return subject, False
+            return self._act(connection, act, now, effect, dry_run=dry_run)
+
+    @staticmethod
+    def _act(
+        connection: sqlite3.Connection, act: Act, now: datetime, effect: Callable[[sqlite3.Connection], str], *, dry_run: bool
+    ) -> tuple[str, bool] | None:
+        """Do as `_once` inside a transaction that is open, so that several acts share one commit."""
+        known = connection.execute(KNOWN_ACT, (act.principal, act.key)).fetchone()
+        if known is not None and known[0] != act.fingerprint:
+            raise IdempotencyKeyReused(act.key)
+        if dry_run:
+            if known is None:
+                _try(connection, effect)
+            return None
+        if known is not None:
+            return str(known[1]), True
+        subject = effect(connection)
+        connection.execute(KEEP_ACT, (act.principal, act.key, act.fingerprint, subject, now.isoformat()))
+        return subject, False
 
     def _done(self, act: Act) -> tuple[str, bool] | None:
         """Return the subject of an act that happened under this key, None where none did. Raises: IdempotencyKeyReused."""
