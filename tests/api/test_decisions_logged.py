@@ -193,7 +193,8 @@ def test_the_logged_request_is_canonical_and_complete(shop):
             "priced_only": False}  # fmt: skip
     rest = {"surface": "household", "session_id": None, "product_id": None, "candidates": [], "exclude": [],
             "discovery_share": shop.services.discovery_share, "context": moment, "constraints": must,
-            "purpose": "personalisation", "events_until": 0}  # fmt: skip
+            "purpose": "personalisation", "events_until": 0, "exploration": 0,
+            "exploration_settings": {"temperature": 0.0, "floor": 0.1, "candidates": 30}}  # fmt: skip
     assert entry.request == canonical_bytes({**given, **rest})
 
 

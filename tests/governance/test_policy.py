@@ -59,7 +59,7 @@ def test_all_sets_of_roles_and_all_operations_match_the_oracle():
                 expected = any((operation.value, role) in allowed for role in roles)
                 assert authorise(principal, operation).allowed is expected, (roles, operation)
                 checked += 1
-    assert checked == 64 * 17
+    assert checked == 64 * 18
 
 
 @pytest.mark.requirement("R-SEC-02")
