@@ -11,7 +11,7 @@ from api.errors import QueryRefused
 from kit.errors import ShelfgraphError
 from kit.ids import ordered_id
 
-__all__ = ["error_body", "error_response", "json_response", "log_fault"]
+__all__ = ["error_body", "error_response", "json_response", "log_fault", "overloaded_response"]
 
 MAXIMUM_LOGGED = 2000
 RETRY_AFTER_SECONDS = "5"
@@ -43,6 +43,15 @@ def error_response(error: BaseException) -> Response:
     response = json_response({"errors": [error_body(error)]}, status)
     if status == 503:
         response.headers["retry-after"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def overloaded_response() -> Response:
+    """Return what a request is told that would have to wait too long. It is made often, and logged by the metrics alone."""
+    extensions = {"code": "OVERLOADED", "correlationId": ordered_id("err")}
+    refusal = {"errors": [{"message": "Too many requests wait here. Ask again in a moment.", "extensions": extensions}]}
+    response = json_response(refusal, 503)
+    response.headers["retry-after"] = "1"
     return response
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from api.asked import Front
+from api.backlog import Backlog
 from api.border import Border
 from api.catalogue import Catalogue
 from api.charts.drawing import FORMS, DrawingRoom
@@ -61,6 +62,7 @@ def create_app(
     planning: Planning | None = None,
     outcomes: OutcomeDesk | None = None,
     events: EventDesk | None = None,
+    backlog: Backlog | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
 
@@ -78,6 +80,7 @@ def create_app(
         planning: scenarios, overrides and jobs; without it what is asked of them is refused.
         outcomes: takes reports of what customers did; without it they are refused, and exposure tokens are good for nothing.
         events: takes online events; without it they are refused.
+        backlog: the queue before this process; without it every request is taken, however many wait.
         principal_of: tells who sends a request; without it everybody is the development identity.
 
     Raises:
@@ -115,7 +118,7 @@ def create_app(
     )
     files = playground_files(playground)
     app.router.routes.append(Mount("/", app=files) if files else _route("/", NotBuiltRoute(), "GET"))
-    app.add_middleware(Border, metrics=metrics, hosts=tuple(names))
+    app.add_middleware(Border, metrics=metrics, hosts=tuple(names), backlog=backlog or Backlog(sys.maxsize))
     return app
 
 

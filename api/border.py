@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import error_response, json_response
+from api.answers import error_response, json_response, overloaded_response
+from api.backlog import Backlog
 from api.hosts import host_name
 from api.metrics import Metrics
 from api.rest.charts import CHART_PATHS
@@ -20,6 +21,8 @@ HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+NEVER_REFUSED = ("/health", "/ready", "/metrics")
+"""Whoever looks after the server must see it when it is busiest."""
 NO_STORE = (b"cache-control", b"no-store")
 KNOWN_ROUTES = (
     "/graphql", "/v1/recommendations", "/v1/outcomes", "/v1/events", "/v1/relation-quality.svg", "/health", "/ready",
@@ -37,12 +40,14 @@ class Border:
         metrics: counts requests by route and status.
         hosts: names under which the server may be addressed; others get 421, so that a page on another site cannot reach a
             local server by pointing its own name at it.
+        backlog: the queue before this process; while it is full, requests are refused at once.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog) -> None:
         self._app = app
         self._metrics = metrics
         self._hosts = frozenset(hosts)
+        self._backlog = backlog
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,6 +73,10 @@ class Border:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if self._backlog.full and scope["path"] not in NEVER_REFUSED:
+            self._metrics.refused("OVERLOADED")
+            await overloaded_response()(scope, receive, send)
+            return
         if host_name(host.decode("latin-1")) in self._hosts:
             await self._app(scope, receive, send)
             return

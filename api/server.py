@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.backlog import Backlog
 from api.body import MAXIMUM_BODY
 from api.planning.worker_keeper import WorkerKeeper
 from api.wiring import Installation
@@ -58,12 +59,13 @@ def run_server(
     services, key = installation.services_of(), installation.cursor_key()
     keeper = WorkerKeeper(installation.planning_books.jobs, installation.layout.home)
     planning = installation.planning(keeper.wake)
-    events = installation.event_desk(services)
+    events, backlog = installation.event_desk(services), Backlog(installation.settings.most_waiting)
     app = create_app(
         services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning,
-        outcomes=installation.outcome_desk(), events=events,
+        outcomes=installation.outcome_desk(), events=events, backlog=backlog,
     )  # fmt: skip
     server = uvicorn.Server(_config(app))
+    backlog.follow(server.server_state.tasks)
     companion = _Companion(server, address, seconds, announce, when_ready)
     companion.start()
     keeper.start()

@@ -133,7 +133,7 @@ class DecisionBook(DecisionLog, Protocol):
 
     @property
     def writable(self) -> bool:
-        """Whether entries can be taken: open for writing, and its writer alive."""
+        """Whether entries can be taken: open for writing, its writer alive, and no write has failed just now."""
         ...
 
     def submit(self, entry: DecisionEntry) -> "Future[str]":

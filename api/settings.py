@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         description="JSON file of the named places of the shop's pages; none: the usual ones.",
     )
 
+    most_waiting: int = Field(
+        default=128, ge=1, le=100_000, description="How many requests may wait before one process; those beyond are refused."
+    )
     exploration_temperature: float = Field(
         default=0.5,
         ge=0,

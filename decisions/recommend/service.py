@@ -108,6 +108,7 @@ class RecommendService:
     ) -> None:
         self._graph = graph
         self._as_of = features.as_of
+        self._behind = _behind(graph, features)
         self._online = online or NoEvents()
         about = _about(artefact)
         self._system = RankingSystem(about["system"], _ranker(artefact, about))
@@ -247,7 +248,7 @@ class RecommendService:
             as_of=self._as_of,
             system=used[0].name if used else "nothing",
             items=items,
-            degraded=_degradation(ladder, used, cause),
+            degraded=_degradation(ladder, used, cause) or self._behind,
             surface=request.surface,
             discovery_share=new / len(chosen) if chosen else 0.0,
             withheld=asked.openness.withheld(self._considered(asked)),
@@ -377,6 +378,14 @@ class RecommendService:
             return _Ladder(below, asked.cause)
         ours = partial(self._habit.reordered, asked, given, asked.request.limit)
         return _Ladder((_Rung(self._system.name, ours), *below))
+
+
+def _behind(graph: ArrayGraph, features: FeatureSnapshot) -> Degradation | None:
+    """Say that households and sales are known up to an earlier day than the graph is of."""
+    known, of_graph = features.as_of, graph.version.as_of
+    if known >= of_graph:
+        return None
+    return Degradation(f"what was bought is known up to {known} alone, the graph is of {of_graph}", "older_features")
 
 
 def _as_sets(request: RecommendationRequest) -> RecommendationRequest:

@@ -3,6 +3,7 @@
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -19,6 +20,8 @@ __all__ = ["SqliteDecisionLog"]
 
 GROUP = 64
 """Entries per commit. One statement writes a group, so that the interpreter's lock is given up once, not once a row."""
+FAILING_SECONDS = 5.0
+"""So long after a failed write the log says that it cannot be written, unless one succeeds; then whoever asks may try again."""
 BY_ID = "SELECT * FROM decision WHERE id = ?"
 POSITION_OF = "SELECT position FROM decision WHERE id = ?"
 CLOSED = "it was closed."
@@ -50,6 +53,7 @@ class SqliteDecisionLog:
         self._admission = threading.Lock()
         self._refused_because: str | None = "it is not open for writing." if read_only else None
         self._closing = False
+        self._failing_until = 0.0
         self._in_flight: list[_Ticket] = []
         self._writer: threading.Thread | None = None
         try:
@@ -67,7 +71,7 @@ class SqliteDecisionLog:
 
     @property
     def writable(self) -> bool:
-        return self._refused_because is None
+        return self._refused_because is None and time.monotonic() >= self._failing_until
 
     def append(self, entry: DecisionEntry) -> str:
         return self.submit(entry).result()
@@ -202,9 +206,11 @@ class SqliteDecisionLog:
                 return
             group[0].done.set_exception(self._refusal(group[0].entry, error))
         except (sqlite3.Error, OSError) as error:
+            self._failing_until = time.monotonic() + FAILING_SECONDS
             for ticket in group:
                 ticket.done.set_exception(DecisionLogUnavailable(str(error)))
         else:
+            self._failing_until = 0.0
             for ticket, digest in zip(group, hashes, strict=True):
                 ticket.done.set_result(digest)
 

@@ -111,10 +111,11 @@ def test_a_head_file_on_a_full_disk_refuses_entries_and_the_log_recovers(tmp_pat
         for number in (1, 2):
             with pytest.raises(DecisionLogUnavailable, match="No space left"):
                 log.append(entry(number))
-        assert log.writable
+        assert not log.writable
         assert log.verify().entries == 1
         log._head_file = whole
         log.append(entry(3))
+        assert log.writable
         report = log.verify()
         assert (report.entries, report.broken) == (2, None)
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from decisions.recommend import RecommendService, fit
@@ -79,17 +80,26 @@ def derived_edges():
     }
 
 
-def published_graph(lake, root):
+def published_graph(lake, root, *, without=(), as_of=AS_OF):
     writer = CollectingWriter()
     load_graph(lake, writer, as_of=AS_OF, progress=SilentProgress())
     nodes = {label: pa.concat_tables(parts) for label, parts in writer.nodes.items()}
     cold = pa.table({"id": [COLD], "display_name": ["Household without a purchase"]})
     nodes["Household"] = pa.concat_tables([nodes["Household"], cold], promote_options="default")
-    edges = {relation: pa.concat_tables(parts) for relation, parts in writer.edges.items()}
+    edges = {relation: pa.concat_tables(parts) for relation, parts in writer.edges.items()} | derived_edges()
+    if without:
+        gone = pa.array(without)
+        nodes["Product"] = nodes["Product"].filter(pc.invert(pc.is_in(nodes["Product"]["id"], gone)))
+        edges = {name: without_ends(table, gone) for name, table in edges.items()}
     schema = load_schema()
-    graph = TableGraph(schema, nodes, {**edges, **derived_edges()})
-    publish_snapshot(graph, root, schema=schema, as_of=AS_OF, clock=FixedClock(RECORDED))
+    graph = TableGraph(schema, nodes, edges)
+    publish_snapshot(graph, root, schema=schema, as_of=as_of, clock=FixedClock(RECORDED))
     return open_current_snapshot(root)
+
+
+def without_ends(edges, gone):
+    touched = pc.or_(pc.is_in(edges["source"], gone), pc.is_in(edges["target"], gone))
+    return edges.filter(pc.invert(touched))
 
 
 def fitted(lake, as_of: date = AS_OF, seed: int = 7):
