@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from api.asked import Asked
+from api.services import Services
 from decisions.recommend.contract import PageRequest, Placement, RecommendationRequest, Surface, WhyNotRequest
 from decisions.recommend.exploration import NO_EXPLORATION
 from decisions.recommend.placements import placements_named
 
-__all__ = ["completed", "page_asked", "why_not_asked"]
+__all__ = ["completed", "in_force", "page_asked", "why_not_asked"]
 
 
 def completed(asked: Asked, request: RecommendationRequest) -> RecommendationRequest:
+    """Return the request as its release answers it now: see `in_force`."""
+    return in_force(asked.services, request)
+
+
+def in_force(services: Services, request: RecommendationRequest) -> RecommendationRequest:
     """Return the request with the retailer's share of discovery and way of drawing, and the number of the last event of it."""
-    services = asked.services
     share = request.discovery_share
     if share is None and request.surface is Surface.HOUSEHOLD:
         share = services.discovery_share

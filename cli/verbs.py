@@ -17,6 +17,7 @@ from cli import (
     ontology,
     outcomes,
     override,
+    recommend,
     registry,
     relations,
     scenario,
@@ -40,6 +41,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(events.app, name="events")
 app.add_typer(graph.app, name="graph")
 app.add_typer(relations.app, name="relations")
+app.command("recommend")(recommend.recommend)
 app.command("forecast")(forecast.forecast)
 app.add_typer(chart.app, name="chart")
 app.add_typer(whatif.app, name="whatif")
