@@ -14,11 +14,13 @@ __all__ = [
     "NO_CONSTRAINTS",
     "NO_CONTEXT",
     "Constraints",
+    "Factor",
     "PageAnswer",
     "PageRequest",
     "Placement",
     "PlacementAnswer",
     "RecommendationAnswer",
+    "RecommendationExplanation",
     "RecommendationRequest",
     "RecommendedProduct",
     "RequestContext",
@@ -135,13 +137,37 @@ class RuleCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    """What moved a score and is no edge of the graph that the score rests on: how well a product sells, for example."""
+
+    name: str
+    words: str
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationExplanation(Explanation):
+    """Paths and factors, whose contributions sum to the score less what every score starts from.
+
+    A class of its own: logged answers of other decisions keep their bytes.
+
+    Args:
+        fidelity: the share of the score above its start that goes when all cited edges are taken away. It may exceed 1.
+            None: nothing is cited, or the score does not lie above its start.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    fidelity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendedProduct:
     """One suggestion.
 
     Args:
         score: orders the places of one kind; `kind` says which (`habit`, `discovery`, `relations`, `popularity`).
         sources: the candidate sources that brought it.
-        explanation: paths whose contributions sum to the score less `base_score`. For the retailer's own people.
+        explanation: paths and factors whose contributions sum to the score less `base_score`. For the retailer's own people.
         customer_text: a sentence that may be shown to the customer.
         p_accept: the calibrated probability that it is in the next basket; None where nothing was calibrated.
         propensity: the probability with which this product got this place, given those before it.

@@ -26,6 +26,7 @@ from decisions.recommend.graph_view import GraphView
 from decisions.recommend.lists import LISTED, read_lists
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
 from decisions.recommend.ranking import Ranked, Ranking, RankingSystem
+from decisions.recommend.told import explain_list
 from features.recommend_population import STORE_COLUMNS
 from features.recommend_relations import Items
 from features.recommend_tables import read_serving_features
@@ -114,28 +115,34 @@ class RecommendService:
 
     def _ranked(self, request: RecommendationRequest, household: int, basket: IntArray) -> tuple[RecommendedProduct, ...]:
         """Read the household's list where one was kept for such a request; rank now where not: the answer is the same."""
+        store = self._store_of(request, household)
         if self._lists is not None and not len(basket) and request.store_id is None and request.limit <= LISTED:
             first, last = self._lists.of(household, request.limit)
-            return self._items(self._lists.ranked, first, last, household)
-        ranked = self._rank_now(household, basket, self._store_of(request, household), request.limit)
-        return self._items(ranked, 0, len(ranked), household)
+            return self._items(self._lists.ranked, (first, last), household, (basket, store))
+        ranked = self._rank_now(household, basket, store, request.limit)
+        return self._items(ranked, (0, len(ranked)), household, (basket, store))
 
     def _rank_now(self, household: int, basket: IntArray, store: int, limit: int) -> Ranked:
         knowledge = self._features.knowledge.of(household, store)
         in_basket = Items(np.zeros(len(basket), np.int64), basket)
         return self._ranking.rank(knowledge, in_basket, self._view.present, limit)
 
-    def _items(self, ranked: Ranked, first: int, last: int, household: int) -> tuple[RecommendedProduct, ...]:
+    def _items(
+        self, ranked: Ranked, rows: tuple[int, int], household: int, hand: tuple[IntArray, int]
+    ) -> tuple[RecommendedProduct, ...]:
+        """Explain the rows `[first, last)`; `hand` is the basket and the store."""
         explainer = Explainer(self._view, self._features, household)
+        knowledge = self._features.knowledge.of(household, hand[1])
+        told = explain_list(explainer, self._ranking, ranked, rows, knowledge, hand[0], self.base_score)
         return tuple(
             RecommendedProduct(
                 self._view.product(int(ranked.product[row])).id,
-                row - first + 1,
+                rank,
                 float(ranked.score[row]),
                 SOURCE_NAMES[ranked.sources[row]],
-                explainer.explain(ranked, row),
+                explanation,
             )
-            for row in range(first, last)
+            for rank, (row, explanation) in enumerate(zip(range(*rows), told, strict=True), start=1)
         )
 
     def _without_history(self, request: RecommendationRequest, basket: IntArray) -> RecommendationAnswer:
