@@ -121,7 +121,9 @@ def _knowledge_without(
     household = np.repeat(knowledge.household, len(product), axis=0)
     for row, one in enumerate(deletions):
         for bought in dict.fromkeys(([one.product] if one.own else []) + ([one.alike] if one.alike >= 0 else [])):
-            _take_line(knowledge, (levels.product_type, levels.category), values, household, row, one.product, bought)
+            _take_line(
+                knowledge, (levels.product_type, levels.category), values, household, row=row, product=one.product, bought=bought
+            )
     return replace(
         knowledge,
         own=Keyed(rows, product, values[0], own.items, MISSING_RHYTHM),
@@ -139,6 +141,7 @@ def _take_line(
     groups: tuple[IntArray, IntArray],
     values: list[Matrix],
     household: Matrix,
+    *,
     row: int,
     product: int,
     bought: int,

@@ -132,8 +132,8 @@ class RecommendService:
     ) -> tuple[RecommendedProduct, ...]:
         """Explain the rows `[first, last)`; `hand` is the basket and the store."""
         explainer = Explainer(self._view, self._features, household)
-        knowledge = self._features.knowledge.of(household, hand[1])
-        told = explain_list(explainer, self._ranking, ranked, rows, knowledge, hand[0], self.base_score)
+        asked = self._features.knowledge.of(household, hand[1]), hand[0]
+        told = explain_list(explainer, self._ranking, ranked, asked, rows=rows, base=self.base_score)
         return tuple(
             RecommendedProduct(
                 self._view.product(int(ranked.product[row])).id,

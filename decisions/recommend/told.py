@@ -40,9 +40,9 @@ def explain_list(
     explainer: Explainer,
     ranking: Ranking,
     ranked: Ranked,
+    asked: tuple[HouseholdKnowledge, IntArray],
+    *,
     rows: tuple[int, int],
-    knowledge: HouseholdKnowledge,
-    basket: IntArray,
     base: float,
 ) -> list[RecommendationExplanation]:
     """Explain the rows `[first, last)` of one household's list, each of them measured.
@@ -54,19 +54,18 @@ def explain_list(
         explainer: of the household.
         ranking: what ordered the list.
         ranked: the list.
+        asked: the household as origin 0 in the store of the request, and the products in hand.
         rows: the first row, and the one after the last.
-        knowledge: the household as origin 0, in the store of the request.
-        basket: the products in hand.
         base: what every score starts from.
     """
     reasons = [reason for row in range(*rows) for reason in _reasons(explainer, ranking, ranked, row)]
-    left = scores_without(ranking, knowledge, basket, [reason.deletion for reason in reasons])
+    left = scores_without(ranking, *asked, [reason.deletion for reason in reasons])
     cited: dict[int, list[tuple[float, _Reason]]] = {row: [] for row in range(*rows)}
     for reason, score in zip(reasons, left.tolist(), strict=True):
         drop = float(ranked.score[reason.row]) - score
         if drop > LEAST_DROP:
             cited[reason.row].append((drop, reason))
-    fidelity = _fidelity(ranking, ranked, cited, (knowledge, basket), base)
+    fidelity = _fidelity(ranking, ranked, cited, asked, base)
     return [
         _told(explainer.sentence(ranked, row), ranked, row, [one for _, one in _strongest(cited[row])], fidelity.get(row))
         for row in range(*rows)
