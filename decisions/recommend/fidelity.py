@@ -120,10 +120,10 @@ def _knowledge_without(
     ]
     household = np.repeat(knowledge.household, len(product), axis=0)
     for row, one in enumerate(deletions):
-        for bought in dict.fromkeys(([one.product] if one.own else []) + ([one.alike] if one.alike >= 0 else [])):
-            _take_line(
-                knowledge, (levels.product_type, levels.category), values, household, row=row, product=one.product, bought=bought
-            )
+        lines = {one.product} if one.own else set()
+        for bought in sorted(lines | ({one.alike} if one.alike >= 0 else set())):
+            groups = (levels.product_type, levels.category)
+            _take_line(knowledge, groups, values, household, row=row, product=one.product, bought=bought)
     return replace(
         knowledge,
         own=Keyed(rows, product, values[0], own.items, MISSING_RHYTHM),

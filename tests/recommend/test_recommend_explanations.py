@@ -12,6 +12,7 @@ from decisions.recommend.customer_text import CustomerReason, customer_reason, c
 from decisions.recommend.fidelity import Deletion, _rhythm_without, scores_without
 from decisions.recommend.why_not import Change, Standing, why_not
 from features.recommend_transform import MISSING_RHYTHM, RHYTHM_COLUMNS
+from kg.ports import Direction
 from tests.tiny_retailer import HOUSEHOLDS, household
 
 BASKETS = ((), ("pasta",), ("milk", "penne"))
@@ -77,7 +78,7 @@ def test_an_answer_for_a_household_leads_through_no_other_household_and_no_baske
             for node in (hop.source, hop.target):
                 assert node.label != "Household" or node.id == household(number)
                 if node.label == "Basket":
-                    owner = recommend_shop.graph.related("madeBy", [node.id], limit=10)[node.id]
+                    owner = recommend_shop.graph.related("madeBy", [node.id], direction=Direction.OUT, limit=10)[node.id]
                     assert [edge.target.id for edge in owner] == [household(number)]
 
 
@@ -120,7 +121,7 @@ def leaks(text, secrets, names):
 
 
 def test_no_customer_sentence_holds_a_secret_and_a_planted_one_is_found(recommend_shop):
-    secrets = {household(number) for number in range(HOUSEHOLDS)} | set(recommend_shop.graph.ids("Basket").to_pylist())
+    secrets = {household(number) for number in range(HOUSEHOLDS)} | set(recommend_shop.graph.ids("Basket"))
     names = recommend_shop.graph.column("Product", "display_name").to_pylist()
     reasons = set()
     for answer, _, _, basket in asked(recommend_shop):
@@ -164,7 +165,7 @@ CHANGES = (Change("bought_once", "it had been bought once more"), Change("in_bas
         (Standing(1.0, 2.0), 14, (1.5, 2.5), WhyNotOutcome.RANKED_LOWER, "into the list if Penne were in the basket."),
         (Standing(1.0, 2.0), 14, (2.5, 2.5), WhyNotOutcome.RANKED_LOWER, "into the list if it had been bought once more."),
         (Standing(1.0, 2.0), 14, (1.5, 2.0), WhyNotOutcome.RANKED_LOWER, "it lacks 1.000."),
-        (Standing(None, 2.0), None, (None, 1.5), WhyNotOutcome.NO_CANDIDATE, "not yet reach the list, if Penne were in the basket."),
+        (Standing(None, 2.0), None, (None, 1.5), WhyNotOutcome.NO_CANDIDATE, "list, if Penne were in the basket."),
         (Standing(None, 2.0), None, (None, None), WhyNotOutcome.NO_CANDIDATE, "makes it a candidate."),
         (Standing(3.0, 2.0), 3, (None, None), WhyNotOutcome.LISTED, ""),
     ],
@@ -177,7 +178,7 @@ def test_the_smallest_change_that_suffices_is_named(now, rank, after, outcome, c
 
 
 def test_a_failing_rule_comes_first_with_its_proof():
-    checks = (RuleCheck("stock", True, "12 pieces"), RuleCheck("age", False, "sold from 18 years on"))
+    checks = (RuleCheck("stock", passed=True, proof="12 pieces"), RuleCheck("age", passed=False, proof="sold from 18 years on"))
     answer = why_not(DAY, ("gin", "Gin"), 10, checks, CHANGES, Known(Standing(9.0, 1.0), 1, {}))
     assert (answer.outcome, answer.change) == (WhyNotOutcome.RULED_OUT, "")
     assert [check.rule for check in answer.checks] == ["age", "stock"]
