@@ -82,7 +82,7 @@ def test_contributions_sum_to_the_score_less_its_base(recommend_shop, shop_const
 
 
 def paths_to_cite(shop, fields, item):
-    """What could be cited for a household. Its habits alone move a score in the tiny shop, so its relations are not cited."""
+    """What could be cited for a household: in the tiny shop no edge of a relation is, so cited paths would test nothing."""
     service, household = shop.service, shop.service._household[fields["household_id"]]
     basket = np.sort([service._product[one] for one in fields["basket"]]).astype(np.int64)
     ranked = service._rank_now(household, basket, int(service._features.knowledge.store[household]), 12)
