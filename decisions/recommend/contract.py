@@ -14,17 +14,16 @@ __all__ = [
     "NO_CONSTRAINTS",
     "NO_CONTEXT",
     "Constraints",
-    "Factor",
     "PageAnswer",
     "PageRequest",
     "Placement",
     "PlacementAnswer",
     "RecommendationAnswer",
-    "RecommendationExplanation",
     "RecommendationRequest",
     "RecommendedProduct",
     "RequestContext",
     "RuleCheck",
+    "RungUsed",
     "Surface",
     "WhyNotAnswer",
     "WhyNotOutcome",
@@ -100,9 +99,8 @@ class RecommendationRequest:
         product_id: the product of `Surface.ITEM`.
         candidates: the caller's candidates of `Surface.RERANK`.
         exclude: what must not come, such as what other places of the page show.
-        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: the retailer's setting.
+        discovery_share: of the places of `Surface.HOUSEHOLD`, 0 to 1. None: none; the API fills in the retailer's.
         purpose: what the list is for; consent is looked up for it.
-        exploration: which draw of the exploring places: equal numbers give equal lists.
         events_until: the number of the last event that counts; 0: none since the release.
     """
 
@@ -120,7 +118,6 @@ class RecommendationRequest:
     context: RequestContext = NO_CONTEXT
     constraints: Constraints = NO_CONSTRAINTS
     purpose: str = "personalisation"
-    exploration: int = 0
     events_until: int = 0
 
 
@@ -137,40 +134,16 @@ class RuleCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
-    """What moved a score and is no edge of the graph that the score rests on: how well a product sells, for example."""
-
-    name: str
-    words: str
-    contribution: float
-
-
-@dataclass(frozen=True, slots=True)
-class RecommendationExplanation(Explanation):
-    """Paths and factors, whose contributions sum to the score less what every score starts from.
-
-    A class of its own: logged answers of other decisions keep their bytes.
-
-    Args:
-        fidelity: the share of the score above its start that goes when all cited edges are taken away. It may exceed 1.
-            None: nothing is cited, or the score does not lie above its start.
-    """
-
-    factors: tuple[Factor, ...] = ()
-    fidelity: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RecommendedProduct:
     """One suggestion.
 
     Args:
         score: orders the places of one kind; `kind` says which (`habit`, `discovery`, `relations`, `popularity`).
         sources: the candidate sources that brought it.
-        explanation: paths and factors whose contributions sum to the score less `base_score`. For the retailer's own people.
+        explanation: paths whose contributions sum to the score less `base_score`. For the retailer's own people.
         customer_text: a sentence that may be shown to the customer.
         p_accept: the calibrated probability that it is in the next basket; None where nothing was calibrated.
-        propensity: the probability with which this product got this place, given those before it.
+        propensity: the probability with which this product got this place, given those before it: 1 where nothing is drawn.
         checks: the rules that were asked for and that it passed, with their proofs.
     """
 
@@ -196,6 +169,15 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class RungUsed:
+    """One step of the surface's ladder that gave suggestions: its name, how many, and why the step above did not give them."""
+
+    name: str
+    places: int
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationAnswer:
     """The list, which system ordered it (`shelfgraph`, or the baseline that won), and why it is less than it could be.
 
@@ -212,6 +194,7 @@ class RecommendationAnswer:
     withheld: tuple[Withheld, ...] = ()
     unused_context: tuple[str, ...] = ()
     newest_event: int = 0
+    rungs: tuple[RungUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +213,11 @@ class PageRequest:
 
     placements: tuple[Placement, ...]
     shared: RecommendationRequest = field(default_factory=RecommendationRequest)
+
+    @property
+    def household_id(self) -> str | None:
+        """Whose page it is."""
+        return self.shared.household_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +252,11 @@ class WhyNotRequest:
 
     product_id: str
     asked: RecommendationRequest
+
+    @property
+    def household_id(self) -> str | None:
+        """Whose suggestions are asked after."""
+        return self.asked.household_id
 
 
 @dataclass(frozen=True, slots=True)

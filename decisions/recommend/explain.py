@@ -1,8 +1,9 @@
 """Sentences and paths for recommended products.
 
-Each group of features (`features.recommend_transform.GROUPS`) is shown by one path: purchases by the latest basket, rhythm by
-the latest purchase of the type, relations by the strongest edge, promotions by the promotion. Popularity has none. Which of
-them are cited is measured (`decisions.recommend.told`).
+The contributions of an item's paths sum to its score less the score everything starts from. Each group of features
+(`features.recommend_transform.GROUPS`) brings its Shapley value to the path that shows it: purchases to the latest basket,
+rhythm to the latest purchase of the type, relations to the strongest edge, promotions to the promotion. What has no such path
+in the graph, and popularity, is brought by the product's place in the catalogue.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from decisions.recommend.graph_view import GraphView
 from decisions.recommend.ranking import Ranked
 from features.recommend_relations import RELATIONS
 from features.recommend_tables import ServingFeatures
-from features.recommend_transform import RHYTHM_COLUMNS
+from features.recommend_transform import GROUPS, RHYTHM_COLUMNS
 from features.repertoire import IntArray
 
 __all__ = ["Explainer", "RelationExplainer", "Spoken"]
@@ -40,23 +41,19 @@ class Explainer:
         self._first = household * features.knowledge.own.items
         self._buyer = view.household(household)
 
-    def paths(self, ranked: Ranked, row: int) -> dict[str, tuple[Hop, ...]]:
-        """Return the path of each group of features that has one: those that a score can be measured without."""
-        product, own = int(ranked.product[row]), int(ranked.own[row])
+    def explain(self, ranked: Ranked, row: int) -> Explanation:
+        """Return the sentence and paths of one row."""
+        product, own, recent = int(ranked.product[row]), int(ranked.own[row]), bool(ranked.recent[row])
         spoken = self._spoken(ranked, row, product)
         purchase = self._view.purchase(self._buyer, own, product)
-        return {
+        found = {
             "habit": purchase,
             "rhythm": self._rhythm(int(ranked.alike[row]), product, purchase),
-            "relations": () if spoken is None else self._relation_hops(spoken, recent=bool(ranked.recent[row])),
+            "relations": () if spoken is None else self._relation_hops(spoken, recent=recent),
             "promotion": self._view.promotion(product),
+            "popularity": self._view.category(product),
         }
-
-    def sentence(self, ranked: Ranked, row: int) -> str:
-        """Return why a row is suggested, for the retailer's own people."""
-        product = int(ranked.product[row])
-        spoken = self._spoken(ranked, row, product)
-        return self._sentence(product, int(ranked.own[row]), spoken, recent=bool(ranked.recent[row]))
+        return Explanation(self._sentence(product, own, spoken, recent=recent), _paths(found, ranked.brought[row].tolist()))
 
     def _spoken(self, ranked: Ranked, row: int, product: int) -> Spoken | None:
         if ranked.relation[row] < 0:
@@ -141,3 +138,17 @@ class RelationExplainer:
 
 def _sells_well(name: str, features: ServingFeatures, product: int) -> str:
     return f"{name} sells well: in {int(features.population.baskets_in_28_days[product])} baskets of the last 28 days."
+
+
+def _paths(found: dict[str, tuple[Hop, ...]], contributions: Sequence[float]) -> tuple[ExplanationPath, ...]:
+    """Give each group's contribution to its path; what has none goes to the catalogue's, or else to the first there is."""
+    rest = next((group for group in ("popularity", "habit", "relations", "rhythm", "promotion") if found[group]), "popularity")
+    brought = dict.fromkeys(found, 0.0)
+    for group, value in zip(GROUPS, contributions, strict=True):
+        brought[group if found[group] else rest] += float(value)
+    paths = [
+        ExplanationPath(found[group], value) for group, value in brought.items() if value and (found[group] or group == rest)
+    ]
+    if not paths:
+        paths = [ExplanationPath(found[rest], 0.0)]
+    return tuple(sorted(paths, key=lambda path: -abs(path.contribution)))

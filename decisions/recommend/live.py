@@ -22,7 +22,7 @@ class LiveFacts:
     """What is known beyond the release about one household, session and store.
 
     Args:
-        purchases: baskets of the household, oldest first.
+        purchases: baskets of the household, oldest first. The ranker does not look at them yet.
         viewed, carted: products of the session (and of the household's own sessions), latest first, at most 50 each.
         out_of_stock, back_in_stock: products whose shelf in the store is known to have become empty, or filled, since then.
         withdrawn: purposes for which the household withdrew its consent.

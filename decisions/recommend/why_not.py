@@ -1,98 +1,66 @@
-"""Why a product is not in a list: a rule, or the smallest change that would bring it in, found by scoring again."""
+"""Why a product is not among the suggestions: the rule that forbids it, or how far it is from the list and what would lift it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
 
-from decisions.recommend.contract import RuleCheck, WhyNotAnswer, WhyNotOutcome
+from decisions.recommend.contract import WhyNotAnswer, WhyNotOutcome
+from decisions.recommend.suggestions import Suggestion
 
-__all__ = ["Change", "Rescoring", "Standing", "why_not"]
+__all__ = ["Change", "Standing", "standing_of", "told"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that could be otherwise.
+    """One change of what is known, in words, and the score that the product would then have, asked for when it is tried."""
 
-    Args:
-        kind: `bought_once`, `promoted`, `in_basket` or `in_stock`.
-        words: after "It would come into the list if ".
-        product_id: what is put into the basket.
-    """
-
-    kind: str
     words: str
-    product_id: str | None = None
+    score: Callable[[], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A product's score and the one it has to exceed; `score` is None while it is no candidate."""
-
-    score: float | None
-    needed: float
-
-
-class Rescoring(Protocol):
-    """Ranks the request again."""
-
-    def standing(self) -> tuple[Standing, int | None]:
-        """Return how the product stands as asked, and its rank in the whole order; None where it is no candidate."""
-        ...
-
-    def after(self, change: Change) -> Standing:
-        """Return how it would stand after a change, everything else ranked again too."""
-        ...
-
-
-def why_not(
-    as_of: date,
-    product: tuple[str, str],
-    limit: int,
-    checks: Sequence[RuleCheck],
-    changes: Sequence[Change],
-    rescoring: Rescoring,
-) -> WhyNotAnswer:
-    """Return why the product is not among the first `limit`.
-
-    Args:
-        as_of: the release's day.
-        product: its id and display name.
-        limit: places of the list.
-        checks: the rules held against it, in any order.
-        changes: what may be tried, the smallest first.
-        rescoring: ranks again.
+    """Where a product stands in the whole order: its rank and score, and the lowest score among the list's places of its kind
+    (habit and discovery have scores of their own); None where the list has none.
     """
-    product_id, name = product
-    ordered = tuple(sorted(checks, key=lambda check: check.passed))
-    failed = [check for check in ordered if not check.passed]
-    if failed:
-        text = f"{name} is left out: {'; '.join(check.proof for check in failed)}"
-        return WhyNotAnswer(as_of, product_id, WhyNotOutcome.RULED_OUT, text, checks=ordered)
-    now, rank = rescoring.standing()
-    if rank is not None and rank <= limit:
-        text = f"{name} is in the list, on place {rank}."
-        return WhyNotAnswer(as_of, product_id, WhyNotOutcome.LISTED, text, rank, now.score, now.needed, checks=ordered)
-    change = _smallest(changes, rescoring, now)
-    if rank is None:
-        text = f"{name} was no candidate: it was not bought, nothing in hand speaks for it, and it is no best seller."
-        return WhyNotAnswer(as_of, product_id, WhyNotOutcome.NO_CANDIDATE, text, needed=now.needed, change=change, checks=ordered)
-    text = f"{name} is on place {rank}, below the {limit} that are shown."
-    return WhyNotAnswer(as_of, product_id, WhyNotOutcome.RANKED_LOWER, text, rank, now.score, now.needed, change, ordered)
+
+    rank: int
+    score: float
+    needed: float | None
 
 
-def _smallest(changes: Sequence[Change], rescoring: Rescoring, now: Standing) -> str:
-    """Return the first change that lifts the product into the list; without one, the first that makes it a candidate."""
-    candidate: Change | None = None
-    for change in changes:
-        then = rescoring.after(change)
-        if then.score is None:
-            continue
-        if then.score > then.needed:
-            return f"It would come into the list if {change.words}."
-        candidate = candidate or change
-    if now.score is not None:
-        return f"No single change of those tried brings it into the list: it lacks {now.needed - now.score:.3f}."
-    if candidate is not None:
-        return f"It would become a candidate, and not yet reach the list, if {candidate.words}."
-    return "No single change of those tried makes it a candidate."
+def standing_of(product: int, order: Iterable[Suggestion], limit: int) -> Standing | None:
+    """Return where a product stands in the order of its surface's first step, or None where it is no candidate."""
+    whole = list(order)
+    found = next((place for place, one in enumerate(whole) if one.product == product), None)
+    if found is None:
+        return None
+    of_taste = whole[found].kind == "discovery"
+    alike = [one.score for one in whole[:limit] if (one.kind == "discovery") is of_taste]
+    return Standing(found + 1, whole[found].score, min(alike, default=None))
+
+
+def told(answer: WhyNotAnswer, name: str, standing: Standing | None, changes: Iterable[Change]) -> WhyNotAnswer:
+    """Return the answer with the outcome, the sentence and the first of `changes` (the smallest first) that would suffice."""
+    failed = next((check for check in answer.checks if not check.passed), None)
+    if failed is not None:
+        return _with(answer, WhyNotOutcome.RULED_OUT, f"{name} may not be suggested here: {failed.proof}")
+    if standing is None:
+        change = next((one.words for one in changes if one.score() is not None), "")
+        return _with(answer, WhyNotOutcome.NO_CANDIDATE, f"{name} is no candidate here: nothing speaks for it.", change=change)
+    change = next((one.words for one in changes if _suffices(one.score(), standing.needed)), "")
+    needed = "its kind has no place in the list" if standing.needed is None else f"{standing.needed:.3f} is needed"
+    text = f"{name} is in place {standing.rank}, with a score of {standing.score:.3f} where {needed}."
+    return _with(answer, WhyNotOutcome.RANKED_LOWER, text, standing=standing, change=change)
+
+
+def _suffices(score: float | None, needed: float | None) -> bool:
+    return score is not None and needed is not None and score > needed
+
+
+def _with(
+    answer: WhyNotAnswer, outcome: WhyNotOutcome, text: str, *, standing: Standing | None = None, change: str = ""
+) -> WhyNotAnswer:
+    rank, score, needed = (None, None, None) if standing is None else (standing.rank, standing.score, standing.needed)
+    return WhyNotAnswer(
+        answer.as_of, answer.product_id, outcome, text, rank, score, needed, change, answer.checks, answer.degraded
+    )

@@ -4,10 +4,8 @@ import json
 from datetime import timedelta
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
-from decisions.envelope import ExplanationPath
 from decisions.recommend import (
     BasketTooLarge,
     LimitOutOfRange,
@@ -19,7 +17,6 @@ from decisions.recommend import (
     UnknownProducts,
     UnknownStore,
 )
-from decisions.recommend.explain import Explainer
 from kg.ports import Direction
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
@@ -60,7 +57,7 @@ def test_every_hop_exists_in_its_stored_direction_and_hops_join(recommend_shop, 
     for _, answer in answers(recommend_shop, shop_constants.cold):
         for item in answer.items:
             assert item.explanation.text
-            assert item.explanation.paths or item.explanation.factors
+            assert item.explanation.paths
             for path in item.explanation.paths:
                 assert path.hops
                 ends = [(h.target, h.source) if h.walked_backwards else (h.source, h.target) for h in path.hops]
@@ -76,19 +73,8 @@ def test_contributions_sum_to_the_score_less_its_base(recommend_shop, shop_const
     for _, answer in answers(recommend_shop, shop_constants.cold):
         start = base if answer.system == "shelfgraph" else 0.0
         for item in answer.items:
-            factors = getattr(item.explanation, "factors", ())
-            total = sum(one.contribution for one in (*item.explanation.paths, *factors))
+            total = sum(path.contribution for path in item.explanation.paths)
             assert total == pytest.approx(item.score - start, abs=SUM_TOLERANCE)
-
-
-def paths_to_cite(shop, fields, item):
-    """What could be cited for a household: in the tiny shop no edge of a relation is, so cited paths would test nothing."""
-    service, household = shop.service, shop.service._household[fields["household_id"]]
-    basket = np.sort([service._product[one] for one in fields["basket"]]).astype(np.int64)
-    ranked = service._rank_now(household, basket, int(service._features.knowledge.store[household]), 12)
-    row = ranked.product.tolist().index(service._product[item.product_id])
-    hops = Explainer(service._view, service._features, household).paths(ranked, row)
-    return [ExplanationPath(found, 0.0) for found in hops.values() if found]
 
 
 def test_a_relation_is_told_with_the_evidence_of_its_edge(recommend_shop, shop_constants):
@@ -98,8 +84,7 @@ def test_a_relation_is_told_with_the_evidence_of_its_edge(recommend_shop, shop_c
         person = fields.get("household_id") not in {None, shop_constants.cold}
         kind = ("both" if person else "basket") if fields.get("basket") else "household"
         for item in answer.items:
-            paths = paths_to_cite(recommend_shop, fields, item) if person else item.explanation.paths
-            for path in paths:
+            for path in item.explanation.paths:
                 hops = [hop for hop in path.hops if hop.relation in {"isBoughtWith", "isComplementTo"}]
                 for hop in hops:
                     found = recommend_shop.graph.related(hop.relation, [hop.source.id], direction=Direction.OUT, limit=100)
