@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from features.repertoire import FloatArray, IntArray, Purchases
 from features.snapshot import Tables
 
-__all__ = ["Tastes", "fit_tastes", "read_tastes", "taste_tables", "weight_of"]
+__all__ = ["Influence", "Tastes", "fit_tastes", "read_tastes", "taste_tables", "weight_of"]
 
 Matrix = npt.NDArray[np.float32]
 
@@ -41,13 +41,24 @@ class Tastes:
     live: IntArray
     shelf: Matrix = field(init=False, repr=False)
     """The factors of the live products: copied out once, since copying costs more than multiplying."""
+    gram: FloatArray = field(init=False, repr=False)
+    """What every solve starts from: it depends on no household."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shelf", self.products[self.live])
+        object.__setattr__(self, "gram", _gram(self.products))
 
     def of_basket(self, product: IntArray, weight: FloatArray) -> Matrix:
         """Return the factors of anybody who bought these products, each with its weight (`weight_of`): one solve."""
-        return _fold_in(self.products, _gram(self.products), product, weight)
+        return _fold_in(self.products, self.gram, product, weight)
+
+    def influence(self, product: IntArray, weight: FloatArray, asked: IntArray) -> "Influence":
+        """Return what each of the bought products, with its weight, brought to the score of each of `asked`."""
+        bought = self.products[product].astype(np.float64)
+        sides = self.gram + (bought * (weight - 1.0)[:, None]).T @ bought
+        sought = np.column_stack([self.products[asked].T.astype(np.float64), bought.T @ weight])
+        pull = bought @ np.linalg.solve(sides, sought)
+        return Influence(bought, weight, sides, pull[:, :-1], pull[:, -1])
 
     def nearest(self, taste: Matrix, closed: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
         """Return the live products that please most, best first, with their scores; equal ones by position.
@@ -66,6 +77,39 @@ class Tastes:
             place = place[score[place] >= least]
         best = place[np.argsort(-score[place], kind="stable")][:limit]
         return self.live[best], score[best]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence:
+    """A taste taken apart: a score is a sum over what was bought (Hu, Koren, Volinsky 2008, section 5).
+
+    `pull` (bought, asked) times the weights sums to the score of each asked product; `liking` is what the taste says of what
+    was bought itself, and `sides` the solve's left side.
+    """
+
+    bought: FloatArray
+    weight: FloatArray
+    sides: FloatArray
+    pull: FloatArray
+    liking: FloatArray
+
+    @property
+    def shares(self) -> FloatArray:
+        """What each bought product brought to each score: (bought, asked)."""
+        return np.asarray(self.weight[:, None] * self.pull)
+
+    def fall(self, asked: int, rows: IntArray, left: FloatArray) -> float:
+        """Return by how much the score of the `asked`-th product falls when the weights of `rows` become `left`, 0 for never
+        bought: the same solve without them.
+        """
+        vectors, weight = self.bought[rows], self.weight[rows]
+        lost = weight - left
+        # what was never bought has the weight of everything else, 1, on the left side and none on the right
+        lighter = np.where(left > 0, lost, weight - 1.0)
+        inner = vectors @ np.linalg.solve(self.sides, vectors.T)
+        moved = np.linalg.solve(np.eye(len(rows)) - lighter[:, None] * inner, lighter * (self.liking[rows] - inner @ lost))
+        pull = self.pull[rows, asked]
+        return float(pull @ lost - pull @ moved)
 
 
 def weight_of(baskets: FloatArray) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.bounds import Bounds
 from decisions.recommend.customer_text import CustomerReason, customer_text
@@ -10,6 +9,8 @@ from decisions.recommend.discovery import DISCOVERY_SOURCES, DISCOVERY_SYSTEM, D
 from decisions.recommend.discovery_lists import LONGEST, PLACES, StoredDiscoveries
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
+from decisions.recommend.taste_told import TastesTold
+from features.collaborative import Tastes
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["DISCOVERY_SYSTEM", "DiscoverLists"]
@@ -26,10 +27,14 @@ class DiscoverLists:
         discovery: ranks by tastes.
         bounds: what may stand together.
         stored: every household's list, as it was computed in training.
+        tastes: what the lists were ranked by.
     """
 
-    def __init__(self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries) -> None:
+    def __init__(
+        self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries, tastes: Tastes
+    ) -> None:
         self._shelf = shelf
+        self._tastes = tastes
         self._discovery = discovery
         self._bounds = bounds
         self._stored = stored
@@ -42,7 +47,8 @@ class DiscoverLists:
             product = self._bounds.spread(product, str(asked.request.household_id))
         # whole tens are varied, so that a longer list begins with the shorter one
         order = self._bounds.apply(product, -(-limit // PLACES) * PLACES)[:limit]
-        return [self._suggestion(one, of[one], personal=asked.household is not None) for one in order.tolist()]
+        told = TastesTold(self._shelf, self._tastes, order.tolist(), asked.household, asked.hand)
+        return [self._suggestion(one, of[one], told, personal=asked.household is not None) for one in order.tolist()]
 
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:
         """Return the open products that please most; whether the stored list answers depends on no limit."""
@@ -55,20 +61,18 @@ class DiscoverLists:
                 return product[kept], score[kept]
         return self._discovery.nearest(asked.household, asked.hand, asked.open, LONGEST)
 
-    def _suggestion(self, product: int, score: float, *, personal: bool) -> Suggestion:
+    def _suggestion(self, product: int, score: float, tastes: TastesTold, *, personal: bool) -> Suggestion:
         return Suggestion(
             product=product,
             score=score,
             kind="discovery",
             sources=DISCOVERY_SOURCES,
-            tell=partial(self._told, product, score, personal=personal),
+            tell=partial(self._told, product, score, tastes, personal=personal),
         )
 
-    def _told(self, product: int, score: float, *, personal: bool) -> Told:
-        """The score is a taste, which no edge shows: it is told with the product's place in the catalogue."""
+    def _told(self, product: int, score: float, tastes: TastesTold, *, personal: bool) -> Told:
         name = self._shelf.view.product(product).display_name
         to_whom = "was never bought by the household" if personal else "does not lie in the basket"
         text = f"{name} {to_whom}; households with like baskets buy it."
         reason = CustomerReason.TASTE if personal else CustomerReason.TASTE_OF_BASKET
-        path = ExplanationPath(self._shelf.view.category(product), score)
-        return Told(Explanation(text, (path,)), customer_text(reason, name))
+        return Told(tastes.explain(product, score, text), customer_text(reason, name))

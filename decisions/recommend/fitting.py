@@ -193,7 +193,7 @@ def _train_and_test(world: World, seed: int) -> Trained:
 
 def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
     about = {
-        "format": "recommend-2",
+        "format": "recommend-3",
         "system": trained.system,
         "as_of": as_of,
         "seed": seed,

@@ -1,7 +1,7 @@
 """What a household is likely to want: its stored list where that answers the request, ranked live where it does not."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +11,15 @@ from decisions.recommend.calibration import Calibration
 from decisions.recommend.candidates import SOURCES
 from decisions.recommend.customer_text import customer_reason, customer_text
 from decisions.recommend.explain import Explainer
+from decisions.recommend.fidelity import Deletions, Falls, falls_of, scores_without
 from decisions.recommend.lists import LISTED, StoredLists
 from decisions.recommend.ranking import Ranked, Ranking
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
+from decisions.recommend.told import explain_row
 from features.recommend_relations import Items
-from features.recommend_transform import HouseholdKnowledge
-from features.repertoire import IntArray
+from features.recommend_transform import HouseholdKnowledge, recent_items
+from features.repertoire import FloatArray, IntArray
 
 __all__ = ["HabitLists"]
 
@@ -51,11 +53,10 @@ class HabitLists:
             return []
         listed = self._listed(asked, asked.household, limit, bought_only=bought_only)
         if listed is not None:
-            ranked, rows = listed
-        else:
-            ranked = self._rank_now(asked, asked.household, limit, bought_only=bought_only)
-            rows = np.arange(len(ranked))
-        return list(self._suggestions(asked, asked.household, ranked, rows))
+            falls = listed[0].falls
+            return list(self._suggestions(asked, asked.household, listed[0].ranked, listed[1], lambda: falls))
+        ranked = self._rank_now(asked, asked.household, limit, bought_only=bought_only)
+        return self._ranked_now(asked, asked.household, ranked)
 
     def listed(self, household: int) -> IntArray:
         """Return the products of a household's stored list, whether open or not; none where no list is stored."""
@@ -77,9 +78,20 @@ class HabitLists:
             return []
         knowledge, basket = self._knowledge(asked, asked.household), self._basket(asked)
         ranked = self._ranking.rank_given(knowledge, basket, products[asked.open[products]], limit)
-        return list(self._suggestions(asked, asked.household, ranked, np.arange(len(ranked))))
+        return self._ranked_now(asked, asked.household, ranked)
 
-    def _listed(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> tuple[Ranked, IntArray] | None:
+    def _ranked_now(self, asked: Asked, household: int, ranked: Ranked) -> list[Suggestion]:
+        """Return what was ranked when it was asked for; deletions are measured when the first of it is told."""
+        knowledge, basket = self._knowledge(asked, household), self._basket(asked)
+        falls = cache(partial(falls_of, self._ranking, knowledge, basket, ranked))
+        return list(self._suggestions(asked, household, ranked, np.arange(len(ranked)), falls))
+
+    def rescored(self, asked: Asked, household: int, deletions: Deletions) -> FloatArray:
+        """Return the score of each product after a deletion, by what ranked it, with what is in hand and in its store."""
+        knowledge = self._knowledge(asked, household)
+        return scores_without(self._ranking, knowledge, (self._basket(asked), recent_items(knowledge)), deletions)
+
+    def _listed(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> tuple[StoredLists, IntArray] | None:
         """Return the stored rows that answer, or None where too few are left or something else is asked."""
         stored = self._stored
         at_home = asked.store is None or asked.store == int(self._shelf.features.knowledge.store[household])
@@ -92,7 +104,7 @@ class HabitLists:
             kept &= stored.ranked.own[rows] >= 0
         rows = rows[kept]
         # a list shorter than was kept holds every candidate
-        return (stored.ranked, rows[:limit]) if len(rows) >= limit or last - first < LISTED else None
+        return (stored, rows[:limit]) if len(rows) >= limit or last - first < LISTED else None
 
     def _rank_now(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> Ranked:
         knowledge, may = self._knowledge(asked, household), asked.open
@@ -109,7 +121,9 @@ class HabitLists:
     def _basket(self, asked: Asked) -> Items:
         return Items(np.zeros(len(asked.hand), np.int64), asked.hand)
 
-    def _suggestions(self, asked: Asked, household: int, ranked: Ranked, rows: IntArray) -> Iterator[Suggestion]:
+    def _suggestions(
+        self, asked: Asked, household: int, ranked: Ranked, rows: IntArray, falls: Callable[[], Falls]
+    ) -> Iterator[Suggestion]:
         explainer = Explainer(self._shelf.view, self._shelf.features, household)
         chances = None if self._calibration is None else self._calibration.probability(ranked.score[rows]).tolist()
         for place, row in enumerate(rows.tolist()):
@@ -118,13 +132,15 @@ class HabitLists:
                 score=float(ranked.score[row]),
                 kind="habit" if ranked.own[row] >= 0 else "new",
                 sources=SOURCE_NAMES[ranked.sources[row]],
-                tell=partial(self._told, explainer, ranked, row, asked.request.basket),
+                tell=partial(self._told, explainer, ranked, row, falls, asked.request.basket),
                 base_score=self.base_score,
                 p_accept=None if chances is None else chances[place],
             )
 
-    def _told(self, explainer: Explainer, ranked: Ranked, row: int, basket: tuple[str, ...]) -> Told:
+    def _told(
+        self, explainer: Explainer, ranked: Ranked, row: int, falls: Callable[[], Falls], basket: tuple[str, ...]
+    ) -> Told:
         product = self._shelf.view.product(int(ranked.product[row]))
-        explanation = explainer.explain(ranked, row)
+        explanation = explain_row(explainer, ranked, row, falls(), self.base_score)
         reason, other = customer_reason(explanation, product.id, basket)
         return Told(explanation, customer_text(reason, product.display_name, other))

@@ -5,14 +5,14 @@ open, and the answer says which rung it came down to and why.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from decisions.envelope import Degradation
+from decisions.envelope import Degradation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside import BesideLists
 from decisions.recommend.bounds import Bounds, exposure_shares, levels_of
@@ -32,6 +32,7 @@ from decisions.recommend.contract import (
     WhyNotOutcome,
     WhyNotRequest,
 )
+from decisions.recommend.deletion import Rescored, Rescoring
 from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
 from decisions.recommend.discovery import Discovery
 from decisions.recommend.discovery_lists import PLACES, read_discoveries
@@ -43,6 +44,7 @@ from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
 from decisions.recommend.lists import read_lists
 from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
+from decisions.recommend.quality import PathMeasures
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
 from decisions.recommend.shelf import Shelf
@@ -119,10 +121,13 @@ class RecommendService:
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
-        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features)), bounds, kept)
+        tastes = read_tastes(features)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, tastes), bounds, kept, tastes)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
+        self._paths = PathMeasures(self._shelf, features.as_of)
+        self._rescoring = Rescoring(self._shelf, self._habit, tastes)
         self._ladders = {
             Surface.HOUSEHOLD: self._for_household,
             Surface.BASKET: self._for_household,
@@ -195,6 +200,20 @@ class RecommendService:
         standing = standing_of(place, self._whole_order(asked), request.asked.limit)
         return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
 
+    def deletion(
+        self, request: RecommendationRequest, paths: Mapping[str, Sequence[ExplanationPath]] | None = None
+    ) -> tuple[Rescored, ...]:
+        """Score each suggestion of an answer again without the facts that it cites: how true its explanation is.
+
+        Args:
+            request: whose answer.
+            paths: by product id, what is deleted instead of what is cited.
+
+        Raises: as `recommend`.
+        """
+        answer = self.recommend(request)
+        return self._rescoring.without(self._asked(_as_sets(request)), answer.items, paths)
+
     def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
         place = self._shelf.product.get(product_id)
         if place is None:
@@ -250,6 +269,7 @@ class RecommendService:
             unused_context=_unused(request),
             newest_event=asked.live.newest_event,
             rungs=tuple(used),
+            quality=self._paths.of(items),
         )
 
     def _considered(self, asked: Asked) -> IntArray:
@@ -404,8 +424,8 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(artefact["recommend.json"])
     except (KeyError, ValueError) as error:
         raise RecommendationArtefactError("its description cannot be read.") from error
-    if about.get("format") != "recommend-2":
-        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-2'.")
+    if about.get("format") != "recommend-3":
+        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-3'.")
     return about
 
 

@@ -1,0 +1,284 @@
+"""What would be known of a household had it not bought something the last time: the inputs that a deletion is scored with.
+
+Serving keeps sums over purchases, not the purchases. Counts, fading sums, gaps and their deviation without the latest purchase
+follow from these exactly. What does not is taken to be as usual: the baskets that lay between the last two purchases (by the
+household's mean gap), the price, the units and the basket of the purchase before, and the gap before the last two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from features.recommend_own import FADING, SMALL_BASKET
+from features.recommend_transform import (
+    HOUSEHOLD_COLUMNS,
+    MISSING_OWN,
+    MISSING_RHYTHM,
+    OWN_COLUMNS,
+    RHYTHM_COLUMNS,
+    HouseholdKnowledge,
+    Keyed,
+)
+from features.repertoire import FloatArray, IntArray, Levels
+
+__all__ = ["NOTHING", "knowledge_without", "rhythm_without"]
+
+NOTHING = -1
+_AT = {name: place for place, name in enumerate(OWN_COLUMNS)}
+_OF = {name: place for place, name in enumerate(HOUSEHOLD_COLUMNS)}
+_RHYTHM = len(RHYTHM_COLUMNS)
+_PER_BASKET = {"decay_80": 0.8, "decay_90": 0.9, "decay_95": 0.95, "decay_98": 0.98}
+_PER_DAY = {"decay_14_days": 0.5 ** (1 / 14), "decay_30_days": 0.5 ** (1 / 30), "decay_days": 0.5 ** (1 / 90)}
+_STANDINGS = (("decay_95", "95"), ("decay_98", "98"), ("decay_30_days", "30_days"))
+_STEPS, _SPREAD = 1 << 20, 1 << 32
+"""Fading sums as whole numbers of such steps; origins lie farther apart than any sum in one sorted column of all."""
+_SLACK = 1e-4
+"""Sums are kept in 32 bits."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """One row per question: what is left of the product, its type, its category and the household, in 64 bits."""
+
+    own: FloatArray
+    types: FloatArray
+    categories: FloatArray
+    household: FloatArray
+    in_store: FloatArray
+    totals: FloatArray
+    """The household's fading sums over all products, by `_STANDINGS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The latest purchase of one product per row: `values` are `OWN_COLUMNS` of that product."""
+
+    bought: IntArray
+    values: FloatArray
+    there: npt.NDArray[np.bool_]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return np.asarray(self.values[:, _AT[name]])
+
+    def faded(self, name: str) -> FloatArray:
+        """Return what the purchase still counts in a fading sum."""
+        if name in _PER_BASKET:
+            return np.asarray(_PER_BASKET[name] ** self["baskets_since"])
+        return np.asarray(_PER_DAY[name] ** self["days_since"])
+
+
+def knowledge_without(
+    knowledge: HouseholdKnowledge, levels: Levels, origin: IntArray, product: IntArray, taken: Sequence[IntArray]
+) -> HouseholdKnowledge:
+    """Return what is known about each (origin, product) without the latest purchases of the products in `taken`.
+
+    Args:
+        knowledge: of the households, one origin each.
+        levels: types and categories of products.
+        origin: whose purchases, one per row.
+        product: what is asked about, one per row.
+        taken: columns of products (positions, -1 for none) whose latest purchase goes; distinct within a row.
+
+    Returns:
+        Knowledge in which each row is an origin of its own that knows the one product, its type and its category.
+    """
+    rows, kind, category = np.arange(len(product)), levels.product_type[product], levels.category[product]
+    shelf = product * knowledge.stores + knowledge.store[origin]
+    known = _Known(
+        knowledge.own.gather(origin, product).astype(np.float64),
+        knowledge.types.gather(origin, kind).astype(np.float64),
+        knowledge.categories.gather(origin, category).astype(np.float64),
+        knowledge.household[origin].astype(np.float64),
+        knowledge.in_stores.gather(origin, shelf)[:, 0].astype(np.float64),
+        _totals(knowledge)[origin],
+    )
+    lines = [_line(knowledge, origin, bought) for bought in _latest_first(knowledge, origin, taken)]
+    for place, line in enumerate(lines):
+        _take(known, line, lines[:place], knowledge, levels, origin, product)
+    own, types, categories = (part.astype(np.float32) for part in (known.own, known.types, known.categories))
+    return replace(
+        knowledge,
+        own=Keyed(rows, product, own, knowledge.own.items, MISSING_OWN),
+        types=Keyed(rows, kind, types, knowledge.types.items, MISSING_RHYTHM),
+        categories=Keyed(rows, category, categories, knowledge.categories.items, MISSING_RHYTHM),
+        in_stores=Keyed(rows, shelf, known.in_store[:, None].astype(np.float32), knowledge.in_stores.items, np.zeros(1, np.float32)),
+        last_basket=np.empty(0, np.int64),
+        household=known.household.astype(np.float32),
+        day=knowledge.day[origin],
+        store=knowledge.store[origin],
+    )
+
+
+def _latest_first(knowledge: HouseholdKnowledge, origin: IntArray, taken: Sequence[IntArray]) -> Sequence[IntArray]:
+    """Return the columns with each row's products in one order, so that it does not matter in which they were given."""
+    if len(taken) < 2:
+        return taken
+    bought = np.sort(np.column_stack(taken), axis=1)
+    since = [
+        np.where(one >= 0, knowledge.own.gather(origin, np.maximum(one, 0))[:, _AT["baskets_since"]], np.inf) for one in bought.T
+    ]
+    order = np.argsort(np.column_stack(since), axis=1, kind="stable")
+    return tuple(np.take_along_axis(bought, order, axis=1).T)
+
+
+def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, between: FloatArray) -> FloatArray:
+    """Return `RHYTHM_COLUMNS` without the one purchase that was `since` baskets and `days` days ago, row by row.
+
+    Args:
+        values: rows of `RHYTHM_COLUMNS`.
+        since, days: of the purchase, which is among those that the row counts.
+        between: the household's mean days from basket to basket; NaN or 0 where unknown.
+    """
+    left, column = values.copy(), {name: values[:, _AT[name]] for name in RHYTHM_COLUMNS}
+    count, gap = column["baskets"], column["last_gap_days"]
+    latest = since == column["baskets_since"]
+    gaps = np.where(count > 2, count - 2, np.nan)
+    counted = {"baskets": 1.0, "recent_baskets": since < 5, "recent_days": days <= 28}
+    counted |= {name: base**since for name, base in _PER_BASKET.items() if name in RHYTHM_COLUMNS}
+    counted |= {name: base**days for name, base in _PER_DAY.items() if name in RHYTHM_COLUMNS}
+    for name, value in counted.items():
+        left[:, _AT[name]] = np.maximum(column[name] - value, 0.0)
+    baskets = np.where(between > 0, np.maximum(np.round(gap / np.where(between > 0, between, 1.0)), 1.0), 1.0)
+    left[:, _AT["days_since"]] += np.where(latest, gap, 0.0)
+    left[:, _AT["baskets_since"]] += np.where(latest, baskets, 0.0)
+    # the gaps' sum and sum of squares say both without the last; of one in between two gaps become one
+    total, squares = column["mean_gap_days"] * (count - 1), (column["gap_deviation_days"] ** 2 + column["mean_gap_days"] ** 2) * (count - 1)
+    mean = np.where(latest, total - gap, total) / gaps
+    variance = np.where(latest, (squares - gap**2) / gaps - mean**2, column["gap_deviation_days"] ** 2)
+    left[:, _AT["mean_gap_days"]] = mean
+    left[:, _AT["gap_deviation_days"]] = np.where(count > 3, np.sqrt(np.maximum(variance, 0.0)), np.nan)
+    second = np.where(count > 3, mean, total - gap)
+    left[:, _AT["last_gap_days"]] = np.where(count > 2, np.where(latest, second, gap), np.nan)
+    return np.where((count <= 1)[:, None], MISSING_RHYTHM.astype(np.float64), left)
+
+
+def _line(knowledge: HouseholdKnowledge, origin: IntArray, bought: IntArray) -> _Line:
+    values = knowledge.own.gather(origin, np.maximum(bought, 0)).astype(np.float64)
+    return _Line(bought, values, (bought >= 0) & (values[:, _AT["baskets"]] > 0))
+
+
+def _take(
+    known: _Known,
+    line: _Line,
+    before: Sequence[_Line],
+    knowledge: HouseholdKnowledge,
+    levels: Levels,
+    origin: IntArray,
+    product: IntArray,
+) -> None:
+    between = known.household[:, _OF["mean_gap_days"]].copy()
+    itself, bought = line.there & (line.bought == product), np.maximum(line.bought, 0)
+    _take_from_household(known.household, line)
+    _take_from_groups(known, line, before, knowledge, levels, origin, product, between)
+    value = known.own[:, _AT["decay_95"]].copy()
+    known.in_store = np.where(
+        itself & (known.in_store >= line.faded("decay_98") - _SLACK), known.in_store - line.faded("decay_98"), known.in_store
+    ).clip(0.0)
+    if itself.any():
+        known.own[itself] = _own_without(known.own[itself], between[itself], _of(line, itself))
+    _stand_again(known, line, knowledge, origin, itself)
+    alike = line.there & (levels.product_type[bought] == levels.product_type[product])
+    place = _AT["faded_share_of_type"]
+    of_type = np.divide(value, known.own[:, place], out=np.ones(len(value)), where=known.own[:, place] > 0)
+    left = np.maximum(of_type - line.faded("decay_95"), _SLACK)
+    share = np.minimum(known.own[:, _AT["decay_95"]] / left, 1.0)
+    known.own[:, place] = np.where(alike & (known.own[:, _AT["baskets"]] > 0), share, known.own[:, place])
+
+
+def _of(line: _Line, rows: npt.NDArray[np.bool_]) -> _Line:
+    return _Line(line.bought[rows], line.values[rows], line.there[rows])
+
+
+def _take_from_household(household: FloatArray, line: _Line) -> None:
+    one, baskets = line.there.astype(np.float64), np.maximum(household[:, _OF["baskets"]], 1.0)
+    household[:, _OF["distinct_products"]] -= one * (line["baskets"] == 1)
+    household[:, _OF["mean_basket_size"]] -= one / baskets
+    household[:, _OF["last_size"]] -= one * (line["baskets_since"] == 0)
+    faded = np.maximum(household[:, _OF["faded_baskets"]], _SLACK)
+    household[:, _OF["faded_size"]] -= np.where(line.there, FADING ** line["baskets_since"] / faded, 0.0)
+    household[:, _OF["small_share"]] += one * (line["last_basket_size"] == SMALL_BASKET + 1) / baskets
+
+
+def _take_from_groups(
+    known: _Known,
+    line: _Line,
+    before: Sequence[_Line],
+    knowledge: HouseholdKnowledge,
+    levels: Levels,
+    origin: IntArray,
+    product: IntArray,
+    between: FloatArray,
+) -> None:
+    """A basket that holds another product of the type, or the category, still is a purchase of it."""
+    bought = np.maximum(line.bought, 0)
+    if not len(knowledge.own.key):
+        return
+    for values, group in ((known.types, levels.product_type), (known.categories, levels.category)):
+        others = _in_one_basket(knowledge, group)[np.minimum(knowledge.own.rows(origin, bought), len(knowledge.own.key) - 1)] - 1
+        for earlier in before:
+            same = earlier.there & (earlier["baskets_since"] == line["baskets_since"])
+            others = others - (same & (group[np.maximum(earlier.bought, 0)] == group[bought]))
+        gone = line.there & (group[bought] == group[product]) & (others <= 0)
+        if gone.any():
+            values[gone] = rhythm_without(values[gone], line["baskets_since"][gone], line["days_since"][gone], between[gone])
+
+
+def _in_one_basket(knowledge: HouseholdKnowledge, group: IntArray) -> IntArray:
+    """Return, per row of `own`, how many of the group's products were bought for the last time in the same basket."""
+    own = knowledge.own
+    since = own.values[:-1, _AT["baskets_since"]].astype(np.int64)
+    key = (own.key // own.items * (int(group.max(initial=0)) + 1) + group[own.key % own.items]) * (int(since.max(initial=0)) + 1)
+    _, place, count = np.unique(key + since, return_inverse=True, return_counts=True)
+    return np.asarray(count[place])
+
+
+def _own_without(own: FloatArray, between: FloatArray, line: _Line) -> FloatArray:
+    left, count = own.copy(), own[:, _AT["baskets"]]
+    left[:, :_RHYTHM] = rhythm_without(own[:, :_RHYTHM], line["baskets_since"], line["days_since"], between)
+    for name in ("decay_80", "decay_90", "decay_14_days", "decay_30_days"):
+        left[:, _AT[name]] = np.maximum(own[:, _AT[name]] - line.faded(name), 0.0)
+    fewer = np.maximum(count - 1, 1.0)
+    for mean, last in (("mean_units", "last_units"), ("saved_share", "last_saved_share"), ("mean_basket_size", "last_basket_size")):
+        rest = (own[:, _AT[mean]] * count - own[:, _AT[last]]) / fewer
+        left[:, _AT[mean]] = left[:, _AT[last]] = np.maximum(rest, 0.0)
+    second = own[:, _AT["last_two_gaps_days"]] - own[:, _AT["last_gap_days"]]
+    left[:, _AT["last_gap_days"]] = np.where(count > 2, second, np.nan)
+    left[:, _AT["last_two_gaps_days"]] = np.where(count > 3, second + left[:, _AT["mean_gap_days"]], np.nan)
+    return np.where((count <= 1)[:, None], MISSING_OWN.astype(np.float64), left)
+
+
+def _totals(knowledge: HouseholdKnowledge) -> FloatArray:
+    whose = knowledge.own.key // knowledge.own.items
+    origins = len(knowledge.household)
+    sums = [
+        np.bincount(whose, weights=knowledge.own.values[:-1, _AT[name]].astype(np.float64), minlength=origins)
+        for name, _ in _STANDINGS
+    ]
+    return np.column_stack(sums)
+
+
+def _stand_again(
+    known: _Known, line: _Line, knowledge: HouseholdKnowledge, origin: IntArray, itself: npt.NDArray[np.bool_]
+) -> None:
+    """Give the product its place and share among the household's products again, now that one of them counts less."""
+    whose = knowledge.own.key // knowledge.own.items
+    bought = known.own[:, _AT["baskets"]] > 0
+    first = np.searchsorted(whose, origin)
+    for at, (name, suffix) in enumerate(_STANDINGS):
+        lost = np.where(line.there, line.faded(name), 0.0)
+        known.totals[:, at] = np.maximum(known.totals[:, at] - lost, _SLACK)
+        place, share = _AT[f"place_{suffix}"], _AT[f"share_{suffix}"]
+        value = known.own[:, _AT[name]]
+        ordered = np.sort(whose * _SPREAD - _steps(knowledge.own.values[:-1, _AT[name]]))
+        # the product itself stood above what is left of it, and what is equal within rounding does not
+        above = np.searchsorted(ordered, origin * _SPREAD - _steps(value + _SLACK)) - first - 1
+        passed = line.there & (line[f"place_{suffix}"] < known.own[:, place]) & (line[name] - lost < value)
+        now = np.where(itself, np.maximum(above, 0), known.own[:, place] - passed)
+        known.own[:, place] = np.where(bought, now, known.own[:, place])
+        known.own[:, share] = np.where(bought & line.there, np.minimum(value / known.totals[:, at], 1.0), known.own[:, share])
+
+
+def _steps(value: npt.NDArray[np.floating]) -> IntArray:
+    return np.asarray(np.round(np.nan_to_num(value).astype(np.float64) * _STEPS), dtype=np.int64)
