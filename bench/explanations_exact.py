@@ -76,7 +76,10 @@ class Lines:
             return household_knowledge(purchases, replace(origins, store=np.array([case.store for case in cases], np.int64)))
 
     def _rows(self, case: Case) -> IntArray:
-        first, last = np.searchsorted(self._household, case.household_id), np.searchsorted(self._household, case.household_id, "right")
+        first, last = (
+            np.searchsorted(self._household, case.household_id),
+            np.searchsorted(self._household, case.household_id, "right"),
+        )
         kept = np.ones(last - first, bool)
         for product_id in case.product_ids:
             bought = np.flatnonzero(self._product[first:last] == product_id)
@@ -86,7 +89,10 @@ class Lines:
 
 def _one_of_each(lines: pa.Table) -> pa.Table:
     """Return a line of every product and of every store, all of one household."""
-    rows = [np.unique(np.array(lines[name].combine_chunks().dictionary_encode().indices), return_index=True)[1] for name in ("product_id", "store_id")]
+    rows = [
+        np.unique(np.array(lines[name].combine_chunks().dictionary_encode().indices), return_index=True)[1]
+        for name in ("product_id", "store_id")
+    ]
     chosen = lines.take(pa.array(np.unique(np.concatenate(rows))))
     everybody = pa.array([EVERYBODY] * chosen.num_rows)
     return _with(_with(chosen, "household_id", everybody), "basket_id", everybody)

@@ -55,10 +55,10 @@ class Tastes:
     def influence(self, product: IntArray, weight: FloatArray, asked: IntArray) -> "Influence":
         """Return what each of the bought products, with its weight, brought to the score of each of `asked`."""
         bought = self.products[product].astype(np.float64)
-        sides = self.gram + (bought * (weight - 1.0)[:, None]).T @ bought
+        inverse = np.asarray(np.linalg.inv(self.gram + (bought * (weight - 1.0)[:, None]).T @ bought), dtype=np.float64)
         sought = np.column_stack([self.products[asked].T.astype(np.float64), bought.T @ weight])
-        pull = bought @ np.linalg.solve(sides, sought)
-        return Influence(bought, weight, sides, pull[:, :-1], pull[:, -1])
+        pull = bought @ (inverse @ sought)
+        return Influence(bought, weight, inverse, pull[:, :-1], pull[:, -1])
 
     def nearest(self, taste: Matrix, closed: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
         """Return the live products that please most, best first, with their scores; equal ones by position.
@@ -84,12 +84,12 @@ class Influence:
     """A taste taken apart: a score is a sum over what was bought (Hu, Koren, Volinsky 2008, section 5).
 
     `pull` (bought, asked) times the weights sums to the score of each asked product; `liking` is what the taste says of what
-    was bought itself, and `sides` the solve's left side.
+    was bought itself, and `inverse` that of the solve's left side.
     """
 
     bought: FloatArray
     weight: FloatArray
-    sides: FloatArray
+    inverse: FloatArray
     pull: FloatArray
     liking: FloatArray
 
@@ -98,18 +98,17 @@ class Influence:
         """What each bought product brought to each score: (bought, asked)."""
         return np.asarray(self.weight[:, None] * self.pull)
 
-    def fall(self, asked: int, rows: IntArray, left: FloatArray) -> float:
-        """Return by how much the score of the `asked`-th product falls when the weights of `rows` become `left`, 0 for never
-        bought: the same solve without them.
+    def falls(self, rows: IntArray, left: FloatArray) -> FloatArray:
+        """Return by how much each score falls when the weights of `rows` become `left`, 0 for never bought: the same solve
+        without them (Woodbury's identity).
         """
         vectors, weight = self.bought[rows], self.weight[rows]
         lost = weight - left
         # what was never bought has the weight of everything else, 1, on the left side and none on the right
         lighter = np.where(left > 0, lost, weight - 1.0)
-        inner = vectors @ np.linalg.solve(self.sides, vectors.T)
+        inner = vectors @ self.inverse @ vectors.T
         moved = np.linalg.solve(np.eye(len(rows)) - lighter[:, None] * inner, lighter * (self.liking[rows] - inner @ lost))
-        pull = self.pull[rows, asked]
-        return float(pull @ lost - pull @ moved)
+        return np.asarray((lost - moved) @ self.pull[rows])
 
 
 def weight_of(baskets: FloatArray) -> FloatArray:

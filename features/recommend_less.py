@@ -23,9 +23,8 @@ from features.recommend_transform import (
 )
 from features.repertoire import FloatArray, IntArray, Levels
 
-__all__ = ["NOTHING", "knowledge_without", "rhythm_without"]
+__all__ = ["Latest", "rhythm_without"]
 
-NOTHING = -1
 _AT = {name: place for place, name in enumerate(OWN_COLUMNS)}
 _OF = {name: place for place, name in enumerate(HOUSEHOLD_COLUMNS)}
 _RHYTHM = len(RHYTHM_COLUMNS)
@@ -42,6 +41,8 @@ _SLACK = 1e-4
 class _Known:
     """One row per question: what is left of the product, its type, its category and the household, in 64 bits."""
 
+    origin: IntArray
+    product: IntArray
     own: FloatArray
     types: FloatArray
     categories: FloatArray
@@ -59,8 +60,17 @@ class _Line:
     values: FloatArray
     there: npt.NDArray[np.bool_]
 
+    @property
+    def product(self) -> IntArray:
+        """What was bought, 0 for nothing."""
+        return np.maximum(self.bought, 0)
+
     def __getitem__(self, name: str) -> FloatArray:
         return np.asarray(self.values[:, _AT[name]])
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> "_Line":
+        """Return the marked rows."""
+        return _Line(self.bought[rows], self.values[rows], self.there[rows])
 
     def faded(self, name: str) -> FloatArray:
         """Return what the purchase still counts in a fading sum."""
@@ -69,46 +79,118 @@ class _Line:
         return np.asarray(_PER_DAY[name] ** self["days_since"])
 
 
-def knowledge_without(
-    knowledge: HouseholdKnowledge, levels: Levels, origin: IntArray, product: IntArray, taken: Sequence[IntArray]
-) -> HouseholdKnowledge:
-    """Return what is known about each (origin, product) without the latest purchases of the products in `taken`.
+class Latest:
+    """The latest purchases of some households, any of which may be taken away.
 
     Args:
         knowledge: of the households, one origin each.
         levels: types and categories of products.
-        origin: whose purchases, one per row.
-        product: what is asked about, one per row.
-        taken: columns of products (positions, -1 for none) whose latest purchase goes; distinct within a row.
-
-    Returns:
-        Knowledge in which each row is an origin of its own that knows the one product, its type and its category.
     """
-    rows, kind, category = np.arange(len(product)), levels.product_type[product], levels.category[product]
-    shelf = product * knowledge.stores + knowledge.store[origin]
-    known = _Known(
-        knowledge.own.gather(origin, product).astype(np.float64),
-        knowledge.types.gather(origin, kind).astype(np.float64),
-        knowledge.categories.gather(origin, category).astype(np.float64),
-        knowledge.household[origin].astype(np.float64),
-        knowledge.in_stores.gather(origin, shelf)[:, 0].astype(np.float64),
-        _totals(knowledge)[origin],
-    )
-    lines = [_line(knowledge, origin, bought) for bought in _latest_first(knowledge, origin, taken)]
-    for place, line in enumerate(lines):
-        _take(known, line, lines[:place], knowledge, levels, origin, product)
-    own, types, categories = (part.astype(np.float32) for part in (known.own, known.types, known.categories))
-    return replace(
-        knowledge,
-        own=Keyed(rows, product, own, knowledge.own.items, MISSING_OWN),
-        types=Keyed(rows, kind, types, knowledge.types.items, MISSING_RHYTHM),
-        categories=Keyed(rows, category, categories, knowledge.categories.items, MISSING_RHYTHM),
-        in_stores=Keyed(rows, shelf, known.in_store[:, None].astype(np.float32), knowledge.in_stores.items, np.zeros(1, np.float32)),
-        last_basket=np.empty(0, np.int64),
-        household=known.household.astype(np.float32),
-        day=knowledge.day[origin],
-        store=knowledge.store[origin],
-    )
+
+    def __init__(self, knowledge: HouseholdKnowledge, levels: Levels) -> None:
+        own = knowledge.own
+        self._knowledge, self._levels = knowledge, levels
+        self._whose = own.key // own.items
+        self._together = tuple(_in_one_basket(knowledge, group) for group in (levels.product_type, levels.category))
+        sums = [own.values[:-1, _AT[name]].astype(np.float64) for name, _ in _STANDINGS]
+        # every household's sums from the largest down, in one column
+        self._ordered = [np.sort(self._whose * _SPREAD - _steps(value)) for value in sums]
+        origins = len(knowledge.household)
+        totals = [np.bincount(self._whose, weights=value, minlength=origins) for value in sums]
+        self._totals = np.column_stack(totals).astype(np.float64)
+
+    def without(self, origin: IntArray, product: IntArray, taken: Sequence[IntArray]) -> HouseholdKnowledge:
+        """Return what is known about each (origin, product) without the latest purchases of the products in `taken`.
+
+        Args:
+            origin: whose purchases, one per row.
+            product: what is asked about, one per row.
+            taken: columns of products (positions, -1 for none) whose latest purchase goes; distinct within a row.
+
+        Returns:
+            Knowledge in which each row is an origin of its own that knows the one product, its type and its category.
+        """
+        knowledge, levels = self._knowledge, self._levels
+        kind, category = levels.product_type[product], levels.category[product]
+        shelf = product * knowledge.stores + knowledge.store[origin]
+        known = _Known(
+            origin,
+            product,
+            knowledge.own.gather(origin, product).astype(np.float64),
+            knowledge.types.gather(origin, kind).astype(np.float64),
+            knowledge.categories.gather(origin, category).astype(np.float64),
+            knowledge.household[origin].astype(np.float64),
+            knowledge.in_stores.gather(origin, shelf)[:, 0].astype(np.float64),
+            self._totals[origin],
+        )
+        columns = [column for column in taken if (column >= 0).any()]
+        lines = [_line(knowledge, origin, bought) for bought in _latest_first(knowledge, origin, columns)]
+        for place, line in enumerate(lines):
+            self._take(known, line, lines[:place])
+        rows, items = np.arange(len(product)), knowledge.in_stores.items
+        own, types, categories = (part.astype(np.float32) for part in (known.own, known.types, known.categories))
+        return replace(
+            knowledge,
+            own=Keyed(rows, product, own, knowledge.own.items, MISSING_OWN),
+            types=Keyed(rows, kind, types, knowledge.types.items, MISSING_RHYTHM),
+            categories=Keyed(rows, category, categories, knowledge.categories.items, MISSING_RHYTHM),
+            in_stores=Keyed(rows, shelf, known.in_store[:, None].astype(np.float32), items, np.zeros(1, np.float32)),
+            last_basket=np.empty(0, np.int64),
+            household=known.household.astype(np.float32),
+            day=knowledge.day[origin],
+            store=knowledge.store[origin],
+        )
+
+    def _take(self, known: _Known, line: _Line, before: Sequence[_Line]) -> None:
+        between = known.household[:, _OF["mean_gap_days"]].copy()
+        itself = line.there & (line.bought == known.product)
+        _take_from_household(known.household, line)
+        self._take_from_groups(known, line, before, between)
+        faded = known.own[:, _AT["decay_95"]].copy()
+        if itself.any():
+            known.own[itself] = _own_without(known.own[itself], between[itself], line.of(itself))
+        lost = line.faded("decay_98")
+        known.in_store = np.where(itself & (known.in_store >= lost - _SLACK), known.in_store - lost, known.in_store).clip(0.0)
+        self._stand_again(known, line, itself)
+        self._share_of_type_again(known, line, faded)
+
+    def _take_from_groups(self, known: _Known, line: _Line, before: Sequence[_Line], between: FloatArray) -> None:
+        """A basket that holds another product of the type, or the category, still is a purchase of it."""
+        rows = np.minimum(self._knowledge.own.rows(known.origin, line.product), len(self._whose) - 1)
+        groups = (self._levels.product_type, self._levels.category)
+        for values, group, together in zip((known.types, known.categories), groups, self._together, strict=True):
+            others = together[rows] - 1
+            for earlier in before:
+                same = earlier.there & (earlier["baskets_since"] == line["baskets_since"])
+                others = others - (same & (group[earlier.product] == group[line.product]))
+            gone = line.there & (group[line.product] == group[known.product]) & (others <= 0)
+            if gone.any():
+                left = line.of(gone)
+                values[gone] = rhythm_without(values[gone], left["baskets_since"], left["days_since"], between[gone])
+
+    def _stand_again(self, known: _Known, line: _Line, itself: npt.NDArray[np.bool_]) -> None:
+        """Give the product its place and share among the household's products again, now that one of them counts less."""
+        bought = known.own[:, _AT["baskets"]] > 0
+        first = np.searchsorted(self._whose, known.origin)
+        for at, (name, suffix) in enumerate(_STANDINGS):
+            lost = np.where(line.there, line.faded(name), 0.0)
+            known.totals[:, at] = np.maximum(known.totals[:, at] - lost, _SLACK)
+            place, share, value = _AT[f"place_{suffix}"], _AT[f"share_{suffix}"], known.own[:, _AT[name]]
+            # the product itself stood above what is left of it, and what is equal within rounding does not
+            above = np.searchsorted(self._ordered[at], known.origin * _SPREAD - _steps(value + _SLACK)) - first - 1
+            passed = line.there & (line[f"place_{suffix}"] < known.own[:, place]) & (line[name] - lost < value)
+            now = np.where(itself, np.maximum(above, 0), known.own[:, place] - passed)
+            known.own[:, place] = np.where(bought, now, known.own[:, place])
+            part = np.minimum(value / known.totals[:, at], 1.0)
+            known.own[:, share] = np.where(bought & line.there, part, known.own[:, share])
+
+    def _share_of_type_again(self, known: _Known, line: _Line, faded: FloatArray) -> None:
+        """`faded`: the product's sum before."""
+        kind, place = self._levels.product_type, _AT["faded_share_of_type"]
+        alike = line.there & (kind[line.product] == kind[known.product]) & (known.own[:, _AT["baskets"]] > 0)
+        of_type = np.divide(faded, known.own[:, place], out=np.ones(len(faded)), where=known.own[:, place] > 0)
+        left = np.maximum(of_type - line.faded("decay_95"), _SLACK)
+        known.own[:, place] = np.where(alike, np.minimum(known.own[:, _AT["decay_95"]] / left, 1.0), known.own[:, place])
 
 
 def _latest_first(knowledge: HouseholdKnowledge, origin: IntArray, taken: Sequence[IntArray]) -> Sequence[IntArray]:
@@ -128,14 +210,19 @@ def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, betw
 
     Args:
         values: rows of `RHYTHM_COLUMNS`.
-        since, days: of the purchase, which is among those that the row counts.
+        since: baskets since the purchase, which is among those that the row counts.
+        days: days since it.
         between: the household's mean days from basket to basket; NaN or 0 where unknown.
     """
     left, column = values.copy(), {name: values[:, _AT[name]] for name in RHYTHM_COLUMNS}
     count, gap = column["baskets"], column["last_gap_days"]
     latest = since == column["baskets_since"]
     gaps = np.where(count > 2, count - 2, np.nan)
-    counted = {"baskets": 1.0, "recent_baskets": since < 5, "recent_days": days <= 28}
+    counted: dict[str, FloatArray] = {
+        "baskets": np.ones(len(count)),
+        "recent_baskets": (since < 5).astype(np.float64),
+        "recent_days": (days <= 28).astype(np.float64),
+    }
     counted |= {name: base**since for name, base in _PER_BASKET.items() if name in RHYTHM_COLUMNS}
     counted |= {name: base**days for name, base in _PER_DAY.items() if name in RHYTHM_COLUMNS}
     for name, value in counted.items():
@@ -144,7 +231,10 @@ def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, betw
     left[:, _AT["days_since"]] += np.where(latest, gap, 0.0)
     left[:, _AT["baskets_since"]] += np.where(latest, baskets, 0.0)
     # the gaps' sum and sum of squares say both without the last; of one in between two gaps become one
-    total, squares = column["mean_gap_days"] * (count - 1), (column["gap_deviation_days"] ** 2 + column["mean_gap_days"] ** 2) * (count - 1)
+    total, squares = (
+        column["mean_gap_days"] * (count - 1),
+        (column["gap_deviation_days"] ** 2 + column["mean_gap_days"] ** 2) * (count - 1),
+    )
     mean = np.where(latest, total - gap, total) / gaps
     variance = np.where(latest, (squares - gap**2) / gaps - mean**2, column["gap_deviation_days"] ** 2)
     left[:, _AT["mean_gap_days"]] = mean
@@ -159,38 +249,6 @@ def _line(knowledge: HouseholdKnowledge, origin: IntArray, bought: IntArray) -> 
     return _Line(bought, values, (bought >= 0) & (values[:, _AT["baskets"]] > 0))
 
 
-def _take(
-    known: _Known,
-    line: _Line,
-    before: Sequence[_Line],
-    knowledge: HouseholdKnowledge,
-    levels: Levels,
-    origin: IntArray,
-    product: IntArray,
-) -> None:
-    between = known.household[:, _OF["mean_gap_days"]].copy()
-    itself, bought = line.there & (line.bought == product), np.maximum(line.bought, 0)
-    _take_from_household(known.household, line)
-    _take_from_groups(known, line, before, knowledge, levels, origin, product, between)
-    value = known.own[:, _AT["decay_95"]].copy()
-    known.in_store = np.where(
-        itself & (known.in_store >= line.faded("decay_98") - _SLACK), known.in_store - line.faded("decay_98"), known.in_store
-    ).clip(0.0)
-    if itself.any():
-        known.own[itself] = _own_without(known.own[itself], between[itself], _of(line, itself))
-    _stand_again(known, line, knowledge, origin, itself)
-    alike = line.there & (levels.product_type[bought] == levels.product_type[product])
-    place = _AT["faded_share_of_type"]
-    of_type = np.divide(value, known.own[:, place], out=np.ones(len(value)), where=known.own[:, place] > 0)
-    left = np.maximum(of_type - line.faded("decay_95"), _SLACK)
-    share = np.minimum(known.own[:, _AT["decay_95"]] / left, 1.0)
-    known.own[:, place] = np.where(alike & (known.own[:, _AT["baskets"]] > 0), share, known.own[:, place])
-
-
-def _of(line: _Line, rows: npt.NDArray[np.bool_]) -> _Line:
-    return _Line(line.bought[rows], line.values[rows], line.there[rows])
-
-
 def _take_from_household(household: FloatArray, line: _Line) -> None:
     one, baskets = line.there.astype(np.float64), np.maximum(household[:, _OF["baskets"]], 1.0)
     household[:, _OF["distinct_products"]] -= one * (line["baskets"] == 1)
@@ -199,30 +257,6 @@ def _take_from_household(household: FloatArray, line: _Line) -> None:
     faded = np.maximum(household[:, _OF["faded_baskets"]], _SLACK)
     household[:, _OF["faded_size"]] -= np.where(line.there, FADING ** line["baskets_since"] / faded, 0.0)
     household[:, _OF["small_share"]] += one * (line["last_basket_size"] == SMALL_BASKET + 1) / baskets
-
-
-def _take_from_groups(
-    known: _Known,
-    line: _Line,
-    before: Sequence[_Line],
-    knowledge: HouseholdKnowledge,
-    levels: Levels,
-    origin: IntArray,
-    product: IntArray,
-    between: FloatArray,
-) -> None:
-    """A basket that holds another product of the type, or the category, still is a purchase of it."""
-    bought = np.maximum(line.bought, 0)
-    if not len(knowledge.own.key):
-        return
-    for values, group in ((known.types, levels.product_type), (known.categories, levels.category)):
-        others = _in_one_basket(knowledge, group)[np.minimum(knowledge.own.rows(origin, bought), len(knowledge.own.key) - 1)] - 1
-        for earlier in before:
-            same = earlier.there & (earlier["baskets_since"] == line["baskets_since"])
-            others = others - (same & (group[np.maximum(earlier.bought, 0)] == group[bought]))
-        gone = line.there & (group[bought] == group[product]) & (others <= 0)
-        if gone.any():
-            values[gone] = rhythm_without(values[gone], line["baskets_since"][gone], line["days_since"][gone], between[gone])
 
 
 def _in_one_basket(knowledge: HouseholdKnowledge, group: IntArray) -> IntArray:
@@ -240,44 +274,17 @@ def _own_without(own: FloatArray, between: FloatArray, line: _Line) -> FloatArra
     for name in ("decay_80", "decay_90", "decay_14_days", "decay_30_days"):
         left[:, _AT[name]] = np.maximum(own[:, _AT[name]] - line.faded(name), 0.0)
     fewer = np.maximum(count - 1, 1.0)
-    for mean, last in (("mean_units", "last_units"), ("saved_share", "last_saved_share"), ("mean_basket_size", "last_basket_size")):
+    for mean, last in (
+        ("mean_units", "last_units"),
+        ("saved_share", "last_saved_share"),
+        ("mean_basket_size", "last_basket_size"),
+    ):
         rest = (own[:, _AT[mean]] * count - own[:, _AT[last]]) / fewer
         left[:, _AT[mean]] = left[:, _AT[last]] = np.maximum(rest, 0.0)
     second = own[:, _AT["last_two_gaps_days"]] - own[:, _AT["last_gap_days"]]
     left[:, _AT["last_gap_days"]] = np.where(count > 2, second, np.nan)
     left[:, _AT["last_two_gaps_days"]] = np.where(count > 3, second + left[:, _AT["mean_gap_days"]], np.nan)
     return np.where((count <= 1)[:, None], MISSING_OWN.astype(np.float64), left)
-
-
-def _totals(knowledge: HouseholdKnowledge) -> FloatArray:
-    whose = knowledge.own.key // knowledge.own.items
-    origins = len(knowledge.household)
-    sums = [
-        np.bincount(whose, weights=knowledge.own.values[:-1, _AT[name]].astype(np.float64), minlength=origins)
-        for name, _ in _STANDINGS
-    ]
-    return np.column_stack(sums)
-
-
-def _stand_again(
-    known: _Known, line: _Line, knowledge: HouseholdKnowledge, origin: IntArray, itself: npt.NDArray[np.bool_]
-) -> None:
-    """Give the product its place and share among the household's products again, now that one of them counts less."""
-    whose = knowledge.own.key // knowledge.own.items
-    bought = known.own[:, _AT["baskets"]] > 0
-    first = np.searchsorted(whose, origin)
-    for at, (name, suffix) in enumerate(_STANDINGS):
-        lost = np.where(line.there, line.faded(name), 0.0)
-        known.totals[:, at] = np.maximum(known.totals[:, at] - lost, _SLACK)
-        place, share = _AT[f"place_{suffix}"], _AT[f"share_{suffix}"]
-        value = known.own[:, _AT[name]]
-        ordered = np.sort(whose * _SPREAD - _steps(knowledge.own.values[:-1, _AT[name]]))
-        # the product itself stood above what is left of it, and what is equal within rounding does not
-        above = np.searchsorted(ordered, origin * _SPREAD - _steps(value + _SLACK)) - first - 1
-        passed = line.there & (line[f"place_{suffix}"] < known.own[:, place]) & (line[name] - lost < value)
-        now = np.where(itself, np.maximum(above, 0), known.own[:, place] - passed)
-        known.own[:, place] = np.where(bought, now, known.own[:, place])
-        known.own[:, share] = np.where(bought & line.there, np.minimum(value / known.totals[:, at], 1.0), known.own[:, share])
 
 
 def _steps(value: npt.NDArray[np.floating]) -> IntArray:

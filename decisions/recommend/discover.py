@@ -30,9 +30,7 @@ class DiscoverLists:
         tastes: what the lists were ranked by.
     """
 
-    def __init__(
-        self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries, tastes: Tastes
-    ) -> None:
+    def __init__(self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries, tastes: Tastes) -> None:
         self._shelf = shelf
         self._tastes = tastes
         self._discovery = discovery

@@ -130,7 +130,7 @@ class RelationExplainer:
             self._entries[relation] = entry, basket[place]
 
     def explain(self, product: int, edges: Sequence[tuple[Spoken, float]], popularity: float) -> RecommendationExplanation:
-        """Return the sentence, factors and paths of a product. `edges`: what `edges_to` gave: the score is their sum and sales."""
+        """Return the sentence, factors and paths of a product. `edges`: what `edges_to` gave; sales make up the rest."""
         name, brought = self._view.product(product).display_name, sum(value for _, value in edges)
         sold = float(self._features.population.baskets_in_28_days[product])
         strongest = [FactorValue(f"{one.hop.relation} strength", value, value) for one, value in edges[:STRONGEST]]

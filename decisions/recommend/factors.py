@@ -1,6 +1,7 @@
 """Factors: what moved a score, in its unit, with the figures that moved it most."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from decisions.recommend.contract import Factor, FactorValue
 from decisions.recommend.model import MOVERS, Moved
@@ -29,7 +30,9 @@ def factors_of(moved: Moved, row: int) -> tuple[Factor, ...]:
         if not brought:
             continue
         places = range(group * MOVERS, (group + 1) * MOVERS)
-        values = [_value(features[place], figures[place], shares[place]) for place in places if features[place] >= 0 and shares[place]]
+        values = [
+            _value(features[place], figures[place], shares[place]) for place in places if features[place] >= 0 and shares[place]
+        ]
         factors.append(Factor(GROUPS[group], FACTOR_WORDS[GROUPS[group]], brought, tuple(values)))
     factors.sort(key=lambda one: -abs(one.contribution))
     return tuple(factors)
@@ -42,4 +45,4 @@ def one_factor(name: str, contribution: float, values: Sequence[FactorValue] = (
 
 def _value(feature: int, figure: float, share: float) -> FactorValue:
     # a figure that is not known is NaN, which no answer can hold
-    return FactorValue(FEATURES[feature], round(figure, DIGITS) if figure == figure else None, round(share, DIGITS))
+    return FactorValue(FEATURES[feature], None if isnan(figure) else round(figure, DIGITS), round(share, DIGITS))

@@ -5,7 +5,6 @@ A deletion changes what the ranker reads, as a history without that purchase or 
 bought stays as it is: one line of one household moves none of its figures.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from decisions.recommend.ranking import NOTHING, Ranked, Ranking
 from features.recommend_evidence import evidence_without
-from features.recommend_less import knowledge_without
+from features.recommend_less import Latest
 from features.recommend_population import Population
 from features.recommend_relations import RELATIONS, Items
 from features.recommend_transform import (
@@ -27,7 +26,7 @@ from features.recommend_transform import (
 )
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["LEAST_FALL", "REASONS", "Deletions", "Falls", "falls_of", "scores_without"]
+__all__ = ["LEAST_FALL", "REASONS", "Deletions", "Falls", "Without"]
 
 Matrix = npt.NDArray[np.float32]
 REASONS = ("habit", "rhythm", "relations", "promotion")
@@ -102,57 +101,73 @@ class _Unpromoted:
         return np.asarray(np.where(self._gone & ~np.isnan(shares), np.float32(0.0), shares))
 
 
-def scores_without(
-    ranking: Ranking, knowledge: HouseholdKnowledge, hands: tuple[Items, Items], deletions: Deletions
-) -> FloatArray:
-    """Return the score of each row after its deletion; one that takes nothing away gives the score as it is.
+class Without:
+    """Scores of some households' products without some facts.
 
     Args:
         ranking: what orders, over which facts.
         knowledge: of the households, one origin each.
-        hands: what is in hand, and the recent items.
-        deletions: any number of rows.
+        basket: what is in hand.
     """
-    parts = [deletions.take(rows) for rows in _slices(len(deletions))]
-    scores = [ranking.system.scores(_figures(ranking, knowledge, hands, part)) for part in parts]
-    return np.concatenate([np.empty(0), *scores])
 
+    def __init__(self, ranking: Ranking, knowledge: HouseholdKnowledge, basket: Items) -> None:
+        self._ranking = ranking
+        self._knowledge = knowledge
+        self._hands = {"basket": basket, "recent": recent_items(knowledge)}
+        self._basket_size = np.bincount(basket.origin, minlength=len(knowledge.household))
+        self._latest = Latest(knowledge, ranking.features.levels)
 
-def falls_of(ranking: Ranking, knowledge: HouseholdKnowledge, basket: Items, ranked: Ranked) -> Falls:
-    """Measure what each row of a ranking of these households, with this basket, may cite.
+    def scores(self, deletions: Deletions) -> FloatArray:
+        """Return the score of each row after its deletion; one that takes nothing away gives the score as it is."""
+        parts = [self._ranking.system.scores(self._figures(deletions.take(rows))) for rows in _slices(len(deletions))]
+        return np.concatenate([np.empty(0), *parts])
 
-    A reason counts where its group speaks for the product and the score falls twice: without its facts, and when its group's
-    figures alone are as they would be without them. Else it is another group that reads them.
-    """
-    hands = basket, recent_items(knowledge)
-    facts = _facts(ranking, knowledge, ranked)
-    alone = np.full((len(ranked), len(REASONS)), np.nan)
-    row, reason = np.nonzero(_there(facts) & (ranked.moved.brought[:, GROUP_OF_REASON] > 0))
-    for part in _slices(len(row)):
-        alone[row[part], reason[part]] = _alone(ranking, knowledge, hands, (facts, ranked.score), row[part], reason[part])
-    together, cited = np.full(len(ranked), np.nan), alone > LEAST_FALL
-    rows = np.flatnonzero(cited.any(axis=1))
-    left = scores_without(ranking, knowledge, hands, _limited(facts.take(rows), cited[rows]))
-    together[rows] = ranked.score[rows] - left
-    return Falls(alone, together)
+    def falls(self, ranked: Ranked) -> Falls:
+        """Measure what each row of these households' ranking may cite.
 
+        A reason counts where its group speaks for the product and the score falls twice: without its facts, and when its
+        group's figures alone are as they would be without them. Else it is another group that reads them.
+        """
+        facts = _facts(self._ranking, self._knowledge, ranked)
+        alone = np.full((len(ranked), len(REASONS)), np.nan)
+        row, reason = np.nonzero(_there(facts) & (ranked.moved.brought[:, GROUP_OF_REASON] > 0))
+        for part in _slices(len(row)):
+            alone[row[part], reason[part]] = self._alone(facts.take(row[part]), ranked.score[row[part]], reason[part])
+        together, cited = np.full(len(ranked), np.nan), alone > LEAST_FALL
+        rows = np.flatnonzero(cited.any(axis=1))
+        together[rows] = ranked.score[rows] - self.scores(_limited(facts.take(rows), cited[rows]))
+        return Falls(alone, together)
 
-def _alone(
-    ranking: Ranking,
-    knowledge: HouseholdKnowledge,
-    hands: tuple[Items, Items],
-    asked: tuple[Deletions, FloatArray],
-    row: IntArray,
-    reason: IntArray,
-) -> FloatArray:
-    """Return the fall of each row without the facts of one reason, NaN where its group does not read them."""
-    facts, score = asked[0].take(row), asked[1][row]
-    only = np.eye(len(REASONS), dtype=bool)[reason]
-    less = _figures(ranking, knowledge, hands, _limited(facts, only))
-    plain = _figures(ranking, knowledge, hands, _limited(facts, np.zeros_like(only)))
-    read = GROUP_OF_FEATURE == GROUP_OF_REASON[reason][:, None]
-    through = score - ranking.system.scores(np.where(read, less, plain))
-    return np.where(through > LEAST_FALL, score - ranking.system.scores(less), np.nan)
+    def _alone(self, facts: Deletions, score: FloatArray, reason: IntArray) -> FloatArray:
+        """Return the fall of each row without the facts of one reason, NaN where its group does not read them."""
+        only = np.eye(len(REASONS), dtype=bool)[reason]
+        less = self._figures(_limited(facts, only))
+        plain = self._figures(Deletions(facts.origin, facts.product, np.zeros(len(facts), bool)))
+        read = GROUP_OF_REASON[reason][:, None] == GROUP_OF_FEATURE
+        through, whole = np.split(self._ranking.system.scores(np.concatenate([np.where(read, less, plain), less])), 2)
+        return np.where(score - through > LEAST_FALL, score - whole, np.nan)
+
+    def _figures(self, deletions: Deletions) -> Matrix:
+        features, rows = self._ranking.features, np.arange(len(deletions))
+        less = self._latest.without(deletions.origin, deletions.product, deletions.bought)
+        population = _Unpromoted(features.population, deletions.unpromoted)
+        return assemble(less, population, features.levels, self._in_hand(deletions), rows, deletions.product)
+
+    def _in_hand(self, deletions: Deletions) -> InHand:
+        left = tuple(_no_longer_recent(self._knowledge, deletions.origin, column) for column in deletions.bought)
+        evidence = {}
+        for hand, items in self._hands.items():
+            for place, name in enumerate(RELATIONS):
+                gone = tuple(np.where(relation == place, entry, NOTHING) for relation, entry in deletions.edges)
+                evidence[f"{hand}_{name}"] = evidence_without(
+                    self._ranking.neighbours[name],
+                    items,
+                    deletions.origin,
+                    deletions.product,
+                    gone,
+                    left if hand == "recent" else (),
+                )
+        return InHand(evidence, self._basket_size[deletions.origin])
 
 
 def _slices(rows: int) -> list[slice]:
@@ -166,7 +181,7 @@ def _facts(ranking: Ranking, knowledge: HouseholdKnowledge, ranked: Ranked) -> D
     key, products = ranking.features.knowledge.own.key, knowledge.own.items
     alike = np.where(ranked.alike >= 0, key[np.maximum(ranked.alike, 0)] % products, NOTHING) if len(key) else ranked.alike
     shares = ranking.features.population.promotions(ranked.product, knowledge.day[ranked.origin])
-    promoted = (np.nan_to_num(shares) > 0).any(axis=1)
+    promoted = np.asarray((np.nan_to_num(shares) > 0).any(axis=1))
     own, item = np.where(ranked.own >= 0, ranked.product, NOTHING), np.where(ranked.recent, ranked.item, NOTHING)
     return Deletions(ranked.origin, ranked.product, promoted, (own, alike, item), ((ranked.relation, ranked.entry),))
 
@@ -185,29 +200,6 @@ def _limited(facts: Deletions, reasons: npt.NDArray[np.bool_]) -> Deletions:
     item = np.where(edge & (item != alike), item, NOTHING)
     edges = (np.where(edge, relation, NOTHING), np.where(edge, entry, NOTHING))
     return Deletions(facts.origin, facts.product, facts.unpromoted & promotion, (own, alike, item), (edges,))
-
-
-def _figures(ranking: Ranking, knowledge: HouseholdKnowledge, hands: tuple[Items, Items], deletions: Deletions) -> Matrix:
-    features, rows = ranking.features, np.arange(len(deletions))
-    less = knowledge_without(knowledge, features.levels, deletions.origin, deletions.product, deletions.bought)
-    hand = _hand_without(ranking, knowledge, hands, deletions)
-    population = _Unpromoted(features.population, deletions.unpromoted)
-    return assemble(less, population, features.levels, hand, rows, deletions.product)
-
-
-def _hand_without(
-    ranking: Ranking, knowledge: HouseholdKnowledge, hands: tuple[Items, Items], deletions: Deletions
-) -> InHand:
-    left = tuple(_no_longer_recent(knowledge, deletions.origin, column) for column in deletions.bought)
-    evidence = {}
-    for hand, items in zip(("basket", "recent"), hands, strict=True):
-        for place, name in enumerate(RELATIONS):
-            gone = tuple(np.where(relation == place, entry, NOTHING) for relation, entry in deletions.edges)
-            evidence[f"{hand}_{name}"] = evidence_without(
-                ranking.neighbours[name], items, deletions.origin, deletions.product, gone, left if hand == "recent" else ()
-            )
-    size = np.bincount(hands[0].origin, minlength=len(knowledge.household))
-    return InHand(evidence, size[deletions.origin])
 
 
 def _no_longer_recent(knowledge: HouseholdKnowledge, origin: IntArray, bought: IntArray) -> IntArray:

@@ -11,14 +11,14 @@ from decisions.recommend.calibration import Calibration
 from decisions.recommend.candidates import SOURCES
 from decisions.recommend.customer_text import customer_reason, customer_text
 from decisions.recommend.explain import Explainer
-from decisions.recommend.fidelity import Deletions, Falls, falls_of, scores_without
+from decisions.recommend.fidelity import Deletions, Falls, Without
 from decisions.recommend.lists import LISTED, StoredLists
 from decisions.recommend.ranking import Ranked, Ranking
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from decisions.recommend.told import explain_row
 from features.recommend_relations import Items
-from features.recommend_transform import HouseholdKnowledge, recent_items
+from features.recommend_transform import HouseholdKnowledge
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["HabitLists"]
@@ -82,14 +82,15 @@ class HabitLists:
 
     def _ranked_now(self, asked: Asked, household: int, ranked: Ranked) -> list[Suggestion]:
         """Return what was ranked when it was asked for; deletions are measured when the first of it is told."""
-        knowledge, basket = self._knowledge(asked, household), self._basket(asked)
-        falls = cache(partial(falls_of, self._ranking, knowledge, basket, ranked))
+        falls = cache(lambda: self._without(asked, household).falls(ranked))
         return list(self._suggestions(asked, household, ranked, np.arange(len(ranked)), falls))
 
     def rescored(self, asked: Asked, household: int, deletions: Deletions) -> FloatArray:
         """Return the score of each product after a deletion, by what ranked it, with what is in hand and in its store."""
-        knowledge = self._knowledge(asked, household)
-        return scores_without(self._ranking, knowledge, (self._basket(asked), recent_items(knowledge)), deletions)
+        return self._without(asked, household).scores(deletions)
+
+    def _without(self, asked: Asked, household: int) -> Without:
+        return Without(self._ranking, self._knowledge(asked, household), self._basket(asked))
 
     def _listed(self, asked: Asked, household: int, limit: int, *, bought_only: bool) -> tuple[StoredLists, IntArray] | None:
         """Return the stored rows that answer, or None where too few are left or something else is asked."""
@@ -137,9 +138,7 @@ class HabitLists:
                 p_accept=None if chances is None else chances[place],
             )
 
-    def _told(
-        self, explainer: Explainer, ranked: Ranked, row: int, falls: Callable[[], Falls], basket: tuple[str, ...]
-    ) -> Told:
+    def _told(self, explainer: Explainer, ranked: Ranked, row: int, falls: Callable[[], Falls], basket: tuple[str, ...]) -> Told:
         product = self._shelf.view.product(int(ranked.product[row]))
         explanation = explain_row(explainer, ranked, row, falls(), self.base_score)
         reason, other = customer_reason(explanation, product.id, basket)

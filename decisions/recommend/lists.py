@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from decisions.recommend.fidelity import REASONS, Falls, falls_of
+from decisions.recommend.fidelity import REASONS, Falls, Without
 from decisions.recommend.model import MOVERS, Moved, Ranker
 from decisions.recommend.ranking import Ranked, Ranking
 from features import Tables
@@ -50,7 +50,7 @@ def list_tables(ranking: Ranking) -> dict[str, pa.Table]:
     for first in range(0, households, CHUNK):
         knowledge = features.knowledge.between(first, min(first + CHUNK, households))
         ranked = ranking.rank(knowledge, nothing, present, LISTED)
-        parts.append(_columns(ranked, falls_of(ranking, knowledge, nothing, ranked), first))
+        parts.append(_columns(ranked, Without(ranking, knowledge, nothing).falls(ranked), first))
     made_by = pa.table({name: [value] for name, value in _made_by(ranking).items()})
     return {"recommend_lists": pa.concat_tables(parts).combine_chunks(), "recommend_lists_made_by": made_by}
 

@@ -76,7 +76,7 @@ class Ranker:
         brought = np.asarray(np.add.reduceat(np.take(values, _BY_GROUP, axis=1), _FIRST_OF_GROUP, axis=1))
         largest = [
             columns[np.argsort(-np.abs(values[:, columns]), axis=1, kind="stable")[:, :MOVERS]]
-            for columns in (np.flatnonzero(GROUP_OF_FEATURE == group) for group in range(len(GROUPS)))
+            for columns in (np.flatnonzero(group == GROUP_OF_FEATURE) for group in range(len(GROUPS)))
         ]
         feature = np.concatenate(largest, axis=1)
         figure, share = (np.take_along_axis(part, feature, axis=1).astype(np.float32) for part in (figures, values))

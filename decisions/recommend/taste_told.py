@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from decisions.envelope import NodeName
 from decisions.recommend.contract import FactorValue, RecommendationExplanation, RecommendationPath
 from decisions.recommend.factors import one_factor
 from decisions.recommend.fidelity import LEAST_FALL
@@ -81,15 +82,21 @@ class TastesTold:
         if self._household is None:
             return []
         view, (own, bought, _) = self._shelf.view, self._bought
-        buyer, found = view.household(self._household), list[tuple[int, RecommendationPath]]()
+        found: list[tuple[int, RecommendationPath]] = []
         for row in np.argsort(-shares, kind="stable")[: 2 * CITED].tolist():
-            hops, fall = view.purchase(buyer, int(own[row]), int(bought[row])), self._fall(asked, [row])
-            if hops and fall > LEAST_FALL and len(found) < CITED:
+            hops, fall = view.purchase(self._buyer, int(own[row]), int(bought[row])), self._fall(asked, [row])
+            if hops and fall > LEAST_FALL:
                 found.append((row, RecommendationPath(hops, float(shares[row]), "taste", fall)))
+            if len(found) == CITED:
+                break
         return found
+
+    @cached_property
+    def _buyer(self) -> tuple[int, NodeName] | None:
+        return None if self._household is None else self._shelf.view.household(self._household)
 
     def _fall(self, asked: int, rows: list[int]) -> float:
         """Return the fall without one basket of each."""
-        chosen, baskets = np.array(rows, dtype=np.int64), self._bought[2][rows]
+        baskets = self._bought[2][rows]
         left = np.where(baskets > 1, weight_of(np.maximum(baskets - 1, 1.0)), 0.0)
-        return self._influence.fall(asked, chosen, left)
+        return float(self._influence.falls(np.array(rows, dtype=np.int64), left)[asked])

@@ -12,6 +12,7 @@ from features.recommend_transform import GROUPS
 
 __all__ = ["explain_row"]
 
+
 def explain_row(explainer: Explainer, ranked: Ranked, row: int, falls: Falls, base: float) -> RecommendationExplanation:
     """Explain one row: the path that falls deepest first, factors by what they brought, for or against.
 

@@ -9,7 +9,7 @@ import pytest
 from decisions.recommend import RecommendationRequest, RecommendService
 from decisions.recommend.candidates import top_by_origin
 from decisions.recommend.contract import RequestContext
-from decisions.recommend.fidelity import falls_of
+from decisions.recommend.fidelity import Without
 from decisions.recommend.habit import HabitLists
 from decisions.recommend.lists import LISTED, read_lists
 from features import publish_features
@@ -52,7 +52,7 @@ def test_each_array_of_a_kept_row_has_the_bits_of_the_live_one(recommend_shop):
             assert getattr(ranked, name)[first:last].tobytes() == getattr(now, name).tobytes(), name
         for name in ("brought", "feature", "figure", "share"):
             assert getattr(ranked.moved, name)[first:last].tobytes() == getattr(now.moved, name).tobytes(), name
-        falls = falls_of(ranking, knowledge, NOTHING, now)
+        falls = Without(ranking, knowledge, NOTHING).falls(now)
         for name in ("alone", "together"):
             assert getattr(stored.falls, name)[first:last].tobytes() == getattr(falls, name).tobytes(), name
 

@@ -57,7 +57,7 @@ def test_every_hop_exists_in_its_stored_direction_and_hops_join(recommend_shop, 
     for _, answer in answers(recommend_shop, shop_constants.cold):
         for item in answer.items:
             assert item.explanation.text
-            assert item.explanation.paths
+            assert item.explanation.paths or item.explanation.factors
             for path in item.explanation.paths:
                 assert path.hops
                 ends = [(h.target, h.source) if h.walked_backwards else (h.source, h.target) for h in path.hops]
