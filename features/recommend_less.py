@@ -1,8 +1,9 @@
 """What would be known of a household had it not bought something the last time: the inputs that a deletion is scored with.
 
 Serving keeps sums over purchases, not the purchases. Counts, fading sums, gaps and their deviation without the latest purchase
-follow from these exactly. What does not is taken to be as usual: the baskets that lay between the last two purchases (by the
-household's mean gap), the price, the units and the basket of the purchase before, and the gap before the last two.
+follow from these exactly, and what the latest purchase itself said is told by the one before it (`features.recommend_before`).
+Where that is not known, or a second purchase goes, it is taken to be as usual: baskets between purchases by the household's mean
+gap, units, savings and the size of the basket by what is left of their means.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from features.recommend_before import GROUP_BEFORE_COLUMNS, OWN_BEFORE_COLUMNS
 from features.recommend_own import FADING, SMALL_BASKET
 from features.recommend_transform import (
     HOUSEHOLD_COLUMNS,
@@ -33,6 +35,12 @@ _PER_DAY = {"decay_14_days": 0.5 ** (1 / 14), "decay_30_days": 0.5 ** (1 / 30), 
 _STANDINGS = (("decay_95", "95"), ("decay_98", "98"), ("decay_30_days", "30_days"))
 _STEPS, _SPREAD = 1 << 20, 1 << 32
 """Fading sums as whole numbers of such steps; origins lie farther apart than any sum in one sorted column of all."""
+_MEANS = (
+    ("mean_units", "last_units", "units"),
+    ("saved_share", "last_saved_share", "saved_share"),
+    ("mean_basket_size", "last_basket_size", "basket_size"),
+)
+"""A mean, the latest purchase's figure, and that of the purchase before."""
 _SLACK = 1e-4
 """Sums are kept in 32 bits."""
 
@@ -50,6 +58,8 @@ class _Known:
     in_store: FloatArray
     totals: FloatArray
     """The household's fading sums over all products, by `_STANDINGS`."""
+    before: tuple[FloatArray, FloatArray, FloatArray]
+    """What was bought before the latest purchase of the product, type and category; NaN where that is not known any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,7 @@ class Latest:
             knowledge.household[origin].astype(np.float64),
             knowledge.in_stores.gather(origin, shelf)[:, 0].astype(np.float64),
             self._totals[origin],
+            self._before(origin, product, kind, category),
         )
         columns = [column for column in taken if (column >= 0).any()]
         lines = [_line(knowledge, origin, bought) for bought in _latest_first(knowledge, origin, columns)]
@@ -141,6 +152,20 @@ class Latest:
             store=knowledge.store[origin],
         )
 
+    def _before(self, origin: IntArray, *items: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return rows of `Before` for the product, the type and the category."""
+        knowledge, widths = self._knowledge, (len(OWN_BEFORE_COLUMNS), len(GROUP_BEFORE_COLUMNS), len(GROUP_BEFORE_COLUMNS))
+        levels = (knowledge.own, knowledge.types, knowledge.categories)
+        if knowledge.before is None:
+            own, types, categories = (np.full((len(origin), width), np.nan) for width in widths)
+            return own, types, categories
+        known = (knowledge.before.own, knowledge.before.types, knowledge.before.categories)
+        own, types, categories = (
+            np.vstack([part, np.full((1, width), np.nan)])[of.rows(origin, item)].astype(np.float64)
+            for part, width, of, item in zip(known, widths, levels, items, strict=True)
+        )
+        return own, types, categories
+
     def _take(self, known: _Known, line: _Line, before: Sequence[_Line]) -> None:
         between = known.household[:, _OF["mean_gap_days"]].copy()
         itself = line.there & (line.bought == known.product)
@@ -148,7 +173,8 @@ class Latest:
         self._take_from_groups(known, line, before, between)
         faded = known.own[:, _AT["decay_95"]].copy()
         if itself.any():
-            known.own[itself] = _own_without(known.own[itself], between[itself], line.of(itself))
+            known.own[itself] = _own_without(known.own[itself], between[itself], line.of(itself), known.before[0][itself])
+            known.before[0][itself] = np.nan
         lost = line.faded("decay_98")
         known.in_store = np.where(itself & (known.in_store >= lost - _SLACK), known.in_store - lost, known.in_store).clip(0.0)
         self._stand_again(known, line, itself)
@@ -158,7 +184,8 @@ class Latest:
         """A basket that holds another product of the type, or the category, still is a purchase of it."""
         rows = np.minimum(self._knowledge.own.rows(known.origin, line.product), len(self._whose) - 1)
         groups = (self._levels.product_type, self._levels.category)
-        for values, group, together in zip((known.types, known.categories), groups, self._together, strict=True):
+        levels = (known.types, known.categories)
+        for values, group, together, before_it in zip(levels, groups, self._together, known.before[1:], strict=True):
             others = together[rows] - 1
             for earlier in before:
                 same = earlier.there & (earlier["baskets_since"] == line["baskets_since"])
@@ -166,7 +193,9 @@ class Latest:
             gone = line.there & (group[line.product] == group[known.product]) & (others <= 0)
             if gone.any():
                 left = line.of(gone)
-                values[gone] = rhythm_without(values[gone], left["baskets_since"], left["days_since"], between[gone])
+                purchase = (left["baskets_since"], left["days_since"])
+                values[gone] = rhythm_without(values[gone], purchase, before_it[gone].T, between[gone])
+                before_it[gone] = np.nan
 
     def _stand_again(self, known: _Known, line: _Line, itself: npt.NDArray[np.bool_]) -> None:
         """Give the product its place and share among the household's products again, now that one of them counts less."""
@@ -205,15 +234,18 @@ def _latest_first(knowledge: HouseholdKnowledge, origin: IntArray, taken: Sequen
     return tuple(np.take_along_axis(bought, order, axis=1).T)
 
 
-def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, between: FloatArray) -> FloatArray:
-    """Return `RHYTHM_COLUMNS` without the one purchase that was `since` baskets and `days` days ago, row by row.
+def rhythm_without(
+    values: FloatArray, purchase: tuple[FloatArray, FloatArray], before: FloatArray, between: FloatArray
+) -> FloatArray:
+    """Return `RHYTHM_COLUMNS` without one purchase, row by row.
 
     Args:
         values: rows of `RHYTHM_COLUMNS`.
-        since: baskets since the purchase, which is among those that the row counts.
-        days: days since it.
+        purchase: baskets and days since the purchase, which is among those that the row counts.
+        before: baskets since the purchase before the latest, and the gap before the last one (2, rows); NaN where unknown.
         between: the household's mean days from basket to basket; NaN or 0 where unknown.
     """
+    since, days = purchase
     left, column = values.copy(), {name: values[:, _AT[name]] for name in RHYTHM_COLUMNS}
     count, gap = column["baskets"], column["last_gap_days"]
     latest = since == column["baskets_since"]
@@ -229,7 +261,8 @@ def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, betw
         left[:, _AT[name]] = np.maximum(column[name] - value, 0.0)
     baskets = np.where(between > 0, np.maximum(np.round(gap / np.where(between > 0, between, 1.0)), 1.0), 1.0)
     left[:, _AT["days_since"]] += np.where(latest, gap, 0.0)
-    left[:, _AT["baskets_since"]] += np.where(latest, baskets, 0.0)
+    earlier = np.where(np.isnan(before[0]), column["baskets_since"] + baskets, before[0])
+    left[:, _AT["baskets_since"]] = np.where(latest, earlier, column["baskets_since"])
     # the gaps' sum and sum of squares say both without the last; of one in between two gaps become one
     total, squares = (
         column["mean_gap_days"] * (count - 1),
@@ -239,7 +272,7 @@ def rhythm_without(values: FloatArray, since: FloatArray, days: FloatArray, betw
     variance = np.where(latest, (squares - gap**2) / gaps - mean**2, column["gap_deviation_days"] ** 2)
     left[:, _AT["mean_gap_days"]] = mean
     left[:, _AT["gap_deviation_days"]] = np.where(count > 3, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-    second = np.where(count > 3, mean, total - gap)
+    second = np.where(np.isnan(before[1]), np.where(count > 3, mean, total - gap), before[1])
     left[:, _AT["last_gap_days"]] = np.where(count > 2, np.where(latest, second, gap), np.nan)
     return np.where((count <= 1)[:, None], MISSING_RHYTHM.astype(np.float64), left)
 
@@ -268,22 +301,21 @@ def _in_one_basket(knowledge: HouseholdKnowledge, group: IntArray) -> IntArray:
     return np.asarray(count[place])
 
 
-def _own_without(own: FloatArray, between: FloatArray, line: _Line) -> FloatArray:
+def _own_without(own: FloatArray, between: FloatArray, line: _Line, before: FloatArray) -> FloatArray:
     left, count = own.copy(), own[:, _AT["baskets"]]
-    left[:, :_RHYTHM] = rhythm_without(own[:, :_RHYTHM], line["baskets_since"], line["days_since"], between)
+    second = own[:, _AT["last_two_gaps_days"]] - own[:, _AT["last_gap_days"]]
+    purchase, told = (line["baskets_since"], line["days_since"]), dict(zip(OWN_BEFORE_COLUMNS, before.T, strict=True))
+    earlier = np.stack([told["baskets_since"], second])
+    left[:, :_RHYTHM] = rhythm_without(own[:, :_RHYTHM], purchase, earlier, between)
     for name in ("decay_80", "decay_90", "decay_14_days", "decay_30_days"):
         left[:, _AT[name]] = np.maximum(own[:, _AT[name]] - line.faded(name), 0.0)
     fewer = np.maximum(count - 1, 1.0)
-    for mean, last in (
-        ("mean_units", "last_units"),
-        ("saved_share", "last_saved_share"),
-        ("mean_basket_size", "last_basket_size"),
-    ):
-        rest = (own[:, _AT[mean]] * count - own[:, _AT[last]]) / fewer
-        left[:, _AT[mean]] = left[:, _AT[last]] = np.maximum(rest, 0.0)
-    second = own[:, _AT["last_two_gaps_days"]] - own[:, _AT["last_gap_days"]]
-    left[:, _AT["last_gap_days"]] = np.where(count > 2, second, np.nan)
-    left[:, _AT["last_two_gaps_days"]] = np.where(count > 3, second + left[:, _AT["mean_gap_days"]], np.nan)
+    for mean, last, name in _MEANS:
+        rest = np.maximum((own[:, _AT[mean]] * count - own[:, _AT[last]]) / fewer, 0.0)
+        left[:, _AT[mean]] = rest
+        left[:, _AT[last]] = np.where(np.isnan(told[name]), rest, told[name])
+    third = np.where(np.isnan(told["third_gap_days"]), left[:, _AT["mean_gap_days"]], told["third_gap_days"])
+    left[:, _AT["last_two_gaps_days"]] = np.where(count > 3, second + third, np.nan)
     return np.where((count <= 1)[:, None], MISSING_OWN.astype(np.float64), left)
 
 

@@ -10,7 +10,6 @@ from decisions.recommend.discovery_lists import LONGEST, PLACES, StoredDiscoveri
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from decisions.recommend.taste_told import TastesTold
-from features.collaborative import Tastes
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["DISCOVERY_SYSTEM", "DiscoverLists"]
@@ -27,12 +26,10 @@ class DiscoverLists:
         discovery: ranks by tastes.
         bounds: what may stand together.
         stored: every household's list, as it was computed in training.
-        tastes: what the lists were ranked by.
     """
 
-    def __init__(self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries, tastes: Tastes) -> None:
+    def __init__(self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries) -> None:
         self._shelf = shelf
-        self._tastes = tastes
         self._discovery = discovery
         self._bounds = bounds
         self._stored = stored
@@ -45,7 +42,7 @@ class DiscoverLists:
             product = self._bounds.spread(product, str(asked.request.household_id))
         # whole tens are varied, so that a longer list begins with the shorter one
         order = self._bounds.apply(product, -(-limit // PLACES) * PLACES)[:limit]
-        told = TastesTold(self._shelf, self._tastes, order.tolist(), asked.household, asked.hand)
+        told = TastesTold(self._shelf, self._discovery.tastes, order.tolist(), asked.household, asked.hand)
         return [self._suggestion(one, of[one], told, personal=asked.household is not None) for one in order.tolist()]
 
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:

@@ -122,7 +122,7 @@ class RecommendService:
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
         tastes = read_tastes(features)
-        self._discover = DiscoverLists(self._shelf, Discovery(facts, tastes), bounds, kept, tastes)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, tastes), bounds, kept)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)

@@ -14,7 +14,7 @@ from decisions.recommend import RecommendationRequest
 from decisions.recommend.contract import Factor, RecommendationExplanation, Surface
 from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
 from decisions.recommend.factors import FACTOR_WORDS
-from decisions.recommend.fidelity import Deletions, Without
+from decisions.recommend.fidelity import Deletions, Without, _Unpromoted
 from decisions.recommend.quality import KINDS_OF_PATHS
 from features.recommend_less import Latest, rhythm_without
 from features.recommend_relations import Items
@@ -116,7 +116,9 @@ def test_a_factor_names_figures_of_its_own(suite):
             assert 1 <= len(factor.values) <= 2
             assert all(value.contribution for value in factor.values)
             names.add(factor.name)
-    assert set(GROUPS) | {"taste", "trend"} <= names <= set(FACTOR_WORDS)
+    # no promotion is known on the day after the tiny shop's last
+    assert (set(GROUPS) - {"promotion"}) | {"taste", "trend"} == names
+    assert set(GROUPS) | names == set(FACTOR_WORDS)
 
 
 def test_deleting_what_is_cited_lowers_the_score(recommend_shop, suite):
@@ -203,17 +205,21 @@ def rhythm(days_ago, since):
 
 @pytest.mark.parametrize("days", [(30, 10), (40, 30, 20), (50, 40, 30, 20), (90, 60, 50, 20), (60, 55, 20)])
 def test_a_rhythm_without_its_latest_purchase_is_the_history_without_it(days):
-    """A basket every five days, each purchase in one of them; which gap was the last but one is told for three purchases."""
+    """Also where what was bought before is not told: then baskets every five days, and gaps that are alike."""
     since = [(one - days[-1]) // 5 for one in days]
     whole, without = rhythm(np.array(days), since), rhythm(np.array(days[:-1]), since[:-1])
-    left = rhythm_without(whole, whole[:, RHYTHM_COLUMNS.index("baskets_since")], np.array([days[-1]]), np.array([5.0]))
+    purchase = (np.array([float(since[-1])]), np.array([float(days[-1])]))
+    second = days[-3] - days[-2] if len(days) > 2 else np.nan
+    told = rhythm_without(whole, purchase, np.array([[since[-2]], [second]]), np.array([np.nan]))
+    np.testing.assert_allclose(told, without, rtol=1e-9)
+    untold = rhythm_without(whole, purchase, np.full((2, 1), np.nan), np.array([5.0]))
     known = [name != "last_gap_days" or len(days) < 4 or len(set(-np.diff(days))) == 1 for name in RHYTHM_COLUMNS]
-    np.testing.assert_allclose(left[:, known], without[:, known], rtol=1e-9)
+    np.testing.assert_allclose(untold[:, known], without[:, known], rtol=1e-9)
 
 
 def test_the_only_purchase_taken_away_leaves_what_was_never_bought():
     once = rhythm(np.array([12]), [2])
-    left = rhythm_without(once, np.array([2.0]), np.array([12.0]), np.array([7.0]))
+    left = rhythm_without(once, (np.array([2.0]), np.array([12.0])), np.full((2, 1), np.nan), np.array([7.0]))
     np.testing.assert_array_equal(left[0], MISSING_RHYTHM.astype(np.float64))
 
 
@@ -310,6 +316,21 @@ def test_the_quality_of_an_answer_is_that_of_its_paths(recommend_shop, suite):
             assert quality.popularity_percentile == pytest.approx(np.mean([np.mean(sold <= sold[one]) for one in shared]))
             checked += 1
     assert checked > 10
+
+
+class Promoted:
+    """A population whose every product is promoted, but for the first, of which nothing is known."""
+
+    products = stores = saved = gaps = None
+
+    def promotions(self, product, day):
+        return np.where(product[:, None] == 0, np.nan, 0.5).astype(np.float32)
+
+
+def test_a_deleted_promotion_is_a_share_of_nought_and_what_is_not_known_stays_unknown():
+    product = np.array([0, 0, 1, 1])
+    less = _Unpromoted(Promoted(), np.array([True, False, True, False])).promotions(product, product)
+    np.testing.assert_array_equal(less[:, 0], np.array([np.nan, np.nan, 0.0, 0.5], np.float32))
 
 
 def test_a_promotion_is_told_from_the_graph(recommend_shop):
