@@ -2,6 +2,7 @@
 
 from bench import (
     evidence,
+    explanations,
     forecast,
     forecast_planted,
     links,
@@ -26,6 +27,7 @@ BENCHES: dict[str, Bench] = {
         reads.BENCH,
         serve.BENCH,
         next_basket.BENCH,
+        explanations.BENCH,
         forecast.BENCH,
         forecast_planted.BENCH,
         switching.BENCH,

@@ -19,7 +19,8 @@ from decisions.recommend.shelf import Shelf
 from decisions.recommend.taste_told import bought_by
 from features.collaborative import Tastes, weight_of
 from features.recommend_relations import RELATIONS, TOWARDS_ITEM
-from features.repertoire import IntArray
+from features.recommend_transform import HouseholdKnowledge
+from features.repertoire import FloatArray, IntArray
 
 __all__ = ["Rescored", "Rescoring"]
 
@@ -55,7 +56,7 @@ class Rescoring:
     """
 
     def __init__(self, shelf: Shelf, habit: HabitLists, tastes: Tastes) -> None:
-        self._shelf = shelf
+        self.shelf = shelf
         self._habit = habit
         self._tastes = tastes
 
@@ -75,15 +76,19 @@ class Rescoring:
                 left[place] = self._plain(asked, one, facts[place])
         return tuple(Rescored(one.product_id, one.score, left.get(place)) for place, one in enumerate(items))
 
+    def scores(self, knowledge: HouseholdKnowledge, products: IntArray) -> FloatArray:
+        """Return what ranks for a household would give one product to each origin of `knowledge`, with empty hands."""
+        return self._habit.scores(knowledge, products)
+
     def _facts(self, paths: Sequence[ExplanationPath]) -> _Facts:
         hops = [hop for path in paths for hop in path.hops]
-        bought = {self._shelf.product[hop.target.id] for hop in hops if hop.relation == "contains"}
-        edges = {(hop.relation, self._entry(hop)) for hop in hops if hop.relation in self._shelf.view.neighbours}
+        bought = {self.shelf.product[hop.target.id] for hop in hops if hop.relation == "contains"}
+        edges = {(hop.relation, self._entry(hop)) for hop in hops if hop.relation in self.shelf.view.neighbours}
         return _Facts(tuple(sorted(bought)), tuple(sorted(edges)), any(hop.relation == "promotes" for hop in hops))
 
     def _entry(self, hop: Hop) -> int:
-        neighbours = self._shelf.view.neighbours[hop.relation]
-        ends = self._shelf.product[hop.source.id], self._shelf.product[hop.target.id]
+        neighbours = self.shelf.view.neighbours[hop.relation]
+        ends = self.shelf.product[hop.source.id], self.shelf.product[hop.target.id]
         item, candidate = ends[::-1] if hop.relation in TOWARDS_ITEM else ends
         first, last = int(neighbours.start[item]), int(neighbours.start[item + 1])
         return first + int(np.flatnonzero(neighbours.candidate[first:last] == candidate)[0])
@@ -91,7 +96,7 @@ class Rescoring:
     def _ranked(self, asked: Asked, items: Sequence[RecommendedProduct], facts: Sequence[_Facts]) -> list[float]:
         if asked.household is None or not items:
             return []
-        product = np.array([self._shelf.product[one.product_id] for one in items], dtype=np.int64)
+        product = np.array([self.shelf.product[one.product_id] for one in items], dtype=np.int64)
         entries = [[(RELATIONS.index(name), entry) for name, entry in one.edges if name in RELATIONS] for one in facts]
         deletions = Deletions(
             np.zeros(len(product), np.int64),
@@ -110,15 +115,15 @@ class Rescoring:
         return scores
 
     def _plain(self, asked: Asked, item: RecommendedProduct, facts: _Facts) -> float:
-        product = self._shelf.product[item.product_id]
+        product = self.shelf.product[item.product_id]
         if item.kind == "discovery":
             return self._liked(asked, product, facts.bought)
         if item.kind != "relations":
             return item.score
         gone = sum(
-            float(self._shelf.view.neighbours[name].strength[entry])
+            float(self.shelf.view.neighbours[name].strength[entry])
             for name, entry in facts.edges
-            if int(self._shelf.view.neighbours[name].candidate[entry]) == product
+            if int(self.shelf.view.neighbours[name].candidate[entry]) == product
         )
         return item.score - gone
 
@@ -127,7 +132,7 @@ class Rescoring:
         if asked.household is None:
             bought, baskets = asked.hand, np.ones(len(asked.hand))
         else:
-            _, bought, baskets = bought_by(self._shelf, asked.household)
+            _, bought, baskets = bought_by(self.shelf, asked.household)
         baskets = baskets - np.isin(bought, gone)
         kept = baskets > 0
         taste = self._tastes.of_basket(bought[kept], weight_of(baskets[kept]))

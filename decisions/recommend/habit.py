@@ -89,6 +89,12 @@ class HabitLists:
         """Return the score of each product after a deletion, by what ranked it, with what is in hand and in its store."""
         return self._without(asked, household).scores(deletions)
 
+    def scores(self, knowledge: HouseholdKnowledge, products: IntArray) -> FloatArray:
+        """Return the score of one product for each origin of `knowledge`, with empty hands."""
+        rows, nothing = np.arange(len(products)), np.empty(0, np.int64)
+        asked = Deletions(rows, products, np.zeros(len(products), bool))
+        return Without(self._ranking, knowledge, Items(nothing, nothing)).scores(asked)
+
     def _without(self, asked: Asked, household: int) -> Without:
         return Without(self._ranking, self._knowledge(asked, household), self._basket(asked))
 

@@ -127,7 +127,8 @@ class RecommendService:
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
         self._paths = PathMeasures(self._shelf, features.as_of)
-        self._rescoring = Rescoring(self._shelf, self._habit, tastes)
+        self.rescoring = Rescoring(self._shelf, self._habit, tastes)
+        """Scores again without some facts, for those who measure explanations."""
         self._ladders = {
             Surface.HOUSEHOLD: self._for_household,
             Surface.BASKET: self._for_household,
@@ -212,7 +213,7 @@ class RecommendService:
         Raises: as `recommend`.
         """
         answer = self.recommend(request)
-        return self._rescoring.without(self._asked(_as_sets(request)), answer.items, paths)
+        return self.rescoring.without(self._asked(_as_sets(request)), answer.items, paths)
 
     def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
         place = self._shelf.product.get(product_id)

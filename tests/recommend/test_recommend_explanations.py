@@ -14,10 +14,9 @@ from decisions.recommend import RecommendationRequest
 from decisions.recommend.contract import Factor, RecommendationExplanation, Surface
 from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
 from decisions.recommend.factors import FACTOR_WORDS
-from decisions.recommend.fidelity import Deletions, Without, _Unpromoted
+from decisions.recommend.fidelity import _Unpromoted
 from decisions.recommend.quality import KINDS_OF_PATHS
 from features.recommend_less import Latest, rhythm_without
-from features.recommend_relations import Items
 from features.recommend_transform import GROUPS, MISSING_RHYTHM, RHYTHM_COLUMNS
 from kg.ports import Direction
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
@@ -39,7 +38,6 @@ SURFACES = (
 ANSWERS = 1_000
 MOST_FALL = 0.95
 RELATIVE = 1e-6
-NOTHING = Items(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def requests():
@@ -160,16 +158,13 @@ def cited_cases(shop):
         store = int(service._shelf.features.knowledge.store[service._shelf.household[household(number)]])
         for item, again in zip(service.recommend(request).items, service.deletion(request), strict=True):
             if item.explanation.paths:
-                facts = service._rescoring._facts(item.explanation.paths)
+                facts = service.rescoring._facts(item.explanation.paths)
                 bought = tuple(service._view.product(one).id for one in facts.bought)
                 yield Case(household(number), bought, store), service._shelf.product[item.product_id], facts.edges, again
 
 
 def scored(shop, lines, cases, products):
-    knowledge = lines.knowledge(cases)
-    rows = np.arange(len(cases))
-    questions = Deletions(rows, np.array(products, dtype=np.int64), np.zeros(len(cases), bool))
-    return Without(shop.service._habit._ranking, knowledge, NOTHING).scores(questions)
+    return shop.service.rescoring.scores(lines.knowledge(cases), np.array(products, dtype=np.int64))
 
 
 def test_purchases_that_are_read_again_without_the_lines_say_the_same(recommend_shop):
