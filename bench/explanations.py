@@ -27,7 +27,7 @@ from kg.snapshot import Snapshot, open_snapshot
 from pipeline.books import open_books
 from pipeline.layout import HomeLayout
 
-__all__ = ["BENCH"]
+__all__ = ["ASKED", "BENCH", "measured_rows"]
 
 SEED = 7
 ANSWERS, QUICK_ANSWERS = 1_000, 80
@@ -65,24 +65,28 @@ class _Measured:
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Ask the served release on every surface and delete what it, chance and popularity cite."""
     began = time.perf_counter()
-    service = _served(context.home)
     count = QUICK_ANSWERS if context.quick else ANSWERS
-    foils, rows = Foils(service.rescoring.shelf, SEED), list[BenchRow]()
-    with context.progress.stage("Asking and deleting") as stage:
-        for name, requests in _requests(service, count):
-            stage.note(name)
-            rows += _rows(name, _measured(service, foils, requests))
     households = QUICK_EXACT_HOUSEHOLDS if context.quick else EXACT_HOUSEHOLDS
-    with context.progress.stage("Reading purchases again without the lines"):
-        rows += _exact(service, context, households)
+    rows = measured_rows(_served(context.home), context, count, households)
     rows.append(BenchRow(MODEL_SYSTEM, "seconds", "", time.perf_counter() - began))
     return rows, [
         f"{count} answers of ten, {len(ASKED)} slices",
         "fidelity: of the suggestions that cite something, those whose score falls when the cited facts are deleted",
         "random_deletion and popularity_explanation delete as many facts of the same kinds; intervals: 90 %, answers resampled",
-        f"exact: {households} households; agreement: share of suggestions that fall in both",
+        f"exact: {households} households; agreement: share of suggestions that fall in both, or in neither",
         "milliseconds are of answers that were not asked before, deletions measured for what is told included",
     ]
+
+
+def measured_rows(service: RecommendService, context: BenchContext, count: int, households: int) -> list[BenchRow]:
+    """Return the figures of about `count` answers of a service, and those of `households` whose lines are read again."""
+    foils, rows = Foils(service.rescoring.shelf, SEED), list[BenchRow]()
+    with context.progress.stage("Asking and deleting") as stage:
+        for name, requests in _requests(service, count):
+            stage.note(name)
+            rows += _rows(name, _measured(service, foils, requests))
+    with context.progress.stage("Reading purchases again without the lines"):
+        return rows + _exact(service, context, households)
 
 
 def _served(home: Path) -> RecommendService:

@@ -55,7 +55,11 @@ class Tastes:
     def influence(self, product: IntArray, weight: FloatArray, asked: IntArray) -> "Influence":
         """Return what each of the bought products, with its weight, brought to the score of each of `asked`."""
         bought = self.products[product].astype(np.float64)
-        inverse = np.asarray(np.linalg.inv(self.gram + (bought * (weight - 1.0)[:, None]).T @ bought), dtype=np.float64)
+        # what was bought once has the weight of everything else: it adds nothing to the left side
+        again = weight != 1.0
+        repeated = bought[again]
+        sides = self.gram + (repeated * (weight[again] - 1.0)[:, None]).T @ repeated
+        inverse = np.asarray(np.linalg.inv(sides), dtype=np.float64)
         sought = np.column_stack([self.products[asked].T.astype(np.float64), bought.T @ weight])
         pull = bought @ (inverse @ sought)
         return Influence(bought, weight, inverse, pull[:, :-1], pull[:, -1])
@@ -98,17 +102,23 @@ class Influence:
         """What each bought product brought to each score: (bought, asked)."""
         return np.asarray(self.weight[:, None] * self.pull)
 
-    def falls(self, rows: IntArray, left: FloatArray) -> FloatArray:
-        """Return by how much each score falls when the weights of `rows` become `left`, 0 for never bought: the same solve
-        without them (Woodbury's identity).
-        """
-        vectors, weight = self.bought[rows], self.weight[rows]
-        lost = weight - left
-        # what was never bought has the weight of everything else, 1, on the left side and none on the right
-        lighter = np.where(left > 0, lost, weight - 1.0)
-        inner = vectors @ self.inverse @ vectors.T
+    def alone(self, asked: int, rows: IntArray, left: FloatArray) -> FloatArray:
+        """Return by how much a score falls when one of the weights of `rows` becomes that of `left`, 0 for never bought."""
+        lost, lighter = self._lost(rows, left)
+        inner = np.einsum("ij,ij->i", self.bought[rows] @ self.inverse, self.bought[rows])
+        return np.asarray(self.pull[rows, asked] * (lost - lighter * self.liking[rows]) / (1.0 - lighter * inner))
+
+    def together(self, asked: int, rows: IntArray, left: FloatArray) -> float:
+        """Return by how much a score falls when all of them do: the same solve without them (Woodbury's identity)."""
+        lost, lighter = self._lost(rows, left)
+        inner = self.bought[rows] @ self.inverse @ self.bought[rows].T
         moved = np.linalg.solve(np.eye(len(rows)) - lighter[:, None] * inner, lighter * (self.liking[rows] - inner @ lost))
-        return np.asarray((lost - moved) @ self.pull[rows])
+        return float((lost - moved) @ self.pull[rows, asked])
+
+    def _lost(self, rows: IntArray, left: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return by how much the weights fall on the right side, and on the left, where nothing is lighter than 1."""
+        weight = self.weight[rows]
+        return weight - left, np.where(left > 0, weight - left, weight - 1.0)
 
 
 def weight_of(baskets: FloatArray) -> FloatArray:

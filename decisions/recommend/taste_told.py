@@ -68,8 +68,8 @@ class TastesTold:
         strongest = np.argsort(-np.abs(shares), kind="stable")[:CITED].tolist()
         values = [self._value(int(bought[row]), float(baskets[row]), float(shares[row])) for row in strongest]
         cited = self._cited(asked, shares)
-        paths = tuple(path for _, path in cited)
-        fall = self._fall(asked, [row for row, _ in cited]) if cited else None
+        paths, rows = tuple(path for _, path in cited), np.array([row for row, _ in cited], dtype=np.int64)
+        fall = self._influence.together(asked, rows, self._left(rows)) if paths else None
         fidelity = None if fall is None or score <= 0 else fall / score
         return RecommendationExplanation(text, paths, one_factor("taste", score, values), fall, fidelity)
 
@@ -82,10 +82,12 @@ class TastesTold:
         if self._household is None:
             return []
         view, (own, bought, _) = self._shelf.view, self._bought
+        rows = np.argsort(-shares, kind="stable")[: 2 * CITED]
+        falls = self._influence.alone(asked, rows, self._left(rows))
         found: list[tuple[int, RecommendationPath]] = []
-        for row in np.argsort(-shares, kind="stable")[: 2 * CITED].tolist():
-            hops, fall = view.purchase(self._buyer, int(own[row]), int(bought[row])), self._fall(asked, [row])
-            if hops and fall > LEAST_FALL:
+        for row, fall in zip(rows.tolist(), falls.tolist(), strict=True):
+            hops = view.purchase(self._buyer, int(own[row]), int(bought[row])) if fall > LEAST_FALL else ()
+            if hops:
                 found.append((row, RecommendationPath(hops, float(shares[row]), "taste", fall)))
             if len(found) == CITED:
                 break
@@ -95,8 +97,7 @@ class TastesTold:
     def _buyer(self) -> tuple[int, NodeName] | None:
         return None if self._household is None else self._shelf.view.household(self._household)
 
-    def _fall(self, asked: int, rows: list[int]) -> float:
-        """Return the fall without one basket of each."""
+    def _left(self, rows: IntArray) -> FloatArray:
+        """Return the weights without one basket of each, 0 for what would never have been bought."""
         baskets = self._bought[2][rows]
-        left = np.where(baskets > 1, weight_of(np.maximum(baskets - 1, 1.0)), 0.0)
-        return float(self._influence.falls(np.array(rows, dtype=np.int64), left)[asked])
+        return np.where(baskets > 1, weight_of(np.maximum(baskets - 1, 1.0)), 0.0)
