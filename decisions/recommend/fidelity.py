@@ -136,7 +136,7 @@ class Without:
         together, cited = np.full(len(ranked), np.nan), alone > LEAST_FALL
         rows = np.flatnonzero(cited.any(axis=1))
         together[rows] = ranked.score[rows] - self.scores(_limited(facts.take(rows), cited[rows]))
-        return Falls(alone, together)
+        return _whole(Falls(alone, together))
 
     def _alone(self, facts: Deletions, score: FloatArray, reason: IntArray) -> FloatArray:
         """Return the fall of each row without the facts of one reason, NaN where its group does not read them."""
@@ -168,6 +168,16 @@ class Without:
                     left if hand == "recent" else (),
                 )
         return InHand(evidence, self._basket_size[deletions.origin])
+
+
+def _whole(falls: Falls) -> Falls:
+    """Where the score does not fall without all that would be cited, only what it falls deepest without is."""
+    rows = np.flatnonzero(falls.together <= LEAST_FALL)
+    deepest = np.nanargmax(falls.alone[rows], axis=1) if len(rows) else rows
+    alone, together = falls.alone.copy(), falls.together.copy()
+    alone[rows] = np.nan
+    alone[rows, deepest] = together[rows] = falls.alone[rows, deepest]
+    return Falls(alone, together)
 
 
 def _slices(rows: int) -> list[slice]:

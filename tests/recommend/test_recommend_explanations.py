@@ -14,7 +14,7 @@ from decisions.recommend import RecommendationRequest
 from decisions.recommend.contract import Factor, RecommendationExplanation, Surface
 from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
 from decisions.recommend.factors import FACTOR_WORDS
-from decisions.recommend.fidelity import _Unpromoted
+from decisions.recommend.fidelity import Falls, _Unpromoted, _whole
 from decisions.recommend.quality import KINDS_OF_PATHS
 from features.recommend_less import Latest, rhythm_without
 from features.recommend_transform import GROUPS, MISSING_RHYTHM, RHYTHM_COLUMNS
@@ -311,6 +311,14 @@ def test_the_quality_of_an_answer_is_that_of_its_paths(recommend_shop, suite):
             assert quality.popularity_percentile == pytest.approx(np.mean([np.mean(sold <= sold[one]) for one in shared]))
             checked += 1
     assert checked > 10
+
+
+def test_what_does_not_move_the_score_together_is_cited_by_the_deepest_alone():
+    nothing = np.nan
+    alone = np.array([[0.1, nothing, 0.3, -1.0], [0.1, 0.2, nothing, nothing], [nothing] * 4])
+    whole = _whole(Falls(alone, np.array([-0.2, 0.3, nothing])))
+    np.testing.assert_array_equal(whole.cited, [[False, False, True, False], [True, True, False, False], [False] * 4])
+    np.testing.assert_array_equal(whole.together, [0.3, 0.3, nothing])
 
 
 class Promoted:
