@@ -2,6 +2,7 @@
 
 from bench import (
     evidence,
+    explanations,
     forecast,
     forecast_planted,
     links,
@@ -28,6 +29,7 @@ BENCHES: dict[str, Bench] = {
         serve.BENCH,
         next_basket.BENCH,
         off_policy.BENCH,
+        explanations.BENCH,
         forecast.BENCH,
         forecast_planted.BENCH,
         switching.BENCH,

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from features.repertoire import FloatArray, IntArray, Purchases
 from features.snapshot import Tables
 
-__all__ = ["Tastes", "fit_tastes", "read_tastes", "taste_tables", "weight_of"]
+__all__ = ["Influence", "Tastes", "fit_tastes", "read_tastes", "taste_tables", "weight_of"]
 
 Matrix = npt.NDArray[np.float32]
 
@@ -41,13 +41,28 @@ class Tastes:
     live: IntArray
     shelf: Matrix = field(init=False, repr=False)
     """The factors of the live products: copied out once, since copying costs more than multiplying."""
+    gram: FloatArray = field(init=False, repr=False)
+    """What every solve starts from: it depends on no household."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shelf", self.products[self.live])
+        object.__setattr__(self, "gram", _gram(self.products))
 
     def of_basket(self, product: IntArray, weight: FloatArray) -> Matrix:
         """Return the factors of anybody who bought these products, each with its weight (`weight_of`): one solve."""
-        return _fold_in(self.products, _gram(self.products), product, weight)
+        return _fold_in(self.products, self.gram, product, weight)
+
+    def influence(self, product: IntArray, weight: FloatArray, asked: IntArray) -> "Influence":
+        """Return what each of the bought products, with its weight, brought to the score of each of `asked`."""
+        bought = self.products[product].astype(np.float64)
+        # what was bought once has the weight of everything else: it adds nothing to the left side
+        again = weight != 1.0
+        repeated = bought[again]
+        sides = self.gram + (repeated * (weight[again] - 1.0)[:, None]).T @ repeated
+        inverse = np.asarray(np.linalg.inv(sides), dtype=np.float64)
+        sought = np.column_stack([self.products[asked].T.astype(np.float64), bought.T @ weight])
+        pull = bought @ (inverse @ sought)
+        return Influence(bought, weight, inverse, pull[:, :-1], pull[:, -1])
 
     def nearest(self, taste: Matrix, closed: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
         """Return the live products that please most, best first, with their scores; equal ones by position.
@@ -66,6 +81,44 @@ class Tastes:
             place = place[score[place] >= least]
         best = place[np.argsort(-score[place], kind="stable")][:limit]
         return self.live[best], score[best]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence:
+    """A taste taken apart: a score is a sum over what was bought (Hu, Koren, Volinsky 2008, section 5).
+
+    `pull` (bought, asked) times the weights sums to the score of each asked product; `liking` is what the taste says of what
+    was bought itself, and `inverse` that of the solve's left side.
+    """
+
+    bought: FloatArray
+    weight: FloatArray
+    inverse: FloatArray
+    pull: FloatArray
+    liking: FloatArray
+
+    @property
+    def shares(self) -> FloatArray:
+        """What each bought product brought to each score: (bought, asked)."""
+        return np.asarray(self.weight[:, None] * self.pull)
+
+    def alone(self, asked: int, rows: IntArray, left: FloatArray) -> FloatArray:
+        """Return by how much a score falls when one of the weights of `rows` becomes that of `left`, 0 for never bought."""
+        lost, lighter = self._lost(rows, left)
+        inner = np.einsum("ij,ij->i", self.bought[rows] @ self.inverse, self.bought[rows])
+        return np.asarray(self.pull[rows, asked] * (lost - lighter * self.liking[rows]) / (1.0 - lighter * inner))
+
+    def together(self, asked: int, rows: IntArray, left: FloatArray) -> float:
+        """Return by how much a score falls when all of them do: the same solve without them (Woodbury's identity)."""
+        lost, lighter = self._lost(rows, left)
+        inner = self.bought[rows] @ self.inverse @ self.bought[rows].T
+        moved = np.linalg.solve(np.eye(len(rows)) - lighter[:, None] * inner, lighter * (self.liking[rows] - inner @ lost))
+        return float((lost - moved) @ self.pull[rows, asked])
+
+    def _lost(self, rows: IntArray, left: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return by how much the weights fall on the right side, and on the left, where nothing is lighter than 1."""
+        weight = self.weight[rows]
+        return weight - left, np.where(left > 0, weight - left, weight - 1.0)
 
 
 def weight_of(baskets: FloatArray) -> FloatArray:

@@ -1,15 +1,15 @@
 """Which edge, and which earlier purchase, an answer may point at: found for many recommended products at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from features.recommend_relations import RELATIONS, Items, Neighbours
+from features.recommend_relations import RELATION_COLUMNS, RELATIONS, Items, Neighbours, RelationEvidence
 from features.recommend_transform import RHYTHM_COLUMNS, Keyed
-from features.repertoire import IntArray
+from features.repertoire import IntArray, spread
 
-__all__ = ["Pointers", "latest_alike", "strongest_edges"]
+__all__ = ["Pointers", "evidence_without", "latest_alike", "strongest_edges"]
 
 NOTHING = -1
 _DAYS = RHYTHM_COLUMNS.index("days_since")
@@ -70,3 +70,38 @@ def latest_alike(own: Keyed, kind: IntArray, origin: IntArray, product: IntArray
     wanted = origin * types + kind[product]
     first = np.minimum(np.searchsorted(ordered, wanted), len(key) - 1)
     return np.where(ordered[first] == wanted, order[first], NOTHING)
+
+
+def evidence_without(
+    neighbours: Neighbours, items: Items, origin: IntArray, product: IntArray, gone: Sequence[IntArray], left: Sequence[IntArray]
+) -> RelationEvidence:
+    """Return what `relation_evidence` says about each (origin, product), as rows of their own, without some of the edges.
+
+    Args:
+        neighbours: one relation.
+        items: what each origin has in hand.
+        origin: whose hand, one per row.
+        product: the candidate, one per row.
+        gone: columns of entries that are taken out, -1 for none.
+        left: columns of products that are no longer in hand, -1 for none.
+    """
+    products = len(neighbours.start) - 1
+    entry, place = neighbours.entries(items.product)
+    key = items.origin[place] * products + neighbours.candidate[entry]
+    order = np.argsort(key, kind="stable")
+    key, entry, item = key[order], entry[order], items.product[place[order]]
+    wanted = origin * products + product
+    row, at = spread(np.searchsorted(key, wanted), np.searchsorted(key, wanted, side="right"))
+    kept = np.ones(len(row), bool)
+    for column in gone:
+        kept &= entry[at] != column[row]
+    for column in left:
+        kept &= item[at] != column[row]
+    row, strength = row[kept], neighbours.strength[entry[at[kept]]]
+    if not len(row):
+        return RelationEvidence(row, row, np.empty((0, len(RELATION_COLUMNS)), np.float32))
+    head = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+    values = np.column_stack(
+        [np.maximum.reduceat(strength, head), np.add.reduceat(strength, head), np.diff(np.r_[head, len(row)])]
+    )
+    return RelationEvidence(row[head], product[row[head]], values.astype(np.float32))

@@ -13,6 +13,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
+from features.recommend_before import before_latest
 from features.recommend_transform import HouseholdKnowledge, household_knowledge
 from features.repertoire import EPOCH, FloatArray, IntArray, Levels, LineSums, Origins, Purchases, trips_of
 from features.snapshot import Tables
@@ -128,8 +129,8 @@ def with_live(
         day: of the next basket; no live basket is later.
         store: the position of the store that the next basket takes place in.
 
-    `last_basket` holds, per row of `own`, the row of `stored.own` that names the latest basket of the release, -1 where none
-    held the product: a live basket is no node of the published graph, so nothing may point at it.
+    `last_basket` holds, per row of `own`, the row of `stored.own` that names the latest basket, -1 for what was bought since:
+    a live basket is no node of the published graph, so nothing may point at it, and an older one was not the latest.
     """
     baskets = [*(known.of(household) if household is not None else ()), *(one for one in live if len(one.items))]
     baskets.sort(key=lambda one: one.day)
@@ -138,15 +139,17 @@ def with_live(
     facts_day = stored.day[:1] if len(stored.day) else np.array([day])
     origins = Origins(np.zeros(1, np.int64), np.array([len(baskets)]), np.array([day]), np.array([store]), facts_day)
     found = household_knowledge(purchases, origins)
-    return replace(found, last_basket=_released(stored, household, found))
+    since = np.concatenate([np.empty(0, np.int64), *(one.items for one in live)])
+    last_basket = _released(stored, household, found, since)
+    return replace(found, last_basket=last_basket, before=before_latest(purchases, origins))
 
 
-def _released(stored: HouseholdKnowledge, household: int | None, found: HouseholdKnowledge) -> IntArray:
+def _released(stored: HouseholdKnowledge, household: int | None, found: HouseholdKnowledge, since: IntArray) -> IntArray:
     item = found.own.key % found.own.items
     if household is None:
         return np.full(len(item), NOTHING)
     row = stored.own.rows(household, item)
-    return np.where(row < len(stored.own.key), row, NOTHING)
+    return np.where((row < len(stored.own.key)) & ~np.isin(item, since), row, NOTHING)
 
 
 def _purchases(baskets: Sequence[LiveBasket], levels: Levels, stored: HouseholdKnowledge) -> Purchases:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.recommend_before import GROUP_BEFORE_COLUMNS, OWN_BEFORE_COLUMNS, Before, before_latest
 from features.recommend_live import history_tables
 from features.recommend_population import (
     PRODUCT_COLUMNS,
@@ -34,6 +35,13 @@ from features.snapshot import Tables
 __all__ = ["ServingFeatures", "StoredPopulation", "read_serving_features", "serving_tables"]
 
 Matrix = npt.NDArray[np.float32]
+
+
+_BEFORE = {
+    "recommend_own_before": OWN_BEFORE_COLUMNS,
+    "recommend_types_before": GROUP_BEFORE_COLUMNS,
+    "recommend_categories_before": GROUP_BEFORE_COLUMNS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,7 @@ def serving_tables(purchases: Purchases, population: PopulationBefore) -> dict[s
                 **_columns(HOUSEHOLD_COLUMNS, knowledge.household),
             }
         ),
+        **_before_tables(before_latest(purchases, origins)),
         "recommend_own": own.append_column("last_basket_id", last_basket),
         "recommend_types": _keyed_table(knowledge.types, RHYTHM_COLUMNS),
         "recommend_categories": _keyed_table(knowledge.categories, RHYTHM_COLUMNS),
@@ -151,6 +160,7 @@ def read_serving_features(tables: Tables) -> ServingFeatures:
         _matrix(households, HOUSEHOLD_COLUMNS),
         households["day"].to_numpy(),
         households["store"].to_numpy(),
+        Before(*(_matrix(tables.table(name), columns) for name, columns in _BEFORE.items())),
     )
     return ServingFeatures(
         tuple(households["household_id"].to_pylist()),
@@ -166,6 +176,11 @@ def read_serving_features(tables: Tables) -> ServingFeatures:
         knowledge,
         own["last_basket_id"],
     )
+
+
+def _before_tables(before: Before) -> dict[str, pa.Table]:
+    values = (before.own, before.types, before.categories)
+    return {name: pa.table(_columns(columns, part)) for (name, columns), part in zip(_BEFORE.items(), values, strict=True)}
 
 
 def _store_table(purchases: Purchases, population: PopulationBefore, day: int) -> pa.Table:

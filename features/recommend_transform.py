@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from features.recommend_before import Before
 from features.recommend_own import DETAIL_COLUMNS, DETAIL_COUNTS, VISIT_COLUMNS, own_details, own_in_stores, visit_columns
 from features.recommend_population import PRODUCT_COLUMNS, PROMOTION_COLUMNS, SAVED_COLUMNS, STORE_COLUMNS, Population
 from features.recommend_rebuying import GAP_COLUMNS
@@ -131,6 +132,8 @@ class HouseholdKnowledge:
     day: IntArray
     """Facts about the population count strictly before it."""
     store: IntArray
+    before: Before | None = None
+    """What was bought before the latest purchase, in the rows of `own`, `types` and `categories`; None where nobody asks."""
 
     @property
     def stores(self) -> int:
@@ -149,7 +152,13 @@ class HouseholdKnowledge:
             self.household[first:last],
             self.day[first:last],
             self.store[first:last],
+            None if self.before is None else self._before_between(self.before, first, last),
         )
+
+    def _before_between(self, before: Before, first: int, last: int) -> Before:
+        parts = ((before.own, self.own), (before.types, self.types), (before.categories, self.categories))
+        bounds = [np.searchsorted(of.key, [first * of.items, last * of.items]).tolist() for _, of in parts]
+        return Before(*(values[low:high] for (values, _), (low, high) in zip(parts, bounds, strict=True)))
 
     def of(self, origin: int, store: int) -> "HouseholdKnowledge":
         """Return what is known at one origin, as origin 0, about a basket in `store`."""

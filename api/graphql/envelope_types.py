@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.decisions_made import Made
+from api.graphql.described import described
 from decisions import envelope
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Evidence",
     "Explanation",
     "ExplanationPath",
+    "Factor",
+    "FactorValue",
     "Freshness",
     "Hop",
     "LoggedDecision",
@@ -80,6 +83,33 @@ class ExplanationPath:
     hops: list[Hop]
     contribution: float
 
+    @described("Of a recommendation, the factor that reads the facts of this path; null in other answers.")
+    def factor(self) -> str | None:
+        return getattr(self, "factor", None)
+
+    @described("Of a recommendation, by how much its score falls without the facts of this path; null in other answers.")
+    def fall(self) -> float | None:
+        return getattr(self, "fall", None)
+
+
+@strawberry.type(description="One figure that a factor rests on, by the name it has in the model, and what it brought.")
+class FactorValue:
+    """One figure that a factor rests on."""
+
+    name: str
+    value: float | None = strawberry.field(description="Null where nothing is known.")
+    contribution: float
+
+
+@strawberry.type(description="What moved a score, in the score's unit, with the figures that moved it most.")
+class Factor:
+    """What moved a score."""
+
+    name: str
+    words: str
+    contribution: float
+    values: list[FactorValue] = strawberry.field(description="At most two.")
+
 
 @strawberry.type(description="Why: a sentence, and the paths behind it.")
 class Explanation:
@@ -87,6 +117,17 @@ class Explanation:
 
     text: str
     paths: list[ExplanationPath] = strawberry.field(description="The paths that weigh most, for or against, at most five.")
+    factors: list[Factor] = strawberry.field(
+        default_factory=list,
+        description="Of a recommendation, what moved its score: the contributions sum to the score less `baseScore`. None in "
+        "other answers.",
+    )
+    fall: float | None = strawberry.field(
+        default=None, description="By how much the score falls when the facts of all paths are deleted; null without paths."
+    )
+    fidelity: float | None = strawberry.field(
+        default=None, description="The fall as a share of the score above `baseScore`; it may exceed 1."
+    )
 
 
 @strawberry.type(description="How old one input is: the newest business day that it holds, and its age on the day of the answer.")
@@ -153,7 +194,13 @@ def explanation_of(explanation: envelope.Explanation) -> Explanation:
     paths = explanation.paths
     if len(paths) > MAXIMUM_PATHS:
         paths = tuple(sorted(paths, key=lambda path: -abs(path.contribution))[:MAXIMUM_PATHS])
-    return Explanation(text=explanation.text, paths=cast("list[ExplanationPath]", paths))
+    return Explanation(
+        text=explanation.text,
+        paths=cast("list[ExplanationPath]", paths),
+        factors=getattr(explanation, "factors", []),
+        fall=getattr(explanation, "fall", None),
+        fidelity=getattr(explanation, "fidelity", None),
+    )
 
 
 @strawberry.type(description="A decision as it lies in the log.")

@@ -13,6 +13,7 @@ from decisions.recommend.contract import Surface, WhyNotOutcome
 __all__ = [
     "ConstraintsInput",
     "ContextInput",
+    "PathQuality",
     "PlacementList",
     "RecommendationConnection",
     "RecommendationEdge",
@@ -88,6 +89,21 @@ class RungUsed:
     cause: str
 
 
+@strawberry.type(description="What the explanations of a list are like; null where no path has the figure.")
+class PathQuality:
+    """What the explanations of a list are like."""
+
+    cited_share: float = strawberry.field(description="Of the suggestions, those that cite a path.")
+    recency_days: float | None = strawberry.field(description="Mean age of the newest evidence of each path.")
+    popularity_percentile: float | None = strawberry.field(
+        description="Mean share, 0 to 1, of the things of a kind that sell no better than the one a path leads through."
+    )
+    diversity: float | None = strawberry.field(
+        description="Different kinds of paths as a share of the most that so many paths could be of."
+    )
+    fidelity: float | None = strawberry.field(description="Mean over the suggestions that have one.")
+
+
 @strawberry.type(description="One suggestion with the reasons for it.")
 class RecommendationItem:
     """One suggestion."""
@@ -129,6 +145,7 @@ class RecommendationConnection:
     rungs: list[RungUsed] = strawberry.field(description="The steps of the ladder that filled places.")
     unused_context: list[str] = strawberry.field(description="What was told of the moment and the model does not know.")
     newest_event: int = strawberry.field(description="The number of the last event that counted; 0: none since the release.")
+    quality: PathQuality | None = strawberry.field(description="Of the whole answer, of which this is a page.")
     decision: Decision
 
 
@@ -142,6 +159,7 @@ class PlacementList:
     items: list[RecommendationItem]
     rungs: list[RungUsed]
     degraded: Degradation | None
+    quality: PathQuality | None
 
 
 @strawberry.type(description="Several placements for one visit: no product comes twice.")

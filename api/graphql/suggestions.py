@@ -11,6 +11,7 @@ from api.graphql.envelope_types import Degradation, PageInfo, decision_of, expla
 from api.graphql.node_types import Household, node_of
 from api.graphql.product_types import MAXIMUM_FIRST, Product, check_first, load_products, rank_after
 from api.graphql.recommend_types import (
+    PathQuality,
     PlacementList,
     RecommendationConnection,
     RecommendationEdge,
@@ -66,7 +67,7 @@ def recommendation_connection(
         edges=edges, page_info=PageInfo.of(edges, seen=seen, more=len(answer.items) > seen + first),
         discovery_share=answer.discovery_share, withheld=cast("list[Withheld]", list(answer.withheld)),
         rungs=cast("list[RungUsed]", list(answer.rungs)), unused_context=list(answer.unused_context),
-        newest_event=answer.newest_event, decision=decision_of(made),
+        newest_event=answer.newest_event, quality=cast("PathQuality | None", answer.quality), decision=decision_of(made),
     )  # fmt: skip
 
 
@@ -102,6 +103,7 @@ def _placement(asked: Asked, made: Made, one: PlacementAnswer, products: dict[st
     return PlacementList(
         name=one.name, surface=answer.surface, system=answer.system, items=items,
         rungs=cast("list[RungUsed]", list(answer.rungs)), degraded=cast("Degradation | None", answer.degraded),
+        quality=cast("PathQuality | None", answer.quality),
     )  # fmt: skip
 
 

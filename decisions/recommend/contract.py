@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from decisions.envelope import Degradation, Explanation
+from decisions.envelope import Degradation, Explanation, ExplanationPath
 from decisions.recommend.exploration import NO_EXPLORATION, ExplorationSettings
 
 __all__ = [
     "NO_CONSTRAINTS",
     "NO_CONTEXT",
     "Constraints",
+    "Factor",
+    "FactorValue",
     "PageAnswer",
     "PageRequest",
+    "PathQuality",
     "Placement",
     "PlacementAnswer",
     "RecommendationAnswer",
+    "RecommendationExplanation",
+    "RecommendationPath",
     "RecommendationRequest",
     "RecommendedProduct",
     "RequestContext",
@@ -139,13 +144,85 @@ class RuleCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class FactorValue:
+    """One figure that a factor rests on, and what it brought to the score. `value` is None where nothing is known."""
+
+    name: str
+    value: float | None
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What moved a score, in the score's unit; `values` are the figures that moved it most, not all of them."""
+
+    name: str
+    words: str
+    contribution: float
+    values: tuple[FactorValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationPath(ExplanationPath):
+    """A path that is cited because the score falls without its facts.
+
+    `contribution` is what the factor it shows brought, or where several paths show one factor, its share of that.
+
+    Args:
+        factor: the factor that reads these facts.
+        fall: by how much the score falls when they, and nothing else, are deleted and the product is scored again.
+    """
+
+    factor: str = ""
+    fall: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationExplanation(Explanation):
+    """Factors, whose contributions sum to the score less what every score starts from, and the paths that some rest on.
+
+    Classes of their own: logged answers of other decisions keep their bytes.
+
+    Args:
+        fall: by how much the score falls when the facts of all paths are deleted at once; None where nothing is cited.
+        fidelity: the fall as a share of the score above its start. It may exceed 1. None where nothing is cited, or where the
+            score does not lie above its start.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    fall: float | None = None
+    fidelity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuality:
+    """What an answer's explanations are like (after Balloccu, Boratto, Fenu and Marras, 2022).
+
+    Args:
+        cited_share: of the suggestions, those that cite a path.
+        recency_days: mean age of the newest evidence of each path on the day of the answer; None where no path has a day.
+        popularity_percentile: mean share, 0 to 1, of the things of a kind that sell no better than the one through which a path
+            reaches its product; None where no path leads through a product or a category.
+        diversity: different kinds of paths as a share of the most that so many paths could be of; None without paths.
+        fidelity: mean over the suggestions that have one.
+    """
+
+    cited_share: float
+    recency_days: float | None
+    popularity_percentile: float | None
+    diversity: float | None
+    fidelity: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendedProduct:
     """One suggestion.
 
     Args:
         score: orders the places of one kind; `kind` says which (`habit`, `discovery`, `relations`, `popularity`).
         sources: the candidate sources that brought it.
-        explanation: paths whose contributions sum to the score less `base_score`. For the retailer's own people.
+        explanation: factors whose contributions sum to the score less `base_score`, and the paths that some of them rest on. For
+            the retailer's own people.
         customer_text: a sentence that may be shown to the customer.
         p_accept: the calibrated probability that it is in the next basket; None where nothing was calibrated.
         propensity: the probability with which this product got this place, given those before it: 1 where nothing is drawn.
@@ -200,6 +277,7 @@ class RecommendationAnswer:
     unused_context: tuple[str, ...] = ()
     newest_event: int = 0
     rungs: tuple[RungUsed, ...] = ()
+    quality: PathQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)

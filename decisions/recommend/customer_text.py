@@ -6,7 +6,7 @@ No sentence has a place for a number, a person, a store's figures or a supplier,
 from collections.abc import Collection
 from enum import StrEnum
 
-from decisions.envelope import Explanation
+from decisions.recommend.contract import RecommendationExplanation
 
 __all__ = ["CustomerReason", "customer_reason", "customer_text"]
 
@@ -25,6 +25,9 @@ class CustomerReason(StrEnum):
     REPLACES = "replaces"
     GOES_WITH = "goes_with"
     OFTEN_WITH = "often_with"
+    OF_A_KIND = "of_a_kind"
+    FITS = "fits"
+    SUGGESTED = "suggested"
 
 
 _SENTENCES = {
@@ -39,6 +42,16 @@ _SENTENCES = {
     CustomerReason.REPLACES: "{name} can take the place of {other}.",
     CustomerReason.GOES_WITH: "{name} goes with {other}.",
     CustomerReason.OFTEN_WITH: "{name} is often bought with {other}.",
+    CustomerReason.OF_A_KIND: "{name} is of a kind that you buy.",
+    CustomerReason.FITS: "{name} fits how you shop.",
+    CustomerReason.SUGGESTED: "Have a look at {name}.",
+}
+
+
+_REASON_OF_FACTOR = {
+    "habit": CustomerReason.FITS,
+    "rhythm": CustomerReason.OF_A_KIND,
+    "popularity": CustomerReason.POPULAR,
 }
 
 
@@ -53,10 +66,12 @@ def customer_text(reason: CustomerReason, name: str, other: str = "") -> str:
     return _SENTENCES[reason].format(name=name, other=other)
 
 
-def customer_reason(explanation: Explanation, product_id: str, basket: Collection[str]) -> tuple[CustomerReason, str]:
-    """Return the reason that the path which raised the score most gives, and the name of the other product it is about.
+def customer_reason(
+    explanation: RecommendationExplanation, product_id: str, basket: Collection[str]
+) -> tuple[CustomerReason, str]:
+    """Return the reason that the first cited path gives, and the name of the other product it is about.
 
-    A path that says nothing a customer may read (the rhythm of a kind of product, by another product) is passed over.
+    Where nothing is cited, the factor that raised the score most gives it.
 
     Args:
         explanation: its paths, those that weigh most first.
@@ -64,14 +79,13 @@ def customer_reason(explanation: Explanation, product_id: str, basket: Collectio
         basket: ids of what lies in the basket.
     """
     for path in explanation.paths:
-        last = path.hops[-1] if path.hops else None
-        if last is None or path.contribution <= 0:
-            continue
-        if last.relation == "promotes":
-            return CustomerReason.ON_OFFER, ""
+        last = path.hops[-1]
         if last.relation in {"isBoughtWith", "isComplementTo"}:
             other = last.source if last.target.id == product_id else last.target
             return CustomerReason.WITH_BASKET if other.id in basket else CustomerReason.WITH_BOUGHT, other.display_name
-        if last.relation == "contains" and last.target.id == product_id:
-            return CustomerReason.BOUGHT_BEFORE, ""
-    return CustomerReason.POPULAR, ""
+        if last.relation == "promotes":
+            return CustomerReason.ON_OFFER, ""
+        itself = any(hop.relation == "contains" and hop.target.id == product_id for hop in path.hops)
+        return CustomerReason.BOUGHT_BEFORE if itself else CustomerReason.OF_A_KIND, ""
+    lead = next((one.name for one in explanation.factors if one.contribution > 0), "")
+    return _REASON_OF_FACTOR.get(lead, CustomerReason.SUGGESTED), ""

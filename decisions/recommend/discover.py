@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.bounds import Bounds
 from decisions.recommend.contract import RecommendationRequest
@@ -15,6 +14,7 @@ from decisions.recommend.drawn import draw_varied
 from decisions.recommend.exploration import DrawKey
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
+from decisions.recommend.taste_told import TastesTold
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["DISCOVERY_SYSTEM", "DiscoverLists"]
@@ -53,13 +53,18 @@ class DiscoverLists:
         order = self._bounds.apply(product, -(-looked_at // PLACES) * PLACES)[:looked_at]
         scores = np.array([of[one] for one in order.tolist()])
         drawn = draw_varied(order, scores, self._bounds, request.exploration_settings, self._key(request))
-        told = partial(self._suggestion, personal=asked.has_history)
-        chosen = zip(drawn.order[:limit].tolist(), drawn.chances[:limit].tolist(), strict=True)
-        return [told(one, of[one], chance) for one, chance in chosen]
+        shown = drawn.order[:limit].tolist()
+        tastes = TastesTold(self._shelf, self._discovery.tastes, shown, asked.household, self._tasted(asked))
+        suggest = partial(self._suggestion, tastes=tastes, personal=asked.has_history)
+        return [suggest(one, of[one], chance) for one, chance in zip(shown, drawn.chances.tolist(), strict=False)]
 
     def _key(self, request: RecommendationRequest) -> DrawKey:
         version = self._shelf.graph.version
         return DrawKey(version.id, request.household_id or request.session_id or "", version.as_of, request.exploration)
+
+    def _tasted(self, asked: Asked) -> IntArray:
+        """Return what tells the taste of a request without a household that the release knows."""
+        return np.union1d(asked.hand, asked.bought_products)
 
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:
         """Return the open products that please most; whether the stored list answers depends on no limit."""
@@ -67,7 +72,7 @@ class DiscoverLists:
         may = asked.open.copy() if len(since) else asked.open
         may[since] = False
         if asked.household is None:
-            return self._discovery.nearest_to_basket(np.union1d(asked.hand, since), may, LONGEST)
+            return self._discovery.nearest_to_basket(self._tasted(asked), may, LONGEST)
         if not len(asked.hand):
             product, score = self._stored.of(asked.household)
             kept = may[product]
@@ -75,21 +80,19 @@ class DiscoverLists:
                 return product[kept], score[kept]
         return self._discovery.nearest(asked.household, asked.hand, may, LONGEST)
 
-    def _suggestion(self, product: int, score: float, propensity: float, *, personal: bool) -> Suggestion:
+    def _suggestion(self, product: int, score: float, propensity: float, *, tastes: TastesTold, personal: bool) -> Suggestion:
         return Suggestion(
             product=product,
             score=score,
             kind="discovery",
             sources=DISCOVERY_SOURCES,
-            tell=partial(self._told, product, score, personal=personal),
+            tell=partial(self._told, product, score, tastes, personal=personal),
             propensity=propensity,
         )
 
-    def _told(self, product: int, score: float, *, personal: bool) -> Told:
-        """The score is a taste, which no edge shows: it is told with the product's place in the catalogue."""
+    def _told(self, product: int, score: float, tastes: TastesTold, *, personal: bool) -> Told:
         name = self._shelf.view.product(product).display_name
         to_whom = "was never bought by the household" if personal else "does not lie in the basket"
         text = f"{name} {to_whom}; households with like baskets buy it."
         reason = CustomerReason.TASTE if personal else CustomerReason.TASTE_OF_BASKET
-        path = ExplanationPath(self._shelf.view.category(product), score)
-        return Told(Explanation(text, (path,)), customer_text(reason, name))
+        return Told(tastes.explain(product, score, text), customer_text(reason, name))

@@ -23,7 +23,7 @@ class Discovery:
 
     def __init__(self, features: ServingFeatures, tastes: Tastes) -> None:
         self._features = features
-        self._tastes = tastes
+        self.tastes = tastes
 
     def nearest(
         self, household: int, basket: IntArray, eligible: npt.NDArray[np.bool_], limit: int
@@ -39,7 +39,7 @@ class Discovery:
         closed = ~eligible
         closed[self._features.knowledge.between(household, household + 1).own.key] = True
         closed[basket] = True
-        return self._tastes.nearest(self._tastes.households[household], closed, limit)
+        return self.tastes.nearest(self.tastes.households[household], closed, limit)
 
     def nearest_to_basket(self, basket: IntArray, eligible: npt.NDArray[np.bool_], limit: int) -> tuple[IntArray, FloatArray]:
         """Return the same beside a basket of nobody known: its tastes are those of one who bought this once.
@@ -48,5 +48,5 @@ class Discovery:
         """
         closed = ~eligible
         closed[basket] = True
-        taste = self._tastes.of_basket(basket, weight_of(np.ones(len(basket))))
-        return self._tastes.nearest(taste, closed, limit if taste.any() else 0)
+        taste = self.tastes.of_basket(basket, weight_of(np.ones(len(basket))))
+        return self.tastes.nearest(taste, closed, limit if taste.any() else 0)

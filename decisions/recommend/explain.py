@@ -1,9 +1,8 @@
 """Sentences and paths for recommended products.
 
-The contributions of an item's paths sum to its score less the score everything starts from. Each group of features
-(`features.recommend_transform.GROUPS`) brings its Shapley value to the path that shows it: purchases to the latest basket,
-rhythm to the latest purchase of the type, relations to the strongest edge, promotions to the promotion. What has no such path
-in the graph, and popularity, is brought by the product's place in the catalogue.
+Each group of features (`features.recommend_transform.GROUPS`) that rests on edges is shown by one path: purchases by the latest
+basket, rhythm by the latest purchase of the type, relations by the strongest edge, promotions by the promotion. Popularity has
+none. Which of them are cited is measured (`decisions.recommend.fidelity`), and the sentence tells the first of them.
 """
 
 from collections.abc import Sequence
@@ -11,16 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decisions.envelope import Explanation, ExplanationPath, Hop
+from decisions.envelope import Hop
+from decisions.recommend.contract import FactorValue, RecommendationExplanation, RecommendationPath
+from decisions.recommend.factors import one_factor
 from decisions.recommend.graph_view import GraphView
 from decisions.recommend.ranking import Ranked
 from features.recommend_relations import RELATIONS
 from features.recommend_tables import ServingFeatures
-from features.recommend_transform import GROUPS, RHYTHM_COLUMNS, HouseholdKnowledge
+from features.recommend_transform import RHYTHM_COLUMNS, HouseholdKnowledge
 from features.repertoire import IntArray
 
 __all__ = ["Explainer", "RelationExplainer", "Spoken"]
 
+_LEADS = {
+    "habit": "{name} fits how the household shops.",
+    "rhythm": "{name} fits what kinds of products the household buys.",
+    "promotion": "{name} is promoted, or was sold for less of late.",
+    "relations": "{name} goes with what is in the basket or was bought lately.",
+}
+"""What leads and has no path."""
+STRONGEST = 2
+"""Edges that are told as figures of their factor."""
 _BASKETS, _DAYS, _GAP = (RHYTHM_COLUMNS.index(name) for name in ("baskets", "days_since", "mean_gap_days"))
 
 
@@ -51,19 +61,37 @@ class Explainer:
         self._first = 0 if household is None else household * features.knowledge.own.items
         self._buyer = None if household is None else view.household(household)
 
-    def explain(self, ranked: Ranked, row: int) -> Explanation:
-        """Return the sentence and paths of one row."""
-        product, own, recent = int(ranked.product[row]), int(ranked.own[row]), bool(ranked.recent[row])
-        spoken = self._spoken(ranked, row, product)
-        purchase = self._view.purchase(self._buyer, own, product)
-        found = {
-            "habit": purchase,
-            "rhythm": self._rhythm(int(ranked.alike[row]), product, purchase),
-            "relations": () if spoken is None else self._relation_hops(spoken, recent=recent),
-            "promotion": self._view.promotion(product),
-            "popularity": self._view.category(product),
-        }
-        return Explanation(self._sentence(product, own, spoken, recent=recent), _paths(found, ranked.brought[row].tolist()))
+    def path(self, reason: str, ranked: Ranked, row: int) -> tuple[Hop, ...]:
+        """Return the path that shows a reason of `fidelity.REASONS`, or nothing where the graph does not hold it."""
+        product = int(ranked.product[row])
+        if reason == "promotion":
+            return self._view.promotion(product)
+        if reason == "relations":
+            spoken = self._spoken(ranked, row, product)
+            return () if spoken is None else self._relation_hops(spoken, recent=bool(ranked.recent[row]))
+        purchase = self._view.purchase(self._buyer, int(ranked.own[row]), product)
+        return purchase if reason == "habit" else self._rhythm(int(ranked.alike[row]), product, purchase)
+
+    def sentence(self, ranked: Ranked, row: int, lead: str) -> str:
+        """Return why a row is suggested, for the retailer's own people. `lead`: the factor that is told."""
+        product = int(ranked.product[row])
+        name, habit = self._view.product(product).display_name, self._habit(product, int(ranked.own[row]))
+        if lead == "relations" and (spoken := self._spoken(ranked, row, product)) is not None:
+            item = self._view.product(spoken.item).display_name
+            return (
+                f"{name} goes with {item}, which was bought lately."
+                if ranked.recent[row]
+                else (f"{name} goes with {item} in the basket{habit}.")
+            )
+        if lead in {"habit", "rhythm"} and habit:
+            return f"{name}: bought before{habit}."
+        if lead == "rhythm" and ranked.alike[row] >= 0:
+            alike = int(ranked.alike[row])
+            other = int(self._features.knowledge.own.key[alike]) - self._first
+            return f"{name} is of a kind with {self._view.product(other).display_name}: bought{self._habit(other, alike)}."
+        if lead == "popularity":
+            return _sells_well(name, self._features, product)
+        return _LEADS.get(lead, "{name} comes after all that speaks against others.").format(name=name)
 
     def _spoken(self, ranked: Ranked, row: int, product: int) -> Spoken | None:
         if ranked.relation[row] < 0:
@@ -96,17 +124,6 @@ class Explainer:
         # what was bought since the release alone has no basket in its graph
         return (*self._view.purchase(self._buyer, row if row < len(own.key) else -1, spoken.item), spoken.hop)
 
-    def _sentence(self, product: int, own: int, spoken: Spoken | None, *, recent: bool) -> str:
-        name = self._view.product(product).display_name
-        habit = self._habit(product, own)
-        if spoken is not None and not recent:
-            return f"{name} goes with {self._view.product(spoken.item).display_name} in the basket{habit}."
-        if habit:
-            return f"{name}: bought before{habit}."
-        if spoken is not None:
-            return f"{name} goes with {self._view.product(spoken.item).display_name}, which was bought lately."
-        return _sells_well(name, self._features, product)
-
     def _habit(self, product: int, row: int) -> str:
         """Say how often and when it was bought, "" for never. `row`: of the release, which knows no later purchase."""
         own = self._features.knowledge.own
@@ -131,16 +148,21 @@ class RelationExplainer:
             entry, place = view.neighbours[relation].entries(basket)
             self._entries[relation] = entry, basket[place]
 
-    def explain(self, product: int, edges: Sequence[tuple[Spoken, float]], popularity: float) -> Explanation:
-        """Return the sentence and paths of a product. `edges`: what `edges_to` gave."""
-        paths = [ExplanationPath((spoken.hop,), value) for spoken, value in edges]
-        if popularity or not paths:
-            paths.append(ExplanationPath(self._view.category(product), popularity))
-        name = self._view.product(product).display_name
+    def explain(self, product: int, edges: Sequence[tuple[Spoken, float]], popularity: float) -> RecommendationExplanation:
+        """Return the sentence, factors and paths of a product. `edges`: what `edges_to` gave; sales make up the rest."""
+        name, brought = self._view.product(product).display_name, sum(value for _, value in edges)
+        sold = float(self._features.population.baskets_in_28_days[product])
+        strongest = [FactorValue(f"{one.hop.relation} strength", value, value) for one, value in edges[:STRONGEST]]
+        factors = (
+            *one_factor("relations", brought, strongest),
+            *one_factor("popularity", popularity, [FactorValue("product_sold_28", sold, popularity)]),
+        )
         if not edges:
-            return Explanation(_sells_well(name, self._features, product), tuple(paths))
+            return RecommendationExplanation(_sells_well(name, self._features, product), (), factors)
+        paths = tuple(RecommendationPath((spoken.hop,), value, "relations", value) for spoken, value in edges)
         item = self._view.product(edges[0][0].item).display_name
-        return Explanation(f"{name} goes with {item} in the basket.", tuple(paths))
+        share = brought / (brought + popularity)
+        return RecommendationExplanation(f"{name} goes with {item} in the basket.", paths, factors, brought, share)
 
     def edges_to(self, product: int) -> list[tuple[Spoken, float]]:
         """Return the edges from the basket to the product, with their strength: by relation, the strongest first."""
@@ -156,17 +178,3 @@ class RelationExplainer:
 
 def _sells_well(name: str, features: ServingFeatures, product: int) -> str:
     return f"{name} sells well: in {int(features.population.baskets_in_28_days[product])} baskets of the last 28 days."
-
-
-def _paths(found: dict[str, tuple[Hop, ...]], contributions: Sequence[float]) -> tuple[ExplanationPath, ...]:
-    """Give each group's contribution to its path; what has none goes to the catalogue's, or else to the first there is."""
-    rest = next((group for group in ("popularity", "habit", "relations", "rhythm", "promotion") if found[group]), "popularity")
-    brought = dict.fromkeys(found, 0.0)
-    for group, value in zip(GROUPS, contributions, strict=True):
-        brought[group if found[group] else rest] += float(value)
-    paths = [
-        ExplanationPath(found[group], value) for group, value in brought.items() if value and (found[group] or group == rest)
-    ]
-    if not paths:
-        paths = [ExplanationPath(found[rest], 0.0)]
-    return tuple(sorted(paths, key=lambda path: -abs(path.contribution)))

@@ -1,7 +1,7 @@
 """What a household is likely to want: its stored list where that answers the request, ranked live where it does not."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,16 @@ from decisions.recommend.calibration import Calibration
 from decisions.recommend.candidates import SOURCES
 from decisions.recommend.customer_text import customer_reason, customer_text
 from decisions.recommend.explain import Explainer
+from decisions.recommend.fidelity import Deletions, Falls, Without
 from decisions.recommend.lists import LISTED, StoredLists
 from decisions.recommend.live_households import LiveHouseholds
 from decisions.recommend.ranking import Ranked, Ranking
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
+from decisions.recommend.told import explain_row
 from features.recommend_relations import Items
 from features.recommend_transform import HouseholdKnowledge
-from features.repertoire import IntArray
+from features.repertoire import FloatArray, IntArray
 
 __all__ = ["HabitLists"]
 
@@ -59,10 +61,10 @@ class HabitLists:
             return []
         listed = self._listed(asked, limit, bought_only=bought_only)
         if listed is not None:
-            return list(self._suggestions(asked, *listed))
+            stored, rows = listed
+            return list(self._suggestions(asked, stored.ranked, rows, lambda: stored.falls))
         knowledge = self._live.knowledge(asked)
-        ranked = self._rank_now(asked, knowledge, limit, bought_only=bought_only)
-        return list(self._suggestions(asked, ranked, np.arange(len(ranked)), knowledge))
+        return self._ranked_now(asked, knowledge, self._rank_now(asked, knowledge, limit, bought_only=bought_only))
 
     def listed(self, household: int) -> IntArray:
         """Return the products of a household's stored list, whether open or not; none where no list is stored."""
@@ -86,9 +88,24 @@ class HabitLists:
             return []
         knowledge, basket = self._live.knowledge(asked), self._basket(asked)
         ranked = self._ranking.rank_given(knowledge, basket, products[asked.open[products]], limit)
-        return list(self._suggestions(asked, ranked, np.arange(len(ranked)), knowledge))
+        return self._ranked_now(asked, knowledge, ranked)
 
-    def _listed(self, asked: Asked, limit: int, *, bought_only: bool) -> tuple[Ranked, IntArray] | None:
+    def _ranked_now(self, asked: Asked, knowledge: HouseholdKnowledge, ranked: Ranked) -> list[Suggestion]:
+        """Return what was ranked when it was asked for; deletions are measured when the first of it is told."""
+        falls = cache(lambda: Without(self._ranking, knowledge, self._basket(asked)).falls(ranked))
+        return list(self._suggestions(asked, ranked, np.arange(len(ranked)), falls, knowledge if asked.bought else None))
+
+    def rescored(self, asked: Asked, deletions: Deletions) -> FloatArray:
+        """Return the score of each product after a deletion, by what ranked it, with what is in hand and in its store."""
+        return Without(self._ranking, self._live.knowledge(asked), self._basket(asked)).scores(deletions)
+
+    def scores(self, knowledge: HouseholdKnowledge, products: IntArray) -> FloatArray:
+        """Return the score of one product for each origin of `knowledge`, with empty hands."""
+        rows, nothing = np.arange(len(products)), np.empty(0, np.int64)
+        asked = Deletions(rows, products, np.zeros(len(products), bool))
+        return Without(self._ranking, knowledge, Items(nothing, nothing)).scores(asked)
+
+    def _listed(self, asked: Asked, limit: int, *, bought_only: bool) -> tuple[StoredLists, IntArray] | None:
         """Return the stored rows that answer, or None where too few are left or something else is asked."""
         stored = self._stored
         if stored is None or asked.household is None or asked.bought or len(asked.hand):
@@ -102,7 +119,7 @@ class HabitLists:
             kept &= stored.ranked.own[rows] >= 0
         rows = rows[kept]
         # a list shorter than was kept holds every candidate
-        return (stored.ranked, rows[:limit]) if len(rows) >= limit or last - first < LISTED else None
+        return (stored, rows[:limit]) if len(rows) >= limit or last - first < LISTED else None
 
     def _rank_now(self, asked: Asked, knowledge: HouseholdKnowledge, limit: int, *, bought_only: bool) -> Ranked:
         may = asked.open
@@ -116,10 +133,15 @@ class HabitLists:
         return Items(np.zeros(len(asked.hand), np.int64), asked.hand)
 
     def _suggestions(
-        self, asked: Asked, ranked: Ranked, rows: IntArray, live: HouseholdKnowledge | None = None
+        self,
+        asked: Asked,
+        ranked: Ranked,
+        rows: IntArray,
+        falls: Callable[[], Falls],
+        live: HouseholdKnowledge | None = None,
     ) -> Iterator[Suggestion]:
-        """Yield the suggestions of rows. `live`: what is known of the household now, where the stored list does not answer."""
-        explainer = Explainer(self._shelf.view, self._shelf.features, asked.household, live if asked.bought else None)
+        """Yield the suggestions of rows. `live`: what is known of a household that bought since the release."""
+        explainer = Explainer(self._shelf.view, self._shelf.features, asked.household, live)
         since = set(asked.bought_products.tolist())
         chances = None if self._calibration is None else self._calibration.probability(ranked.score[rows]).tolist()
         for place, row in enumerate(rows.tolist()):
@@ -128,13 +150,13 @@ class HabitLists:
                 score=float(ranked.score[row]),
                 kind="habit" if ranked.own[row] >= 0 or int(ranked.product[row]) in since else "new",
                 sources=SOURCE_NAMES[ranked.sources[row]],
-                tell=partial(self._told, explainer, ranked, row, asked.request.basket),
+                tell=partial(self._told, explainer, ranked, row, falls, asked.request.basket),
                 base_score=self.base_score,
                 p_accept=None if chances is None else chances[place],
             )
 
-    def _told(self, explainer: Explainer, ranked: Ranked, row: int, basket: tuple[str, ...]) -> Told:
+    def _told(self, explainer: Explainer, ranked: Ranked, row: int, falls: Callable[[], Falls], basket: tuple[str, ...]) -> Told:
         product = self._shelf.view.product(int(ranked.product[row]))
-        explanation = explainer.explain(ranked, row)
+        explanation = explain_row(explainer, ranked, row, falls(), self.base_score)
         reason, other = customer_reason(explanation, product.id, basket)
         return Told(explanation, customer_text(reason, product.display_name, other))

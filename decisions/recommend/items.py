@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
+from decisions.recommend.contract import FactorValue, RecommendationExplanation, RecommendationPath
 from decisions.recommend.customer_text import CustomerReason, customer_text
+from decisions.recommend.factors import one_factor
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.repertoire import IntArray
@@ -87,6 +88,9 @@ class ItemLists:
         candidate = int(neighbours.candidate[row])
         hop = view.relation(relation, int(neighbours.row[row]), item, candidate)
         words = WORDS[relation].format(candidate=view.product(candidate).display_name, item=view.product(item).display_name)
-        path = ExplanationPath((hop,), float(neighbours.strength[row]))
+        strength = float(neighbours.strength[row])
+        path = RecommendationPath((hop,), strength, "relations", strength)
+        factors = one_factor("relations", strength, [FactorValue(f"{relation} strength", strength, strength)])
         names = view.product(candidate).display_name, view.product(item).display_name
-        return Told(Explanation(words, (path,)), customer_text(REASONS[relation], *names))
+        explanation = RecommendationExplanation(words, (path,), factors, strength, 1.0)
+        return Told(explanation, customer_text(REASONS[relation], *names))

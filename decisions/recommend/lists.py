@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from decisions.recommend.model import Ranker
+from decisions.recommend.fidelity import REASONS, Falls, Without
+from decisions.recommend.model import MOVERS, Moved, Ranker
 from decisions.recommend.ranking import Ranked, Ranking
 from features import Tables
 from features.recommend_relations import RELATIONS, Items, Neighbours
@@ -20,13 +21,17 @@ LISTED = 20
 CHUNK = 1000
 """Households ranked at once: bounds the memory at some 300 MB."""
 _INTEGERS = ("origin", "product", "own", "alike", "relation", "entry", "item")
+_PARTS = ("feature", "figure", "share")
+"""Of `Moved`, by group and place."""
+_MOVERS = tuple(f"{group}_{place}" for group in GROUPS for place in range(MOVERS))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLists:
-    """The rows of all households' lists; `start` (households + 1) bounds each household's."""
+    """The rows of all households' lists and what was measured of each; `start` (households + 1) bounds each household's."""
 
     ranked: Ranked
+    falls: Falls
     start: IntArray
 
     def of(self, household: int, limit: int) -> tuple[int, int]:
@@ -44,7 +49,8 @@ def list_tables(ranking: Ranking) -> dict[str, pa.Table]:
     parts = []
     for first in range(0, households, CHUNK):
         knowledge = features.knowledge.between(first, min(first + CHUNK, households))
-        parts.append(_columns(ranking.rank(knowledge, nothing, present, LISTED), first))
+        ranked = ranking.rank(knowledge, nothing, present, LISTED)
+        parts.append(_columns(ranked, Without(ranking, knowledge, nothing).falls(ranked), first))
     made_by = pa.table({name: [value] for name, value in _made_by(ranking).items()})
     return {"recommend_lists": pa.concat_tables(parts).combine_chunks(), "recommend_lists_made_by": made_by}
 
@@ -60,20 +66,36 @@ def read_lists(tables: Tables, ranking: Ranking) -> StoredLists | None:
         **integers,
         score=rows["score"].to_numpy(),
         sources=rows["sources"].to_numpy(),
-        brought=np.column_stack([rows[f"brought_{group}"].to_numpy() for group in GROUPS]),
+        moved=Moved(
+            *(_stacked(rows, name, of) for name, of in (("brought", GROUPS), *((part, _MOVERS) for part in _PARTS))),
+        ),
         recent=np.asarray(rows["recent"].combine_chunks().to_numpy(zero_copy_only=False)),
     )
-    return StoredLists(ranked, np.searchsorted(ranked.origin, np.arange(len(ranking.features.household_ids) + 1)))
+    falls = Falls(_stacked(rows, "fall", REASONS), rows["fall_together"].to_numpy())
+    start = np.searchsorted(ranked.origin, np.arange(len(ranking.features.household_ids) + 1))
+    return StoredLists(ranked, falls, start)
 
 
-def _columns(ranked: Ranked, first: int) -> pa.Table:
-    return pa.table(
-        {
-            "origin": ranked.origin + first,
-            **{name: getattr(ranked, name) for name in (*_INTEGERS[1:], "score", "sources", "recent")},
-            **{f"brought_{group}": np.ascontiguousarray(ranked.brought[:, place]) for place, group in enumerate(GROUPS)},
-        }
-    )
+def _columns(ranked: Ranked, falls: Falls, first: int) -> pa.Table:
+    moved = ranked.moved
+    columns = {
+        "origin": ranked.origin + first,
+        **{name: getattr(ranked, name) for name in (*_INTEGERS[1:], "score", "sources", "recent")},
+        **_spread("brought", GROUPS, moved.brought),
+        **_spread("fall", REASONS, falls.alone),
+        "fall_together": falls.together,
+    }
+    for part in _PARTS:
+        columns |= _spread(part, _MOVERS, getattr(moved, part))
+    return pa.table(columns)
+
+
+def _spread(name: str, of: tuple[str, ...], values: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"{name}_{one}": np.ascontiguousarray(values[:, place]) for place, one in enumerate(of)}
+
+
+def _stacked(rows: pa.Table, name: str, of: tuple[str, ...]) -> np.ndarray:
+    return np.column_stack([rows[f"{name}_{one}"].to_numpy() for one in of])
 
 
 def _made_by(ranking: Ranking) -> dict[str, str]:

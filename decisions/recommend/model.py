@@ -13,7 +13,7 @@ from features.repertoire import FloatArray
 from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
 
-__all__ = ["MODEL_SYSTEM", "Ranker", "fit_ranker", "open_ranker"]
+__all__ = ["MODEL_SYSTEM", "MOVERS", "Moved", "Ranker", "fit_ranker", "open_ranker"]
 
 MODEL_SYSTEM = "shelfgraph"
 """The name of the ranker among the systems that may be served."""
@@ -37,8 +37,23 @@ PARAMETERS = {
     "force_row_wise": True,
     "verbosity": -1,
 }
+MOVERS = 2
+"""Features that are told of each group: those that moved a score most."""
 _BY_GROUP = np.argsort(GROUP_OF_FEATURE, kind="stable")
 _FIRST_OF_GROUP = np.searchsorted(GROUP_OF_FEATURE[_BY_GROUP], np.arange(len(GROUPS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What moved each row's score: `brought` (rows, groups) by each of `GROUPS`, and of each group the features that moved most.
+
+    `feature` (rows, groups * MOVERS) is a position in `FEATURES`, -1 for none; `figure` is its value and `share` what it brought.
+    """
+
+    brought: FloatArray
+    feature: npt.NDArray[np.int16]
+    figure: npt.NDArray[np.float32]
+    share: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +69,25 @@ class Ranker:
             return np.empty(0)
         return np.asarray(self.booster.predict(figures, num_threads=1), dtype=np.float64)
 
-    def contributions(self, figures: npt.NDArray[np.float32]) -> FloatArray:
-        """Return what each of `GROUPS` brought to the score of each row (Shapley values of the trees, summed by group)."""
+    def moved(self, figures: npt.NDArray[np.float32]) -> Moved:
+        """Return what moved the score of each row: Shapley values of the trees, summed by group, and the largest of each."""
+        values = self._shapley(figures)
+        # row by row, so that a row's sums do not depend on how many rows are asked for; a matrix product's may
+        brought = np.asarray(np.add.reduceat(np.take(values, _BY_GROUP, axis=1), _FIRST_OF_GROUP, axis=1))
+        largest = [
+            columns[np.argsort(-np.abs(values[:, columns]), axis=1, kind="stable")[:, :MOVERS]]
+            for columns in (np.flatnonzero(group == GROUP_OF_FEATURE) for group in range(len(GROUPS)))
+        ]
+        feature = np.concatenate(largest, axis=1)
+        figure, share = (np.take_along_axis(part, feature, axis=1).astype(np.float32) for part in (figures, values))
+        return Moved(brought, feature.astype(np.int16), figure, share)
+
+    def _shapley(self, figures: npt.NDArray[np.float32]) -> FloatArray:
         if not len(figures):
-            return np.empty((0, len(GROUPS)))
+            return np.empty((0, len(FEATURES)))
         threads = threads_for(len(figures), small=SMALL_PREDICTION_ROWS)
         values = np.asarray(self.booster.predict(figures, pred_contrib=True, num_threads=threads), dtype=np.float64)
-        # row by row, so that a row's sums do not depend on how many rows are asked for; a matrix product's may
-        return np.asarray(np.add.reduceat(np.take(values, _BY_GROUP, axis=1), _FIRST_OF_GROUP, axis=1))
+        return values[:, :-1]
 
     def text(self) -> bytes:
         """Return the model as LightGBM writes it."""

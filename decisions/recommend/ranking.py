@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from decisions.recommend.baseline import baseline_scores
+from decisions.recommend.baseline import BASELINE_FEATURES, baseline_scores
 from decisions.recommend.candidates import POPULAR_LIMIT, Candidates, candidates_of
-from decisions.recommend.model import Ranker
+from decisions.recommend.model import MOVERS, Moved, Ranker
 from features.recommend_evidence import latest_alike, strongest_edges
 from features.recommend_relations import Items, Neighbours
 from features.recommend_tables import ServingFeatures
-from features.recommend_transform import GROUPS, HouseholdKnowledge, InHand, assemble, in_hand, recent_items
+from features.recommend_transform import FEATURES, GROUPS, HouseholdKnowledge, InHand, assemble, in_hand, recent_items
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["Ranked", "Ranking", "RankingSystem"]
+__all__ = ["NOTHING", "Ranked", "Ranking", "RankingSystem"]
 
 _HABIT = GROUPS.index("habit")
 NOTHING = -1
@@ -35,18 +35,23 @@ class RankingSystem:
         """Return the score of each row."""
         return baseline_scores(self.name, figures) if self.ranker is None else self.ranker.scores(figures)
 
-    def contributions(self, figures: npt.NDArray[np.float32], scores: FloatArray) -> FloatArray:
-        """Return what each of `GROUPS` brought to each row. A baseline's score is habit alone."""
+    def moved(self, figures: npt.NDArray[np.float32], scores: FloatArray) -> Moved:
+        """Return what moved the score of each row. A baseline's score is the one figure of habit that it orders by."""
         if self.ranker is not None:
-            return self.ranker.contributions(figures)
-        return np.where(np.arange(len(GROUPS)) == _HABIT, scores[:, None], 0.0)
+            return self.ranker.moved(figures)
+        places = np.arange(len(GROUPS) * MOVERS)
+        first = np.broadcast_to(places == _HABIT * MOVERS, (len(scores), len(places)))
+        looked_at = FEATURES.index(BASELINE_FEATURES[self.name])
+        brought = np.where(np.arange(len(GROUPS)) == _HABIT, scores[:, None], 0.0)
+        share = np.where(first, scores[:, None], 0.0).astype(np.float32)
+        return Moved(brought, np.where(first, looked_at, NOTHING).astype(np.int16), share, share)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """Ranked products, best first within each origin. What is -1 is not there.
 
-    `brought` (rows, groups) sums to the score less the system's base. `own` and `alike` are rows of the features' latest
+    What `moved` the scores sums to the score less the system's base. `own` and `alike` are rows of the features' latest
     purchases: of the product, and of its type. `relation`, `entry` and `item` name the strongest edge from what is in hand
     (`recent`: from the latest baskets) as positions in `RELATIONS`, in its neighbours, and among products.
     """
@@ -55,7 +60,7 @@ class Ranked:
     product: IntArray
     score: FloatArray
     sources: npt.NDArray[np.uint8]
-    brought: FloatArray
+    moved: Moved
     own: IntArray
     alike: IntArray
     relation: IntArray
@@ -114,8 +119,8 @@ class Ranking:
         best = _best(found, scores, limit)
         kept = Candidates(found.origin[best], found.product[best], found.sources[best])
         # what groups brought costs a hundred times the score: it is asked for the best alone
-        brought = self.system.contributions(figures[best], scores[best])
-        return self._pointed(knowledge, hands, kept, scores[best], brought)
+        moved = self.system.moved(figures[best], scores[best])
+        return self._pointed(knowledge, hands, kept, scores[best], moved)
 
     def _pointed(
         self,
@@ -123,7 +128,7 @@ class Ranking:
         hands: tuple[Items, Items],
         kept: Candidates,
         scores: FloatArray,
-        brought: FloatArray,
+        moved: Moved,
     ) -> Ranked:
         origin, product, own = kept.origin, kept.product, knowledge.own
         row, alike = own.rows(origin, product), latest_alike(own, self.features.levels.product_type, origin, product)
@@ -134,7 +139,7 @@ class Ranking:
             product,
             scores,
             kept.sources,
-            brought,
+            moved,
             _stored_row(knowledge, np.where(row < len(own.key), row, NOTHING)),
             _stored_row(knowledge, alike),
             np.where(late, recent.relation, basket.relation),

@@ -5,14 +5,14 @@ open, and the answer says which rung it came down to and why.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from decisions.envelope import Degradation
+from decisions.envelope import Degradation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside import BesideLists
 from decisions.recommend.bounds import Bounds, exposure_shares, levels_of
@@ -32,6 +32,7 @@ from decisions.recommend.contract import (
     WhyNotOutcome,
     WhyNotRequest,
 )
+from decisions.recommend.deletion import Rescored, Rescoring
 from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
 from decisions.recommend.discovery import Discovery
 from decisions.recommend.discovery_lists import PLACES, read_discoveries
@@ -44,6 +45,7 @@ from decisions.recommend.lists import read_lists
 from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.live_households import LiveHouseholds
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
+from decisions.recommend.quality import PathMeasures
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
 from decisions.recommend.shelf import Shelf
@@ -124,10 +126,14 @@ class RecommendService:
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
-        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features)), bounds, kept)
+        tastes = read_tastes(features)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, tastes), bounds, kept)
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
+        self._paths = PathMeasures(self._shelf, features.as_of)
+        self.rescoring = Rescoring(self._shelf, self._habit, tastes)
+        """Scores again without some facts, for those who measure explanations."""
         self._ladders = {
             Surface.HOUSEHOLD: self._for_household,
             Surface.BASKET: self._for_household,
@@ -200,6 +206,20 @@ class RecommendService:
         standing = standing_of(place, self._whole_order(asked), request.asked.limit)
         return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
 
+    def deletion(
+        self, request: RecommendationRequest, paths: Mapping[str, Sequence[ExplanationPath]] | None = None
+    ) -> tuple[Rescored, ...]:
+        """Score each suggestion of an answer again without the facts that it cites: how true its explanation is.
+
+        Args:
+            request: whose answer.
+            paths: by product id, what is deleted instead of what is cited.
+
+        Raises: as `recommend`.
+        """
+        answer = self.recommend(request)
+        return self.rescoring.without(self._asked(_as_sets(request)), answer.items, paths)
+
     def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
         place = self._shelf.product.get(product_id)
         if place is None:
@@ -255,6 +275,7 @@ class RecommendService:
             unused_context=_unused(request),
             newest_event=asked.live.newest_event,
             rungs=tuple(used),
+            quality=self._paths.of(items),
         )
 
     def _told_of(self, until: int, household_id: str) -> bool:

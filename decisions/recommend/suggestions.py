@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from decisions.envelope import Explanation
+from decisions.recommend.contract import RecommendationExplanation
 
 __all__ = ["Suggestion", "Told", "first_of_each", "mixed", "takes_discovery"]
 
@@ -12,7 +12,7 @@ __all__ = ["Suggestion", "Told", "first_of_each", "mixed", "takes_discovery"]
 class Told:
     """The explanation for the retailer's own people, and the sentence for the customer."""
 
-    explanation: Explanation
+    explanation: RecommendationExplanation
     customer_text: str
 
 

@@ -10,9 +10,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from decisions.envelope import Explanation, ExplanationPath
 from decisions.recommend.asking import Asked
+from decisions.recommend.contract import FactorValue, RecommendationExplanation
 from decisions.recommend.customer_text import CustomerReason, customer_text
+from decisions.recommend.factors import one_factor
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.recommend_population import PRODUCT_COLUMNS, STORE_COLUMNS
@@ -94,5 +95,7 @@ class TrendLists:
             f"{name}: in {trend.lately[product]:.0f} baskets of the last {trend.days} days {where}, "
             f"after {trend.before[product]:.1f} in as many days before."
         )
-        path = ExplanationPath(self._shelf.view.category(product), float(trend.growth[product]))
-        return Told(Explanation(text, (path,)), customer_text(CustomerReason.GROWING, name))
+        growth = float(trend.growth[product])
+        values = [FactorValue(f"baskets_{trend.days}_days", float(trend.lately[product]), growth)]
+        explanation = RecommendationExplanation(text, (), one_factor("trend", growth, values))
+        return Told(explanation, customer_text(CustomerReason.GROWING, name))

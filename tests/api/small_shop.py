@@ -16,10 +16,15 @@ from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, F
 from decisions.forecast.errors import ForecastSubjectUnclear, NoHistory, UnknownProduct
 from decisions.overlay import NO_OVERLAY, ForecastOverlay
 from decisions.recommend.contract import (
+    Factor,
+    FactorValue,
     PageAnswer,
     PageRequest,
+    PathQuality,
     PlacementAnswer,
     RecommendationAnswer,
+    RecommendationExplanation,
+    RecommendationPath,
     RecommendationRequest,
     RecommendedProduct,
     WhyNotAnswer,
@@ -144,6 +149,14 @@ def _explanation(source: str, target: str) -> Explanation:
     return Explanation("Because it is bought often.", tuple(ExplanationPath((hop, onward), 0.3) for _ in range(3)))
 
 
+def _measured(source: str, target: str) -> RecommendationExplanation:
+    plain = _explanation(source, target)
+    values = (FactorValue("own_baskets", 4.0, 0.2), FactorValue("own_days_since", None, 0.1))
+    factors = (Factor("habit", "how the household shops", 0.3, values), Factor("popularity", "how well it sells", -0.05))
+    paths = tuple(RecommendationPath(path.hops, path.contribution, "habit", 0.25) for path in plain.paths)
+    return RecommendationExplanation(plain.text, paths, factors, 0.25, 0.5)
+
+
 @dataclass
 class FixedRecommender:
     """Offers P000, P001, … to everybody, each product once."""
@@ -153,10 +166,10 @@ class FixedRecommender:
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         self.asked.append(request)
         items = tuple(
-            RecommendedProduct(name(n), n + 1, 1.0 / (n + 1), ("repertoire",), _explanation(request.household_id or "-", name(n)))
+            RecommendedProduct(name(n), n + 1, 1.0 / (n + 1), ("repertoire",), _measured(request.household_id or "-", name(n)))
             for n in range(min(request.limit, PRODUCTS))
         )
-        return RecommendationAnswer(AS_OF, "shelfgraph", items)
+        return RecommendationAnswer(AS_OF, "shelfgraph", items, quality=PathQuality(1.0, 30.0, None, 0.25, 0.5))
 
     def page(self, request: PageRequest) -> PageAnswer:
         lists = [(one, replace(request.shared, surface=one.surface, limit=one.limit)) for one in request.placements]

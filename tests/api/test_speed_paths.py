@@ -100,6 +100,13 @@ EDGES = [
     '{ health { status } product(id: "P007") { ... on Product { a: substitutes(first: 0) { relation } id } } }',
     '{ products(first: 2, after: "bad") { totalCount } }',
     '{ forecast(productId: "P059") { ... on InsufficientEvidence { message } ... on Forecast { asOf } } }',
+    ('{ recommendations(householdId: "hh_a", first: 2) { ... on RecommendationConnection { quality { citedShare recencyDays'
+     " popularityPercentile diversity fidelity } edges { score baseScore explanation { ...e } } } }"
+     ' recommendationPage(placements: ["buy_again"], visit: {householdId: "hh_a"}) { ... on RecommendationPage {'
+     " placements { quality { citedShare } items { explanation { ...e } } } } }"
+     ' forecast(productId: "P001") { ... on Forecast { explanation { ...e } } } }'
+     " fragment e on Explanation { fall fidelity factors { name words contribution values { name value contribution } }"
+     " paths { factor fall contribution } }"),
     "query($first: Int = 2) { products(first: 3) { edges { node { boughtWith(first: $first) { edges { cursor } } } } } }",
 ]  # fmt: skip
 

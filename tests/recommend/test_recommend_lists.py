@@ -9,6 +9,7 @@ import pytest
 from decisions.recommend import RecommendationRequest, RecommendService
 from decisions.recommend.candidates import top_by_origin
 from decisions.recommend.contract import RequestContext
+from decisions.recommend.fidelity import Without
 from decisions.recommend.habit import HabitLists
 from decisions.recommend.lists import LISTED, read_lists
 from features import publish_features
@@ -47,8 +48,13 @@ def test_each_array_of_a_kept_row_has_the_bits_of_the_live_one(recommend_shop):
         knowledge = ranking.features.knowledge.between(place, place + 1)
         now = ranking.rank(knowledge, NOTHING, service._view.present, LISTED)
         assert len(now) == last - first > 0
-        for name in ("product", "score", "sources", "brought", "own", "alike", "relation", "entry", "item", "recent"):
+        for name in ("product", "score", "sources", "own", "alike", "relation", "entry", "item", "recent"):
             assert getattr(ranked, name)[first:last].tobytes() == getattr(now, name).tobytes(), name
+        for name in ("brought", "feature", "figure", "share"):
+            assert getattr(ranked.moved, name)[first:last].tobytes() == getattr(now.moved, name).tobytes(), name
+        falls = Without(ranking, knowledge, NOTHING).falls(now)
+        for name in ("alone", "together"):
+            assert getattr(stored.falls, name)[first:last].tobytes() == getattr(falls, name).tobytes(), name
 
 
 def test_a_kept_answer_asks_the_ranker_nothing(recommend_shop, monkeypatch):

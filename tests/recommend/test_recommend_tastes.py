@@ -93,6 +93,28 @@ def test_everybodys_factors_agree_with_a_ridge_over_the_whole_shelf(purchases, t
         assert np.array_equal(tastes.of_basket(product, weight), tastes.households[household])
 
 
+def test_a_score_is_the_sum_of_what_each_purchase_brought_and_falls_as_a_ridge_without_it_says(purchases, tastes):
+    factors = tastes.products.astype(float)
+    asked = np.arange(0, 2 * SIDE, 7)
+    for household in range(0, 2 * PEOPLE, 9):
+        product, weight = bought(purchases, household)
+        whole = factors[asked] @ ridge_over_the_whole_shelf(factors, product, weight)
+        influence = tastes.influence(product, weight, asked)
+        assert influence.shares.sum(axis=0) == pytest.approx(whole, rel=1e-6, abs=1e-9)
+        rows = np.array([0, 3, 4])
+        left = np.where(weight[rows] > 1, weight_of(np.maximum(np.exp(weight[rows] - 1) - 1, 1.0)), 0.0)
+        for place in range(len(asked)):
+            alone = influence.alone(place, rows, left)
+            for chosen, fall in [([row], one) for row, one in zip(rows, alone, strict=True)] + [
+                (rows, influence.together(place, rows, left))
+            ]:
+                lighter = weight.copy()
+                lighter[chosen] = left[np.isin(rows, chosen)]
+                kept = lighter > 0
+                without = factors[asked[place]] @ ridge_over_the_whole_shelf(factors, product[kept], lighter[kept])
+                assert whole[place] - without == pytest.approx(fall, rel=1e-6, abs=1e-9)
+
+
 def test_nearest_is_a_sort_of_all_scores(purchases, tastes):
     random = np.random.default_rng(3)
     for limit in (0, 1, 5, 50):
