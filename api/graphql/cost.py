@@ -51,6 +51,7 @@ LIST_BOUNDS: Mapping[str, int] = {
     "RecommendationConnection.withheld": 12,
     "RecommendationConnection.rungs": 4,
     "RecommendationPage.placements": 8,
+    "RecommendationPage.exposureTokens": 8,
     "PlacementList.items": 12,
     "PlacementList.rungs": 4,
     "WhyNotRecommended.checks": 12,

@@ -36,6 +36,9 @@ strawberry.enum(
 strawberry.enum(WhyNotOutcome, description="What became of a product that was asked after.")
 
 
+TOKENS = "One for each suggestion, in their order: it stands for the product in its place where an outcome is reported."
+
+
 @strawberry.input(description="What is known of the moment; every value may be left out.")
 class ContextInput:
     """What is known of the moment."""
@@ -119,7 +122,6 @@ class RecommendationItem:
     customer_text: str = strawberry.field(description="A sentence that may be shown to the customer.")
     p_accept: float | None = strawberry.field(description="The calibrated probability that it is in the next basket.")
     propensity: float = strawberry.field(description="The probability with which this product got this place.")
-    exposure_token: str = strawberry.field(description="Stands for this product in this place where its outcome is reported.")
     base_score: float = strawberry.field(description="What its score started from: the contributions sum to the rest.")
     checks: list[RuleCheck] = strawberry.field(description="The rules that were asked for, with their proofs.")
 
@@ -146,6 +148,7 @@ class RecommendationConnection:
     unused_context: list[str] = strawberry.field(description="What was told of the moment and the model does not know.")
     newest_event: int = strawberry.field(description="The number of the last event that counted; 0: none since the release.")
     quality: PathQuality | None = strawberry.field(description="Of the whole answer, of which this is a page.")
+    exposure_tokens: list[str] = strawberry.field(description=TOKENS)
     decision: Decision
 
 
@@ -162,11 +165,20 @@ class PlacementList:
     quality: PathQuality | None
 
 
+@strawberry.type(description="The exposure tokens of one placement.")
+class PlacementTokens:
+    """They are made for one decision, where the list beside them may be kept."""
+
+    placement: str
+    tokens: list[str] = strawberry.field(description=TOKENS)
+
+
 @strawberry.type(description="Several placements for one visit: no product comes twice.")
 class RecommendationPage:
     """A page of placements."""
 
     placements: list[PlacementList]
+    exposure_tokens: list[PlacementTokens] = strawberry.field(description="Of each placement, in their order.")
     decision: Decision
 
 

@@ -13,6 +13,7 @@ from api.graphql.product_types import MAXIMUM_FIRST, Product, check_first, load_
 from api.graphql.recommend_types import (
     PathQuality,
     PlacementList,
+    PlacementTokens,
     RecommendationConnection,
     RecommendationEdge,
     RecommendationItem,
@@ -56,10 +57,10 @@ def recommendation_connection(
         raise CursorInvalid
     page = slice(seen, seen + first)
     shown = answer.items[page]
-    products, tokens = _products(asked, shown), exposure_tokens(asked.front.exposures, made, answer, shown=page)
+    products = _products(asked, shown)
     edges = [
-        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(item, token, products))
-        for item, token in zip(shown, tokens, strict=True)
+        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(item, products))
+        for item in shown
         if item.product_id in products
     ]
     return RecommendationConnection(
@@ -67,7 +68,8 @@ def recommendation_connection(
         edges=edges, page_info=PageInfo.of(edges, seen=seen, more=len(answer.items) > seen + first),
         discovery_share=answer.discovery_share, withheld=cast("list[Withheld]", list(answer.withheld)),
         rungs=cast("list[RungUsed]", list(answer.rungs)), unused_context=list(answer.unused_context),
-        newest_event=answer.newest_event, quality=cast("PathQuality | None", answer.quality), decision=decision_of(made),
+        newest_event=answer.newest_event, quality=cast("PathQuality | None", answer.quality),
+        exposure_tokens=exposure_tokens(asked.front.exposures, made, answer, shown=page), decision=decision_of(made),
     )  # fmt: skip
 
 
@@ -76,8 +78,13 @@ def recommendation_page(asked: Asked, request: PageRequest) -> RecommendationPag
     made = asked.desk.decide("recommendation_page", request)
     answer: PageAnswer = made.answer
     products = _products(asked, tuple(item for one in answer.placements for item in one.answer.items))
-    placements = [_placement(asked, made, one, products) for one in answer.placements]
-    return RecommendationPage(placements=placements, decision=decision_of(made))
+    placements = [_placement(one, products) for one in answer.placements]
+    return RecommendationPage(placements=placements, exposure_tokens=_tokens(asked, made), decision=decision_of(made))
+
+
+def _tokens(asked: Asked, made: Made) -> list[PlacementTokens]:
+    mint, placements = asked.front.exposures, made.answer.placements
+    return [PlacementTokens(placement=one.name, tokens=exposure_tokens(mint, made, one.answer, one.name)) for one in placements]
 
 
 def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommended:
@@ -92,14 +99,9 @@ def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommend
     )  # fmt: skip
 
 
-def _placement(asked: Asked, made: Made, one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
+def _placement(one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
     answer = one.answer
-    tokens = exposure_tokens(asked.front.exposures, made, answer, one.name)
-    items = [
-        RecommendationItem(**_item(item, token, products))
-        for item, token in zip(answer.items, tokens, strict=True)
-        if item.product_id in products
-    ]
+    items = [RecommendationItem(**_item(item, products)) for item in answer.items if item.product_id in products]
     return PlacementList(
         name=one.name, surface=answer.surface, system=answer.system, items=items,
         rungs=cast("list[RungUsed]", list(answer.rungs)), degraded=cast("Degradation | None", answer.degraded),
@@ -107,7 +109,7 @@ def _placement(asked: Asked, made: Made, one: PlacementAnswer, products: dict[st
     )  # fmt: skip
 
 
-def _item(item: RecommendedProduct, token: str, products: dict[str, Product]) -> dict[str, Any]:
+def _item(item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
     return {
         "node": products[item.product_id],
         "rank": item.rank,
@@ -118,7 +120,6 @@ def _item(item: RecommendedProduct, token: str, products: dict[str, Product]) ->
         "customer_text": item.customer_text,
         "p_accept": item.p_accept,
         "propensity": item.propensity,
-        "exposure_token": token,
         "base_score": item.base_score,
         "checks": list(item.checks),
     }

@@ -24,14 +24,14 @@ from tests.api import small_shop
 MINT = ExposureMint(b"k" * 64)
 EXPOSURE = Exposure("dec_1", "discover", "home_top", "P007", 3, 0.1234567890123, "rel_1", date(2018, 1, 1), "development")
 ALTERED = 1_000
-ITEMS = "node { id } rank propensity exposureToken"
+ITEMS = "node { id } rank propensity"
 LISTED = (
     f'{{ recommendations(first: 3, householdId: "hh_a") {{ ... on RecommendationConnection {{ edges {{ {ITEMS} }}'
-    " decision { id } } } }"
+    " exposureTokens decision { id } } } }"
 )
 PLACED = (
     f'{{ recommendationPage(placements: ["home"], visit: {{householdId: "hh_a", exploration: 4}}) {{ ... on RecommendationPage {{'
-    f" placements {{ items {{ {ITEMS} }} }} decision {{ id }} }} }} }}"
+    f" placements {{ items {{ {ITEMS} }} }} exposureTokens {{ placement tokens }} decision {{ id }} }} }} }}"
 )
 BASE64 = string.ascii_letters + string.digits + "-_"
 
@@ -67,23 +67,27 @@ def test_every_road_gives_the_tokens_of_what_it_shows(open_shop, tmp_path) -> No
     listed = shop.ask(LISTED)["data"]["recommendations"]
     placed = shop.ask(PLACED)["data"]["recommendationPage"]
     told = shop.client.get("/v1/recommendations?household=hh_a&limit=3").json()
+    (page,), home = placed["exposureTokens"], placed["placements"][0]["items"]
+    assert page["placement"] == "home"
     roads = [
-        (listed["decision"]["id"], "", [(edge["node"]["id"], edge) for edge in listed["edges"]]),
-        (placed["decision"]["id"], "home", [(item["node"]["id"], item) for item in placed["placements"][0]["items"]]),
-        (told["decision"]["id"], "", [
-            (item["product_id"], {"exposureToken": token, **item})
-            for item, token in zip(told["answer"]["items"], told["exposure_tokens"], strict=True)
-        ]),
-    ]  # fmt: skip
-    for decision, placement, items in roads:
+        (listed, "", [(plain_id("Product", edge["node"]["id"]), edge) for edge in listed["edges"]], listed["exposureTokens"]),
+        (
+            placed,
+            "home",
+            [(plain_id("Product", one["node"]["id"]), one) for one in home],
+            page["tokens"],
+        ),
+        (told, "", [(item["product_id"], item) for item in told["answer"]["items"]], told["exposure_tokens"]),
+    ]
+    for answer, placement, items, tokens in roads:
         assert items
-        for product, item in items:
-            read = MINT.read(item["exposureToken"])
-            assert (read.decision_id, read.placement, read.product_id) == (decision, placement, plain_id("Product", product))
+        for (product, item), token in zip(items, tokens, strict=True):
+            read = MINT.read(token)
+            assert (read.decision_id, read.placement, read.product_id) == (answer["decision"]["id"], placement, product)
             assert (read.rank, read.propensity) == (item["rank"], item["propensity"])
-            report = {"token": item["exposureToken"], "kind": "shown", "idempotencyKey": item["exposureToken"][-40:]}
             now = datetime.now(UTC).isoformat()
-            assert shop.client.post("/v1/outcomes", json=[{**report, "happenedAt": now}]).status_code == 200
+            report = {"token": token, "kind": "shown", "idempotencyKey": token[-40:], "happenedAt": now}
+            assert shop.client.post("/v1/outcomes", json=[report]).status_code == 200
 
 
 def test_a_token_names_no_household(made) -> None:

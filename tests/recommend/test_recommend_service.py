@@ -85,7 +85,7 @@ def paths_of(shop, fields, item):
     service = shop.service
     request = RecommendationRequest(**fields)
     asked = service._asked(request)
-    ranked = service._habit._rank_now(asked, asked.household, request.limit, bought_only=False)
+    ranked = service._habit._rank_now(asked, service._live.knowledge(asked), request.limit, bought_only=False)
     row = ranked.product.tolist().index(service._shelf.product[item.product_id])
     explainer = Explainer(service._view, service._shelf.features, asked.household)
     return [ExplanationPath(hops, 0.0) for reason in REASONS if (hops := explainer.path(reason, ranked, row))]
