@@ -9,6 +9,7 @@ from api.cursors import CursorMint
 from api.decisions_made import DecisionDesk
 from api.error_map import LOGGED_REFUSALS
 from api.errors import PlanningUnavailable
+from api.kept import KeptAnswers
 from api.loaders import Loaders
 from api.planning.parts import Planner, Planning
 from api.services import DecisionBook, Services
@@ -27,10 +28,11 @@ class Front:
     log: DecisionBook
     ready: Callable[[], bool]
     planning: Planning | None = None
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
     def ask(self, principal: Principal) -> "Asked":
         """Open the context of one request."""
-        desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS)
+        desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS, self.kept)
         return Asked(self, principal, desk, Loaders(self.services.graph))
 
 

@@ -7,6 +7,7 @@ import strawberry
 from api.graphql.envelope_types import Decision, Degradation, Explanation, PageInfo
 from api.graphql.node_types import Household
 from api.graphql.product_types import Product
+from api.kept import Written
 from decisions.recommend import contract
 from decisions.recommend.contract import Surface, WhyNotOutcome
 
@@ -105,6 +106,7 @@ class RecommendationItem:
     propensity: float = strawberry.field(description="The probability with which this product got this place.")
     base_score: float = strawberry.field(description="What its score started from: the contributions sum to the rest.")
     checks: list[RuleCheck] = strawberry.field(description="The rules that were asked for, with their proofs.")
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="One suggestion of a list that can be paged through.")
@@ -129,6 +131,7 @@ class RecommendationConnection:
     unused_context: list[str] = strawberry.field(description="What was told of the moment and the model does not know.")
     newest_event: int = strawberry.field(description="The number of the last event that counted; 0: none since the release.")
     decision: Decision
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="The list of one placement of a page.")
@@ -141,6 +144,7 @@ class PlacementList:
     items: list[RecommendationItem]
     rungs: list[RungUsed]
     degraded: Degradation | None
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="Several placements for one visit: no product comes twice.")
@@ -149,6 +153,7 @@ class RecommendationPage:
 
     placements: list[PlacementList]
     decision: Decision
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="Why a product is not among the suggestions, or that it is.")
