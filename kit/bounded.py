@@ -47,6 +47,8 @@ class BoundedMemory(Generic[Key, Value]):
         """Keep a value in place of what the key held. One that is heavier than the bound is not kept."""
         with self._lock:
             self._take_out(key)
+            if weight > self._maximum:
+                return
             self._entries[key] = (value, weight)
             self._weight += weight
             self._make_room()
