@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=64, description="Threads of the lake's and the embedded store's queries.")
     query_memory_gb: int = Field(default=3, ge=1, le=1024, description="Memory of a query of the lake; beyond it writes to disk.")
     job_queue: int = Field(default=20, ge=1, le=1000, description="How many jobs may be queued or running; more are refused.")
+    release_look_seconds: float = Field(
+        default=2.0, gt=0, le=3600, description="How often a server looks whether another release became the current one."
+    )
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."

@@ -21,10 +21,13 @@ from tests.api import small_shop
 from tests.tiny_retailer import household
 
 QUESTION = """
-query R($household: ID, $basket: [ID!], $constraints: ConstraintsInput, $session: ID, $surface: Surface! = HOUSEHOLD) { recommendations(first: 5, householdId: $household, basket: $basket, constraints: $constraints, sessionId: $session,
-                  surface: $surface) {
-    __typename ... on RecommendationConnection { edges { rank score node { productId displayName } explanation { text } checks {
-      rule } } rungs { name } newestEvent decision { id policyDigest degraded { cause } } } } }"""
+query R($household: ID, $basket: [ID!], $constraints: ConstraintsInput, $session: ID, $surface: Surface! = HOUSEHOLD) {
+  recommendations(
+    first: 5, householdId: $household, basket: $basket, constraints: $constraints, sessionId: $session, surface: $surface
+  ) { __typename ... on RecommendationConnection {
+    edges { rank score node { productId displayName } explanation { text } checks { rule } }
+    rungs { name } newestEvent decision { id policyDigest degraded { cause } } } } }
+"""
 CLIENT = Principal("app", frozenset({Role.RECOMMENDATION_CLIENT}))
 AUDITOR = Principal("auditor", frozenset({Role.AUDITOR}))
 
