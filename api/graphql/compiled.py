@@ -85,6 +85,8 @@ class _Run:
     context: Any
     variables: VariableValues
     errors: list[GraphQLError] = field(default_factory=list)
+    keeping: bool = True
+    """Whether what is kept is looked at: not within what is being written to be kept, whose bytes hold it all."""
     arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -117,7 +119,7 @@ class _ObjectPlan:
     def run(self, run: _Run, source: Any, path: Path | None) -> dict[str, Any]:
         """Return the selection of one object. Raises: _NullReached."""
         answer: dict[str, Any] = {}
-        written: Written | None = source.written if self.keeps else None
+        written: Written | None = source.written if self.keeps and run.keeping else None
         for plan in self.fields:
             if plan.attribute is None:
                 answer[plan.key] = _resolved(plan, self.type_name, run, source, path)
@@ -387,8 +389,11 @@ def _once(plan: _FieldPlan, parent: str, run: _Run, value: Any, path: Path | Non
     """Return the bytes of a held value, completed now if they were not before. What went wrong is not kept."""
     piece = written.get(plan, value)
     if piece is None:
-        before = len(run.errors)
-        completed = _completed(plan, parent, run, value, path)
+        before, run.keeping = len(run.errors), False
+        try:
+            completed = _completed(plan, parent, run, value, path)
+        finally:
+            run.keeping = True
         if len(run.errors) > before:
             return completed
         piece = orjson.dumps(completed)
