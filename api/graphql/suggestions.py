@@ -19,6 +19,7 @@ from api.graphql.recommend_types import (
     RuleCheck,
     WhyNotRecommended,
 )
+from api.kept import KeptAnswer
 from api.loaders import Page
 from decisions.recommend.contract import (
     PageAnswer,
@@ -51,17 +52,20 @@ def recommendation_connection(
     if last_id is not None and (len(answer.items) < seen or answer.items[seen - 1].product_id != last_id):
         raise CursorInvalid
     key = ("connection", request, seen, first)
-    shown = made.kept.part(key, partial(_connection_fields, asked, request, made, range(seen, seen + first)))
+    shown = made.kept.part(key, partial(_connection_fields, asked, request, made.kept, range(seen, seen + first)))
     return RecommendationConnection(decision=decision_of(made), **shown)
 
 
-def _connection_fields(asked: Asked, request: RecommendationRequest, made: Made, places: range) -> dict[str, Any]:
-    """Return all fields of a connection but the decision: they are the same whenever it is asked for."""
-    answer: RecommendationAnswer = made.answer
+def _connection_fields(asked: Asked, request: RecommendationRequest, kept: KeptAnswer, places: range) -> dict[str, Any]:
+    """Return all fields of a connection but the decision: they are the same whenever it is asked for, so they are kept.
+
+    What is of one decision, such as its id, does not belong here: it is not among the arguments.
+    """
+    answer: RecommendationAnswer = kept.answer
     scope, shown = _scope(request), answer.items[places.start : places.stop]
     products = _products(asked, shown)
     edges = [
-        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(made, item, products))
+        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(kept, item, products))
         for item in shown
         if item.product_id in products
     ]
@@ -77,21 +81,21 @@ def _connection_fields(asked: Asked, request: RecommendationRequest, made: Made,
         "unused_context": list(answer.unused_context),
         "newest_event": answer.newest_event,
     }
-    return {**fields, "written": made.kept.written(fields.values())}
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def recommendation_page(asked: Asked, request: PageRequest) -> RecommendationPage:
     """Return the placements of a page, their products read at once. Raises: the errors of `decisions.recommend`."""
     made = asked.desk.decide("recommendation_page", request)
-    shown = made.kept.part("page", partial(_page_fields, asked, made))
+    shown = made.kept.part("page", partial(_page_fields, asked, made.kept))
     return RecommendationPage(decision=decision_of(made), **shown)
 
 
-def _page_fields(asked: Asked, made: Made) -> dict[str, Any]:
-    answer: PageAnswer = made.answer
+def _page_fields(asked: Asked, kept: KeptAnswer) -> dict[str, Any]:
+    answer: PageAnswer = kept.answer
     products = _products(asked, tuple(item for one in answer.placements for item in one.answer.items))
-    fields = {"placements": [_placement(made, one, products) for one in answer.placements]}
-    return {**fields, "written": made.kept.written(fields.values())}
+    fields = {"placements": [_placement(kept, one, products) for one in answer.placements]}
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommended:
@@ -106,17 +110,17 @@ def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommend
     )  # fmt: skip
 
 
-def _placement(made: Made, one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
+def _placement(kept: KeptAnswer, one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
     answer = one.answer
-    items = [RecommendationItem(**_item(made, item, products)) for item in answer.items if item.product_id in products]
+    items = [RecommendationItem(**_item(kept, item, products)) for item in answer.items if item.product_id in products]
     fields = {"items": items, "rungs": list(answer.rungs), "degraded": answer.degraded}
     return PlacementList(
-        name=one.name, surface=answer.surface, system=answer.system, written=made.kept.written(fields.values()),
+        name=one.name, surface=answer.surface, system=answer.system, written=kept.written(fields.values()),
         **cast("dict[str, Any]", fields),
     )  # fmt: skip
 
 
-def _item(made: Made, item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
+def _item(kept: KeptAnswer, item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
     fields = {
         "node": products[item.product_id],
         "rank": item.rank,
@@ -130,7 +134,7 @@ def _item(made: Made, item: RecommendedProduct, products: dict[str, Product]) ->
         "base_score": item.base_score,
         "checks": list(item.checks),
     }
-    return {**fields, "written": made.kept.written(fields.values())}
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def _products(asked: Asked, items: tuple[RecommendedProduct, ...]) -> dict[str, Product]:

@@ -139,10 +139,10 @@ def _limit(text: str | None) -> int:
 
 def _body(asked: Asked, made: Made) -> bytes:
     """Join the parts: the answer and the header as they are logged, and the names of the products."""
-    names = _names(asked, tuple(item.product_id for item in made.answer.items))
+    names = made.kept.part("names", lambda: orjson.dumps(_names(asked, tuple(item.product_id for item in made.answer.items))))
     id_and_time = orjson.dumps({"id": made.id, "recorded_at": made.recorded_at.isoformat()})
     decision = id_and_time[:-1] + b"," + made.entry.header[1:]
-    return b'{"decision":' + decision + b',"answer":' + made.entry.answer + b',"names":' + orjson.dumps(names) + b"}"
+    return b'{"decision":' + decision + b',"answer":' + made.entry.answer + b',"names":' + names + b"}"
 
 
 def _names(asked: Asked, ids: tuple[str, ...]) -> dict[str, str]:

@@ -94,7 +94,6 @@ def _ask_on(port, until, seen, problems):
         seen.update([*first, *second])
 
 
-@pytest.mark.requirement("R-MOD-06")
 def test_ten_releases_are_published_under_load_and_no_request_is_dropped(shelf):
     seen, problems, until = Counter(), [], threading.Event()
     with listening(shelf.switch) as port:
@@ -117,7 +116,6 @@ def test_ten_releases_are_published_under_load_and_no_request_is_dropped(shelf):
     assert set(seen) == {f"rel_{number}" for number in range(1, 12)}
     assert shelf.closed == Counter(f"rel_{number}" for number in range(1, 11))
     assert slowest <= 5.0
-    print(f"R-MOD-06: {sum(seen.values()):,} answers over ten switches, 0 dropped, 0 mixed, slowest {slowest:.2f} s")
 
 
 def test_a_request_under_way_ends_on_the_release_that_it_began_with(shelf):
