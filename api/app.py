@@ -4,7 +4,8 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -40,11 +41,20 @@ from api.services import DecisionBook, Services
 from governance.policy import Principal, development_principal
 from ontology import load_glossary
 
-__all__ = ["LOOPBACK_NAMES", "create_app"]
+__all__ = ["LOOPBACK_NAMES", "Standing", "closing_at_the_end", "create_app"]
 
 SWITCH_SECONDS = 0.0005
 """The log's thread must not wait the usual 5 ms for the interpreter behind a busy event loop: every answer waits for it."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What outlives a release: counters, the room where charts are drawn, and the queue before the process."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+    drawing: DrawingRoom = field(default_factory=DrawingRoom)
+    backlog: Backlog = field(default_factory=lambda: Backlog(sys.maxsize))
 
 
 def create_app(
@@ -62,7 +72,7 @@ def create_app(
     planning: Planning | None = None,
     outcomes: OutcomeDesk | None = None,
     events: EventDesk | None = None,
-    backlog: Backlog | None = None,
+    standing: Standing | None = None,
 ) -> FastAPI:
     """Return the application that serves one release.
 
@@ -80,14 +90,15 @@ def create_app(
         planning: scenarios, overrides and jobs; without it what is asked of them is refused.
         outcomes: takes reports of what customers did; without it they are refused, and exposure tokens are good for nothing.
         events: takes online events; without it they are refused.
-        backlog: the queue before this process; without it every request is taken, however many wait.
         principal_of: tells who sends a request; without it everybody is the development identity.
+        standing: what outlives the release, where several are served one after the other: whoever gives it closes it and the log.
 
     Raises:
         IdentityNotAvailable: the host is not loopback.
     """
     who = principal_of or _always(development_principal(host))
-    metrics = Metrics()
+    stays = standing or Standing()
+    metrics, drawing = stays.metrics, stays.drawing
     version = services.graph.version
     cursors = CursorMint(cursor_key or secrets.token_bytes(32), version.id)
     front = Front(services, Catalogue(services.graph), cursors, log, ready or (lambda: log.writable), planning)
@@ -95,8 +106,8 @@ def create_app(
         front = replace(front, outcomes=outcomes, exposures=outcomes.mint)
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
-    drawing = DrawingRoom()
-    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(log, drawing))
+    lifespan = None if standing else partial(_lifespan, log, stays)
+    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.routes.extend(
         [
             WebSocketRoute("/graphql", _following(TransportWs(front, schema, documents, who, names))),
@@ -118,7 +129,7 @@ def create_app(
     )
     files = playground_files(playground)
     app.router.routes.append(Mount("/", app=files) if files else _route("/", NotBuiltRoute(), "GET"))
-    app.add_middleware(Border, metrics=metrics, hosts=tuple(names), backlog=backlog or Backlog(sys.maxsize))
+    app.add_middleware(Border, metrics=metrics, hosts=tuple(names), backlog=stays.backlog)
     return app
 
 
@@ -126,17 +137,19 @@ def _always(principal: Principal) -> Callable[[HTTPConnection], Principal]:
     return lambda _: principal
 
 
-def _closing(log: DecisionBook, drawing: DrawingRoom) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        yield
-        sys.setswitchinterval(before)
-        drawing.close()
-        log.close()
+@asynccontextmanager
+async def closing_at_the_end(log: DecisionBook, standing: Standing) -> AsyncIterator[None]:
+    """Set the interpreter for serving; at the end set it back, and close the log and what outlived all releases."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    yield
+    sys.setswitchinterval(before)
+    standing.drawing.close()
+    log.close()
 
-    return lifespan
+
+def _lifespan(log: DecisionBook, standing: Standing, _: FastAPI) -> AbstractAsyncContextManager[None]:
+    return closing_at_the_end(log, standing)
 
 
 def _following(transport: TransportWs) -> Callable[[WebSocket], Awaitable[None]]:

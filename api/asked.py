@@ -11,6 +11,7 @@ from api.decisions_made import DecisionDesk
 from api.error_map import LOGGED_REFUSALS
 from api.errors import OutcomesUnavailable, PlanningUnavailable
 from api.exposure import ExposureMint
+from api.kept import KeptAnswers
 from api.loaders import Loaders
 from api.outcomes import OutcomeDesk
 from api.planning.parts import Planner, Planning
@@ -32,10 +33,11 @@ class Front:
     planning: Planning | None = None
     outcomes: OutcomeDesk | None = None
     exposures: ExposureMint = field(default_factory=lambda: ExposureMint(secrets.token_bytes(32)))
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
     def ask(self, principal: Principal) -> "Asked":
         """Open the context of one request."""
-        desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS)
+        desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS, self.kept)
         return Asked(self, principal, desk, Loaders(self.services.graph))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.errors import CursorInvalid, CursorOfAnotherVersion
-from kit.canonical import canonical_bytes
+from api.fast_bytes import fast_canonical_bytes
 
 __all__ = ["CursorMint"]
 
@@ -34,7 +34,7 @@ class CursorMint:
 
     def give(self, scope: str, position: Any) -> str:
         """Return the cursor of a position in the list that `scope` describes."""
-        body = canonical_bytes([self.graph_version, position])
+        body = fast_canonical_bytes([self.graph_version, position])
         return base64.urlsafe_b64encode(self._tag(scope, body) + body).decode().rstrip("=")
 
     def read(self, scope: str, cursor: str) -> Any:

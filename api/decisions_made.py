@@ -9,9 +9,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from api.fast_bytes import fast_canonical_bytes
+from api.kept import KeptAnswer, KeptAnswers
 from api.planning.evaluating import compared, overridden
 from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
@@ -43,6 +45,10 @@ __all__ = [
 ]
 
 
+KEPT_HEADERS = 256
+"""Headers of one release differ in kind and degradation alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecisionKind:
     """One kind of decision: its request, the operation of the policy, the model's name in a release, and who computes it."""
@@ -51,18 +57,22 @@ class DecisionKind:
     operation: Operation
     model: str
     compute: Callable[[Services, Any], Any]
+    kept: bool = False
+    """Whether the room gives the same object for the same request, so that what is made of it is worth keeping."""
 
 
-_RELATED = DecisionKind(RelatedRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.related(r))
+_RELATED = DecisionKind(RelatedRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.related(r), kept=True)
 
 KINDS: Mapping[str, DecisionKind] = {
     "substitutes": _RELATED,
     "complements": _RELATED,
     "bought_with": _RELATED,
     "recommendations": DecisionKind(
-        RecommendationRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.recommend(r)
+        RecommendationRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.recommend(r), kept=True
     ),
-    "recommendation_page": DecisionKind(PageRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.page(r)),
+    "recommendation_page": DecisionKind(
+        PageRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.page(r), kept=True
+    ),
     "why_not_recommended": DecisionKind(WhyNotRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.why_not(r)),
     "why_related": DecisionKind(WhyRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.why(r)),
     "graph_diff": DecisionKind(DiffRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.compare(r)),
@@ -96,6 +106,7 @@ class Made:
     recorded_at: datetime
     answer: Any
     entry: DecisionEntry
+    kept: KeptAnswer
 
 
 def kind_of_relation(relation: str) -> str:
@@ -116,6 +127,11 @@ def answer_bytes(answer: Any) -> bytes:
     return fast_canonical_bytes(answer)
 
 
+@lru_cache(KEPT_HEADERS)
+def _header_bytes(header: DecisionHeader) -> bytes:
+    return fast_canonical_bytes(header)
+
+
 def request_of(kind: str, content: bytes) -> Any:
     """Return the request that was logged."""
     return restored(KINDS[kind].request_type, json.loads(content))
@@ -130,12 +146,14 @@ class DecisionDesk:
         log: where decisions are written.
         principal: who asks; checked here for every decision, also where no root field stands before it.
         logged_refusals: errors that are answers.
+        kept: what was made of answers before.
     """
 
     services: Services
     log: DecisionBook
     principal: Principal
     logged_refusals: tuple[type[ShelfgraphError], ...]
+    kept: KeptAnswers
     _made: dict[tuple[str, Any], Made] = field(default_factory=dict)
     _unwritten: list[DecisionEntry] = field(default_factory=list)
     _written: list[str] = field(default_factory=list)
@@ -176,13 +194,14 @@ class DecisionDesk:
 
     def _make(self, kind: str, request: Any, answer: Any) -> Made:
         header = self._header(kind, answer)
+        kept = self.kept.of(answer) if KINDS[kind].kept else self.kept.once(answer)
         decision_id, recorded_at = ordered_id("dec"), self.services.clock.now()
         entry = DecisionEntry(
             decision_id, kind, recorded_at, self.principal.name, header.release_id,
-            fast_canonical_bytes(header), fast_canonical_bytes(request), answer_bytes(answer),
+            _header_bytes(header), fast_canonical_bytes(request), kept.content,
         )  # fmt: skip
         self._unwritten.append(entry)
-        made = self._made[kind, request] = Made(decision_id, header, recorded_at, answer, entry)
+        made = self._made[kind, request] = Made(decision_id, header, recorded_at, answer, entry, kept)
         return made
 
     def _header(self, kind: str, answer: Any) -> DecisionHeader:

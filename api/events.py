@@ -31,7 +31,7 @@ class EventDesk:
         return outcomes(judged, receipts)
 
     def close(self) -> None:
-        """Stop following the book, keep what was handed in, and release it."""
+        """Stop following the book, keep what was handed in, and release it; for who serves one release alone."""
         self.overlay.close()
         self.book.close()
 

@@ -7,8 +7,11 @@ refuse), and values that orjson does not know. Tests hold the two against each o
 
 import dataclasses
 import types
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
+from functools import cache
+from operator import attrgetter
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import orjson
@@ -22,8 +25,6 @@ SMALLEST, LARGEST = 1e-4, 1e16
 NEVER_A_NUMBER = (str, bool, int, date, datetime, type(None), Enum)
 OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 """orjson's own way with dataclasses keeps the order of their fields, canonical bytes sort them: so we hand them over as dicts."""
-_PARTS: dict[type, tuple[str, ...]] = {}
-_NAMES: dict[type, tuple[str, ...]] = {}
 
 
 def fast_canonical_bytes(value: Any) -> bytes:
@@ -36,17 +37,46 @@ def fast_canonical_bytes(value: Any) -> bytes:
     return canonical_bytes(value)
 
 
+class _Shape:
+    """How values of one dataclass are read: all fields by name, and which of them hold numbers, alone or in containers."""
+
+    __slots__ = ("containers", "get", "names", "numbers")
+
+    def __init__(self, kind: type) -> None:
+        hints = get_type_hints(kind)
+        self.names = tuple(sorted(one.name for one in dataclasses.fields(kind)))
+        get = attrgetter(*self.names) if self.names else None
+        self.get: Callable[[Any], tuple[Any, ...]] = get if get is not None and len(self.names) > 1 else self._few
+        held = [name for name in self.names if _may_hold_numbers(hints[name])]
+        self.numbers = tuple(name for name in held if _is_number(hints[name]))
+        self.containers = tuple(name for name in held if not _is_number(hints[name]))
+
+    def _few(self, value: Any) -> tuple[Any, ...]:
+        return tuple(getattr(value, name) for name in self.names)
+
+
+@cache
+def _shape_of(kind: type) -> _Shape | None:
+    return _Shape(kind) if dataclasses.is_dataclass(kind) else None
+
+
 def _fields(value: Any) -> dict[str, Any]:
-    names = _NAMES.get(value.__class__)
-    if names is None:
-        if not dataclasses.is_dataclass(value) or isinstance(value, type):
-            raise TypeError(f"{type(value).__name__} is left to the slow way")
-        names = _NAMES[value.__class__] = tuple(sorted(f.name for f in dataclasses.fields(value)))
-    return {name: getattr(value, name) for name in names}
+    """Return a dataclass as a dict for orjson, which asks for every one that it meets: so each looks after its own numbers."""
+    shape = _shape_of(value.__class__)
+    if shape is None:
+        raise TypeError(f"{type(value).__name__} is left to the slow way")
+    for name in shape.numbers:
+        number = getattr(value, name)
+        if number.__class__ is float and not (SMALLEST <= number < LARGEST or SMALLEST <= -number < LARGEST or number == 0.0):
+            raise TypeError(f"{number} is left to the slow way")
+    for name in shape.containers:
+        if not _written_alike(getattr(value, name)):
+            raise TypeError(f"{name} is left to the slow way")
+    return dict(zip(shape.names, shape.get(value), strict=True))
 
 
 def _written_alike(value: Any) -> bool:
-    """Whether both write all numbers within alike; fields that by their type hold no number are not looked at."""
+    """Whether both write all numbers within alike; those of dataclasses are looked at when orjson meets them."""
     kind = value.__class__
     if kind is float:
         return bool(SMALLEST <= value < LARGEST or SMALLEST <= -value < LARGEST or value == 0.0)
@@ -54,22 +84,19 @@ def _written_alike(value: Any) -> bool:
         return all(map(_written_alike, value))
     if kind is dict:
         return all(map(_written_alike, value.values()))
-    parts = _PARTS.get(kind)
-    if parts is None:
-        parts = _PARTS[kind] = _parts(kind)
-    return all(_written_alike(getattr(value, name)) for name in parts)
-
-
-def _parts(kind: type) -> tuple[str, ...]:
-    if not dataclasses.is_dataclass(kind):
-        return ()
-    hints = get_type_hints(kind)
-    return tuple(f.name for f in dataclasses.fields(kind) if _may_hold_numbers(hints[f.name]))
+    return True
 
 
 def _may_hold_numbers(hint: Any) -> bool:
+    """Whether a number may stand in a field, beside those that its dataclasses hold."""
     if get_origin(hint) in (Union, types.UnionType, tuple, list):
         return any(_may_hold_numbers(part) for part in get_args(hint) if part is not Ellipsis)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return bool(_parts(hint))
+        return False
     return not (isinstance(hint, type) and issubclass(hint, NEVER_A_NUMBER))
+
+
+def _is_number(hint: Any) -> bool:
+    """Whether a field holds one number at most, and nothing else that could hold one."""
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return all(part is float or (isinstance(part, type) and issubclass(part, NEVER_A_NUMBER)) for part in parts)

@@ -6,16 +6,18 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import Standing, closing_at_the_end, create_app
 from api.backlog import Backlog
 from api.body import MAXIMUM_BODY
 from api.planning.worker_keeper import WorkerKeeper
+from api.release_switch import OpenedRelease, ReleaseSwitch, ReleaseWatcher
+from api.services import Services
 from api.wiring import Installation
 from kit.errors import ShelfgraphError
 
@@ -56,29 +58,47 @@ def run_server(
     host = installation.settings.host
     listener = _listen(host, port)
     address = f"http://{host}:{listener.getsockname()[1]}"
-    services, key = installation.services_of(), installation.cursor_key()
     keeper = WorkerKeeper(installation.planning_books.jobs, installation.layout.home)
-    planning = installation.planning(keeper.wake)
-    events, backlog = installation.event_desk(services), Backlog(installation.settings.most_waiting)
-    app = create_app(
-        services, installation.decision_log(), playground=PLAYGROUND, host=host, cursor_key=key, planning=planning,
-        outcomes=installation.outcome_desk(), events=events, backlog=backlog,
-    )  # fmt: skip
-    server = uvicorn.Server(_config(app))
-    backlog.follow(server.server_state.tasks)
+    standing = Standing(backlog=Backlog(installation.settings.most_waiting))
+    switch, watcher = _releases(installation, keeper, standing)
+    server = uvicorn.Server(_config(switch))
+    standing.backlog.follow(server.server_state.tasks)
     companion = _Companion(server, address, seconds, announce, when_ready)
     companion.start()
     keeper.start()
+    watcher.start()
     try:
         server.run(sockets=[listener])
     finally:
+        watcher.close()
+        switch.close()
         keeper.close()
-        if events is not None:
-            events.close()
+        installation.event_book.close()
     companion.finish()
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _releases(installation: Installation, keeper: WorkerKeeper, standing: Standing) -> tuple[ReleaseSwitch, ReleaseWatcher]:
+    """Open the current release, and what switches to the ones that follow it."""
+    services, key = installation.services_of(), installation.cursor_key()
+    log, planning = installation.decision_log(), installation.planning(keeper.wake)
+    outcomes, host = installation.outcome_desk(), installation.settings.host
+
+    def opened(services: Services) -> OpenedRelease:
+        # what happened since counts by the release's own day, so each release follows the events by itself
+        events = installation.event_desk(services)
+        app = create_app(
+            services, log, playground=PLAYGROUND, host=host, cursor_key=key, planning=planning, outcomes=outcomes, events=events,
+            standing=standing,
+        )  # fmt: skip
+        return OpenedRelease(services.release.id, app, events.overlay.close if events else lambda: None)
+
+    switch = ReleaseSwitch(opened(services), partial(closing_at_the_end, log, standing))
+    seconds = installation.settings.release_look_seconds
+    current = installation.books.releases.current
+    return switch, ReleaseWatcher(switch, lambda: current().id, lambda one: opened(installation.services_of(one)), seconds)
+
+
+def _config(app: ReleaseSwitch) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws_max_size=MAXIMUM_BODY
     )  # fmt: skip

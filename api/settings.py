@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     kafka_topic: str = Field(default="shelfgraph.events", description="Topic of the events.")
     kafka_group: str = Field(default="shelfgraph", description="Consumer group; the members of one group share the topic.")
     kafka_config: Path | None = Field(default=None, description="File of more settings of the Kafka client, `name=value` a line.")
+    release_look_seconds: float = Field(
+        default=2.0, gt=0, le=3600, description="How often a server looks whether another release became the current one."
+    )
     seed: int = Field(default=20170101, description="Seed of everything random: simulated feeds, embeddings, models.")
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."

@@ -1,8 +1,9 @@
-"""Requests per second and latency of the served answers, on loopback, one worker, closed loop.
+"""Requests per second and latency of the served answers, on loopback, one worker: closed loop, then open loop.
 
 The server is `shelfgraph serve` in a process of its own; `recommendations_rest` is the plain JSON road to the same answers. Each
 recommendation is asked once before it is asked again: `recommendations_cold` is that first time, in which nothing can have been
-remembered. `empty_graphql` and `empty_rest` are the ceilings: the same roads with an answer that needs no decision.
+remembered. `empty_graphql` and `empty_rest` are the ceilings: the same roads with an answer that needs no decision. Slices with
+`@` are the open loop of `bench.serve_open`: so many requests a second, whatever the server does.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import numpy as np
 
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.http_load import LoadFigures, Request, run_load
+from bench.serve_open import OpenPlan, open_rows
 from bench.stores import resident_mb
 from kg.ports import ArrayGraph
 from kg.snapshot import current_folder, open_snapshot
@@ -45,13 +47,21 @@ fragment related on RelatedConnection {
   decision { id }
 }
 """
-RECOMMENDATIONS = """
-query R($household: ID!) { recommendations(householdId: $household, first: 10) { ... on RecommendationConnection {
+SUGGESTED = """
+fragment suggested on RecommendationConnection {
   edges { rank score node { displayName }
     explanation { text paths { contribution hops { source { displayName } relation target { displayName } } } } }
   decision { id }
-} } }
+}
 """
+RECOMMENDATIONS = (
+    f"query R($household: ID!) {{ recommendations(householdId: $household, first: 10) {{ ...suggested }} }}{SUGGESTED}"
+)
+ITEM = (
+    f"query I($product: ID!) {{ recommendations(surface: ITEM, productId: $product, first: 10) {{ ...suggested }} }}{SUGGESTED}"
+)
+OPEN_ASKED = 20_000
+"""Requests of an open load before they come round again: households and products drawn with replacement."""
 
 
 EMPTY = Request("GET", "/health")
@@ -77,11 +87,14 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
                 with context.progress.stage(f"{name or system}, {connections} at once"):
                     figures = asyncio.run(run_load(HOST, port, requests, connections=connections, seconds=seconds))
                 rows += _rows(system, name if connections == CONNECTIONS[0] else f"{name}:{connections}", figures)
+        plan = OpenPlan.quick() if context.quick else OpenPlan()
+        rows += open_rows((HOST, port, pid), lambda name: _open_requests(graph, name), plan, context.progress)
         rows.append(BenchRow("shelfgraph", "peak_rss_mb", "", resident_mb(pid)))
     return rows, [
         f"{CONNECTIONS[0]} connections at once; `:1` is one connection, and so is `recommendations_cold`.",
         f"{ASKED} products and households in turn: most were answered before; `recommendations_cold`: {len(cold)} others, once.",
         "The load runs on the same cores as the server; errors are answers that are no success.",
+        "`NAME@RATE`: open loop, latency from when a request was to leave; the best of several tries; who asks is drawn.",
     ]
 
 
@@ -96,8 +109,7 @@ def _households(graph: ArrayGraph) -> np.ndarray:
 
 def _requests(graph: ArrayGraph) -> list[tuple[str, str, list[Request]]]:
     """Return system, slice and what is asked."""
-    replaced = np.unique(np.asarray(graph.export_edges("isSubstituteFor")["target"].to_pylist()))
-    products = np.random.default_rng(SEED).choice(replaced, ASKED, replace=False)
+    products = np.random.default_rng(SEED).choice(_replaced(graph), ASKED, replace=False)
     households = _households(graph)
     rest = [Request("GET", f"/v1/recommendations?household={household}&limit=10") for household in households]
     return [
@@ -107,6 +119,22 @@ def _requests(graph: ArrayGraph) -> list[tuple[str, str, list[Request]]]:
         ("empty_graphql", "", [_graphql(EMPTY_GRAPHQL, {})]),
         ("empty_rest", "", [EMPTY]),
     ]
+
+
+def _open_requests(graph: ArrayGraph, name: str) -> list[Request]:
+    """Return the requests of an open load; the first of most households and products finds nothing remembered."""
+    rng = np.random.default_rng(SEED)
+    if name == "item":
+        return [_graphql(ITEM, {"product": str(one)}) for one in rng.choice(_replaced(graph), OPEN_ASKED)]
+    households = rng.choice(np.asarray(graph.ids("Household")), OPEN_ASKED)
+    if name == "recommendations_rest":
+        return [Request("GET", f"/v1/recommendations?household={one}&limit=10") for one in households]
+    return [_graphql(RECOMMENDATIONS, {"household": str(one)}) for one in households]
+
+
+def _replaced(graph: ArrayGraph) -> np.ndarray:
+    """Return the products that something can be taken in place of."""
+    return np.unique(np.asarray(graph.export_edges("isSubstituteFor")["target"].to_pylist()))
 
 
 def _graphql(query: str, variables: dict[str, str]) -> Request:

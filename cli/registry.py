@@ -73,4 +73,4 @@ def publish(
     if as_json:
         show_json(services.release)
         return
-    console.print(f"Current release: {release_id}, as of {services.release.as_of}. Start `shelfgraph serve` anew to serve it.")
+    console.print(f"Current release: {release_id}, as of {services.release.as_of}. A running server follows by itself.")

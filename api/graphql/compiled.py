@@ -1,16 +1,23 @@
 """Documents compiled to plans: the same answers as graphql-core's executor, several times faster.
 
 A plan knows, for every field of a document, how to read it and how to complete it, so that answering walks the values
-alone. It covers what every request here uses: synchronous fields, fragments, aliases, interfaces, unions and lists. A
-document with directives or introspection is not compiled (`compile_operation` returns None) and runs in graphql-core,
-which is also the oracle of this module's tests.
+alone. It covers what every request here uses: synchronous fields, fragments, aliases, interfaces, unions, lists, and the
+directives `@include` and `@skip`, for which a document has one plan for each set of conditions that it was asked with. A
+document with introspection is not compiled (`compile_operation` returns None) and runs in graphql-core, which is also the
+oracle of this module's tests.
+
+What a kept value (`api.kept.Written`) holds is written to bytes once for each plan, where the plan reads attributes alone: no
+resolver, so nothing of the request. Such bytes stand in the answer as `orjson.Fragment`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias
 
+import orjson
 from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     FieldNode,
@@ -30,7 +37,9 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionNode,
     SelectionSetNode,
+    VariableNode,
     is_leaf_type,
     located_error,
 )
@@ -38,12 +47,19 @@ from graphql.execution import VariableValues, get_argument_values
 from graphql.pyutils import Path
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from api.kept import Written
+
 __all__ = ["CompiledOperation", "compile_operation"]
 
 BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
 PLAIN = {"String": str, "ID": str, "Boolean": bool}
 """Leaves whose values go out as they are when they have just this type; everything else is coerced by its scalar."""
 
+WRITTEN = "written"
+"""The attribute under which an object of the schema carries its `Written`."""
+CONDITIONS = ("include", "skip")
+MAXIMUM_PLANS = 16
+"""Sets of conditions of one document that are kept; further ones are compiled anew."""
 TYPENAME = GraphQLField(GraphQLNonNull(GraphQLString))
 
 Completer: TypeAlias = "Callable[[_Run, Any, Path | None], Any]"
@@ -69,12 +85,14 @@ class _Run:
     context: Any
     variables: VariableValues
     errors: list[GraphQLError] = field(default_factory=list)
+    keeping: bool = True
+    """Whether what is kept is looked at: not within what is being written to be kept, whose bytes hold it all."""
     arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _FieldPlan:
-    """One field of a selection: `attribute` is read from the source, or `resolve` is called."""
+    """One field of a selection: `attribute` is read from the source, or `resolve` is called. It is a key of kept bytes."""
 
     key: str
     name: str
@@ -85,6 +103,8 @@ class _FieldPlan:
     nodes: tuple[FieldNode, ...]
     complete: Completer
     nullable: bool
+    constant: bool
+    """Whether its value alone decides what is written: attributes down to the leaves, no resolver."""
 
 
 @dataclass(slots=True)
@@ -93,10 +113,13 @@ class _ObjectPlan:
 
     type_name: str
     fields: list[_FieldPlan]
+    keeps: bool
+    """Whether objects of the type carry a `Written`."""
 
     def run(self, run: _Run, source: Any, path: Path | None) -> dict[str, Any]:
         """Return the selection of one object. Raises: _NullReached."""
         answer: dict[str, Any] = {}
+        written: Written | None = source.written if self.keeps and run.keeping else None
         for plan in self.fields:
             if plan.attribute is None:
                 answer[plan.key] = _resolved(plan, self.type_name, run, source, path)
@@ -104,6 +127,8 @@ class _ObjectPlan:
             value = getattr(source, plan.attribute, None)
             if value.__class__ is plan.plain or (value is None and plan.nullable):
                 answer[plan.key] = value
+            elif written is not None and plan.constant and written.holds(value):
+                answer[plan.key] = _once(plan, self.type_name, run, value, path, written)
             else:
                 answer[plan.key] = _completed(plan, self.type_name, run, value, path)
         return answer
@@ -111,32 +136,83 @@ class _ObjectPlan:
 
 @dataclass(frozen=True, slots=True)
 class CompiledOperation:
-    """An operation that can be run over and over."""
+    """An operation that can be run over and over. `plans` by the values of the `conditions` that its directives name."""
 
-    root: _ObjectPlan
+    compile: Callable[[Mapping[str, bool]], _ObjectPlan]
+    conditions: tuple[str, ...]
+    plans: dict[tuple[bool, ...], _ObjectPlan] = field(default_factory=dict)
+
+    def takes(self, variables: VariableValues) -> bool:
+        """Whether the conditions have values. One that is null is an error whose words are graphql-core's."""
+        return all(isinstance(variables.coerced.get(name), bool) for name in self.conditions)
 
     def run(self, context: Any, variables: VariableValues) -> ExecutionResult:
-        """Answer with these variables. Errors are located as graphql-core does it."""
+        """Answer with these variables, which it `takes`. Errors are located as graphql-core does it.
+
+        Data holds `orjson.Fragment` where bytes were kept: it is to be written by orjson.
+        """
         run = _Run(context, variables)
         try:
-            data: dict[str, Any] | None = self.root.run(run, None, None)
+            data: dict[str, Any] | None = self._plan(variables.coerced).run(run, None, None)
         except _NullReached:
             data = None
         return ExecutionResult(data, run.errors or None)
+
+    def _plan(self, values: Mapping[str, Any]) -> _ObjectPlan:
+        conditions = tuple(values[name] for name in self.conditions)
+        plan = self.plans.get(conditions)
+        if plan is None:
+            plan = self.compile(dict(zip(self.conditions, conditions, strict=True)))
+            if len(self.plans) < MAXIMUM_PLANS:
+                self.plans[conditions] = plan
+        return plan
 
 
 def compile_operation(
     schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
 ) -> CompiledOperation | None:
-    """Return the plan of a valid query or mutation (acts in order), or None for one with directives or introspection."""
+    """Return the plans of a valid query or mutation (acts in order), or None for one with introspection."""
     root = schema.get_root_type(operation.operation)
     if root is None or operation.operation is OperationType.SUBSCRIPTION:
         return None
-    compiler = _Compiler(schema, {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)})
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+
+    def compile_with(conditions: Mapping[str, bool]) -> _ObjectPlan:
+        return _Compiler(schema, fragments, conditions).selection([operation.selection_set], root)
+
     try:
-        return CompiledOperation(compiler.selection([operation.selection_set], root))
+        conditions = tuple(dict.fromkeys(_conditions(operation.selection_set, fragments, set())))
+        compiled = CompiledOperation(compile_with, conditions)
+        # with every part of it in, what cannot be compiled is found now
+        _Compiler(schema, fragments, None).selection([operation.selection_set], root)
     except _NotCompiled:
         return None
+    return compiled
+
+
+def _conditions(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: set[str]) -> Iterable[str]:
+    """Yield the variables that directives of an operation name. Raises: _NotCompiled."""
+    for node in selections.selections:
+        for directive in node.directives or ():
+            condition = _condition(directive)
+            if isinstance(condition, VariableNode):
+                yield condition.name.value
+        if isinstance(node, FragmentSpreadNode):
+            if node.name.value in seen:
+                continue
+            seen.add(node.name.value)
+            if fragments[node.name.value].directives:
+                raise _NotCompiled
+            yield from _conditions(fragments[node.name.value].selection_set, fragments, seen)
+        elif isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+            yield from _conditions(node.selection_set, fragments, seen)
+
+
+def _condition(directive: DirectiveNode) -> BooleanValueNode | VariableNode:
+    given = directive.arguments[0].value if directive.arguments else None
+    if directive.name.value not in CONDITIONS or not isinstance(given, BooleanValueNode | VariableNode):
+        raise _NotCompiled
+    return given
 
 
 class _NotCompiled(Exception):
@@ -145,15 +221,22 @@ class _NotCompiled(Exception):
 
 @dataclass(slots=True)
 class _Compiler:
+    """Compiles under the values of a document's conditions; None takes everything in."""
+
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
+    conditions: Mapping[str, bool] | None
     classes: dict[type, str] = field(default_factory=dict)
+    keeping: set[str] = field(default_factory=set)
+    """Types whose objects carry a `Written`."""
 
     def __post_init__(self) -> None:
         for kind in self.schema.type_map.values():
             definition = kind.extensions.get(BACKREF) if isinstance(kind, GraphQLObjectType) else None
             if definition is not None:
                 self.classes[definition.origin] = kind.name
+                if is_dataclass(definition.origin) and any(one.name == WRITTEN for one in fields(definition.origin)):
+                    self.keeping.add(kind.name)
 
     def selection(self, sets: list[SelectionSetNode], parent: GraphQLObjectType) -> _ObjectPlan:
         """Return the plan of merged selections on an object type."""
@@ -161,14 +244,15 @@ class _Compiler:
         seen: set[str] = set()
         for selections in sets:
             self._collect(selections, parent, collected, seen)
-        return _ObjectPlan(parent.name, [self._field(key, nodes, parent) for key, nodes in collected.items()])
+        plans = [self._field(key, nodes, parent) for key, nodes in collected.items()]
+        return _ObjectPlan(parent.name, plans, parent.name in self.keeping)
 
     def _collect(
         self, selections: SelectionSetNode, parent: GraphQLObjectType, collected: dict[str, list[FieldNode]], seen: set[str]
     ) -> None:
         for node in selections.selections:
-            if node.directives:
-                raise _NotCompiled
+            if not self._taken(node):
+                continue
             if isinstance(node, FieldNode):
                 collected.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
             elif isinstance(node, InlineFragmentNode):
@@ -177,10 +261,19 @@ class _Compiler:
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
                 seen.add(node.name.value)
                 fragment = self.fragments[node.name.value]
-                if fragment.directives:
-                    raise _NotCompiled
                 if self._applies(fragment, parent):
                     self._collect(fragment.selection_set, parent, collected, seen)
+
+    def _taken(self, node: SelectionNode) -> bool:
+        """Whether the directives of a selection let it in, in graphql-core's order: `@skip` wins."""
+        if self.conditions is None:
+            return True
+        for directive in node.directives or ():
+            given = _condition(directive)
+            value = self.conditions[given.name.value] if isinstance(given, VariableNode) else given.value
+            if value is (directive.name.value == "skip"):
+                return False
+        return True
 
     def _applies(self, fragment: InlineFragmentNode | FragmentDefinitionNode, parent: GraphQLObjectType) -> bool:
         if fragment.type_condition is None:
@@ -191,8 +284,9 @@ class _Compiler:
     def _field(self, key: str, nodes: list[FieldNode], parent: GraphQLObjectType) -> _FieldPlan:
         name = nodes[0].name.value
         if name == "__typename":
+            said = _constant(parent.name)
             return _FieldPlan(
-                key, name, "__class__", None, _no_resolver, TYPENAME, tuple(nodes), _constant(parent.name), nullable=False
+                key, name, "__class__", None, _no_resolver, TYPENAME, tuple(nodes), said, nullable=False, constant=True
             )
         if name.startswith("__"):
             raise _NotCompiled
@@ -203,7 +297,7 @@ class _Compiler:
         nullable = not isinstance(kind, GraphQLNonNull)
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         plain = PLAIN.get(getattr(inner, "name", ""))
-        complete = self._completer(inner, nodes)
+        complete, constant = self._completer(inner, nodes)
         return _FieldPlan(
             key,
             name,
@@ -214,29 +308,32 @@ class _Compiler:
             tuple(nodes),
             complete,
             nullable,
+            constant and basic,
         )
 
-    def _completer(self, kind: Any, nodes: list[FieldNode]) -> Completer:
+    def _completer(self, kind: Any, nodes: list[FieldNode]) -> tuple[Completer, bool]:
+        """Return what completes a value, and whether the value alone decides what is written."""
         if isinstance(kind, GraphQLList):
             return self._list(kind, nodes)
         if is_leaf_type(kind):
-            return _leaf(kind)
+            return _leaf(kind), True
         sets = [node.selection_set for node in nodes if node.selection_set is not None]
         if isinstance(kind, GraphQLObjectType):
-            return self.selection(sets, kind).run
+            plan = self.selection(sets, kind)
+            return plan.run, _is_constant(plan)
         return self._abstract(kind, sets)
 
-    def _list(self, kind: GraphQLList[Any], nodes: list[FieldNode]) -> Completer:
+    def _list(self, kind: GraphQLList[Any], nodes: list[FieldNode]) -> tuple[Completer, bool]:
         item = kind.of_type
         required = isinstance(item, GraphQLNonNull)
-        complete = self._completer(item.of_type if required else item, nodes)
+        complete, constant = self._completer(item.of_type if required else item, nodes)
 
         def run(run: _Run, value: Any, path: Path | None) -> list[Any]:
             return [_item(complete, required, nodes, run, one, Path(path, at, None)) for at, one in enumerate(value)]
 
-        return run
+        return run, constant
 
-    def _abstract(self, kind: GraphQLAbstractType, sets: list[SelectionSetNode]) -> Completer:
+    def _abstract(self, kind: GraphQLAbstractType, sets: list[SelectionSetNode]) -> tuple[Completer, bool]:
         plans = {possible.name: self.selection(sets, possible) for possible in self.schema.get_possible_types(kind)}
         classes = {origin: plans[name] for origin, name in self.classes.items() if name in plans}
 
@@ -246,7 +343,11 @@ class _Compiler:
                 raise TypeError(f"{type(value).__name__} is no {kind.name}")
             return plan.run(run, value, path)
 
-        return run
+        return run, all(map(_is_constant, plans.values()))
+
+
+def _is_constant(plan: _ObjectPlan) -> bool:
+    return all(one.constant for one in plan.fields)
 
 
 def _no_resolver(*_: Any, **__: Any) -> Any:
@@ -282,6 +383,22 @@ def _resolved(plan: _FieldPlan, parent: str, run: _Run, source: Any, path: Path 
         return _null_or_raise(plan)
     except Exception as error:  # noqa: BLE001 - whatever a resolver raises is located, and masked by the endpoint
         return _failed(plan, run, error, here)
+
+
+def _once(plan: _FieldPlan, parent: str, run: _Run, value: Any, path: Path | None, written: Written) -> Any:
+    """Return the bytes of a held value, completed now if they were not before. What went wrong is not kept."""
+    piece = written.get(plan, value)
+    if piece is None:
+        before, run.keeping = len(run.errors), False
+        try:
+            completed = _completed(plan, parent, run, value, path)
+        finally:
+            run.keeping = True
+        if len(run.errors) > before:
+            return completed
+        piece = orjson.dumps(completed)
+        written.put(plan, value, piece)
+    return orjson.Fragment(piece)
 
 
 def _completed(plan: _FieldPlan, parent: str, run: _Run, value: Any, path: Path | None) -> Any:

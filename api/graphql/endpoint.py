@@ -71,7 +71,8 @@ class GraphQLEndpoint:
         prepared = self._documents.prepare(text, name)
         values = coerced(self._schema, prepared, variables)
         cost = self._documents.price(prepared, values.coerced)
-        run = partial(prepared.compiled.run, asked, values) if prepared.compiled is not None else partial(
+        compiled = prepared.compiled
+        run = partial(compiled.run, asked, values) if compiled is not None and compiled.takes(values) else partial(
             self._schema.run, prepared.document, asked, variables, name
         )  # fmt: skip
         result = await asyncio.to_thread(run) if prepared.waits else run()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 import strawberry
@@ -14,6 +15,7 @@ from api.graphql.envelope_types import Decision, Evidence, Explanation, NodeName
 from api.graphql.node_types import Ask, Brand, Node, ProductCategory, Promotion, Supplier, node_of
 from api.graphql.relation_types import InsufficientScope, RelationScopeInput, insufficient_scope, scope_asked
 from api.identifiers import global_id
+from api.kept import KeptAnswer, Written
 from api.loaders import Page
 from decisions.relations.contract import RelatedAnswer, RelatedProduct, RelatedRequest
 from kg import ports as kg
@@ -115,6 +117,7 @@ class RelatedEdge:
     target: NodeName = strawberry.field(description="Where the edge ends: the product that was asked about.")
     evidence: Evidence
     explanation: Explanation
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="Related products, strongest first, and the decision that chose them.")
@@ -132,6 +135,7 @@ class RelatedConnection:
     edges: list[RelatedEdge]
     page_info: PageInfo
     decision: Decision
+    written: strawberry.Private[Written]
 
 
 def check_first(first: int) -> None:
@@ -190,17 +194,33 @@ def related_connection(asked: Asked, question: Question, page: Page, product_id:
     if last_id is not None and (len(items) < seen or items[seen - 1].product_id != last_id):
         raise CursorInvalid
     last = seen + question.first
-    products = _products_of(asked, (question, siblings), made, last)
+    # siblings load what lies below their edges together, so what one of them shows is not kept beside its own answer
+    kept = made[product_id].kept if siblings == (product_id,) else made[product_id].kept.passing()
+    told = partial(_connection_fields, asked, question, (scope, siblings), made, kept, range(seen, last))
+    return RelatedConnection(decision=decision_of(made[product_id]), **kept.part(("connection", question), told))
+
+
+def _connection_fields(
+    asked: Asked, question: Question, place: tuple[str, tuple[str, ...]], made: dict[str, Made], kept: KeptAnswer, places: range
+) -> dict[str, Any]:
+    """Return all fields of a connection but the decision: they are the same whenever it is asked for."""
+    scope, siblings = place
+    answer: RelatedAnswer = kept.answer
+    products = _products_of(asked, (question, siblings), made, places.stop)
     edges = [
-        _edge(asked, scope, rank, item, products[item.product_id])
-        for rank, item in enumerate(items[seen:last], seen + 1)
+        _edge(asked, scope, rank, item, products[item.product_id], kept)
+        for rank, item in enumerate(answer.items[places.start : places.stop], places.start + 1)
         if item.product_id in products
     ]
-    info = PageInfo.of(edges, seen=seen, more=len(items) > last)
-    return RelatedConnection(
-        relation=question.relation, asked_scope=question.scope, answered_scope=answer.scope,
-        insufficient=insufficient_scope(answer.thin), edges=edges, page_info=info, decision=decision_of(made[product_id]),
-    )  # fmt: skip
+    fields = {
+        "relation": question.relation,
+        "asked_scope": question.scope,
+        "answered_scope": answer.scope,
+        "insufficient": insufficient_scope(answer.thin),
+        "edges": edges,
+        "page_info": PageInfo.of(edges, seen=places.start, more=len(answer.items) > places.stop),
+    }
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def _decide_together(asked: Asked, question: Question, ids: tuple[str, ...], limit: int) -> dict[str, Made]:
@@ -217,16 +237,17 @@ def _products_of(asked: Asked, key: Any, made: dict[str, Made], last: int) -> di
     return products
 
 
-def _edge(asked: Asked, scope: str, rank: int, item: RelatedProduct, product: Product) -> RelatedEdge:
+def _edge(asked: Asked, scope: str, rank: int, item: RelatedProduct, product: Product, kept: KeptAnswer) -> RelatedEdge:
     own = item.explanation.paths[0].hops[0]  # the first path is the edge itself
-    return RelatedEdge(
-        cursor=asked.front.cursors.give(scope, [rank, item.product_id]),
-        node=product,
-        source=cast("NodeName", own.source),
-        target=cast("NodeName", own.target),
-        evidence=cast("Evidence", item.evidence),
-        explanation=explanation_of(item.explanation),
-    )
+    fields: dict[str, Any] = {
+        "node": product,
+        "source": own.source,
+        "target": own.target,
+        "evidence": item.evidence,
+        "explanation": explanation_of(item.explanation),
+    }
+    cursor = asked.front.cursors.give(scope, [rank, item.product_id])
+    return RelatedEdge(cursor=cursor, written=kept.written(fields.values()), **fields)
 
 
 def _category_path(asked: Asked, page: Page, product_id: str) -> list[ProductCategory]:

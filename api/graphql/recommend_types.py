@@ -7,6 +7,7 @@ import strawberry
 from api.graphql.envelope_types import Decision, Degradation, Explanation, PageInfo
 from api.graphql.node_types import Household
 from api.graphql.product_types import Product
+from api.kept import Written
 from decisions.recommend import contract
 from decisions.recommend.contract import Surface, WhyNotOutcome
 
@@ -124,6 +125,7 @@ class RecommendationItem:
     propensity: float = strawberry.field(description="The probability with which this product got this place.")
     base_score: float = strawberry.field(description="What its score started from: the contributions sum to the rest.")
     checks: list[RuleCheck] = strawberry.field(description="The rules that were asked for, with their proofs.")
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="One suggestion of a list that can be paged through.")
@@ -150,6 +152,7 @@ class RecommendationConnection:
     quality: PathQuality | None = strawberry.field(description="Of the whole answer, of which this is a page.")
     exposure_tokens: list[str] = strawberry.field(description=TOKENS)
     decision: Decision
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="The list of one placement of a page.")
@@ -163,6 +166,7 @@ class PlacementList:
     rungs: list[RungUsed]
     degraded: Degradation | None
     quality: PathQuality | None
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="The exposure tokens of one placement.")
@@ -180,6 +184,7 @@ class RecommendationPage:
     placements: list[PlacementList]
     exposure_tokens: list[PlacementTokens] = strawberry.field(description="Of each placement, in their order.")
     decision: Decision
+    written: strawberry.Private[Written]
 
 
 @strawberry.type(description="Why a product is not among the suggestions, or that it is.")

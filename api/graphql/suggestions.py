@@ -1,17 +1,17 @@
 """Suggestions as GraphQL shows them: a ranked list page by page, a page of placements, and why a product is not there."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from api.asked import Asked
 from api.decisions_made import Made
 from api.errors import CursorInvalid
 from api.exposure import exposure_tokens
-from api.graphql.envelope_types import Degradation, PageInfo, decision_of, explanation_of
+from api.graphql.envelope_types import PageInfo, decision_of, explanation_of
 from api.graphql.node_types import Household, node_of
 from api.graphql.product_types import MAXIMUM_FIRST, Product, check_first, load_products, rank_after
 from api.graphql.recommend_types import (
-    PathQuality,
     PlacementList,
     PlacementTokens,
     RecommendationConnection,
@@ -19,10 +19,9 @@ from api.graphql.recommend_types import (
     RecommendationItem,
     RecommendationPage,
     RuleCheck,
-    RungUsed,
     WhyNotRecommended,
-    Withheld,
 )
+from api.kept import KeptAnswer
 from api.loaders import Page
 from decisions.recommend.contract import (
     PageAnswer,
@@ -49,37 +48,58 @@ def recommendation_connection(
         ArgumentInvalid, CursorInvalid and its kin, and the errors of `decisions.recommend`.
     """
     check_first(first)
-    scope = _scope(request)
-    seen, last_id = rank_after(asked, scope, after)
+    seen, last_id = (0, None) if after is None else rank_after(asked, _scope(request), after)
     made = asked.desk.decide("recommendations", replace(request, limit=min(seen + first + 1, MAXIMUM_FIRST)))
     answer: RecommendationAnswer = made.answer
     if last_id is not None and (len(answer.items) < seen or answer.items[seen - 1].product_id != last_id):
         raise CursorInvalid
-    page = slice(seen, seen + first)
-    shown = answer.items[page]
+    key = ("connection", request, seen, first)
+    shown = made.kept.part(key, partial(_connection_fields, asked, request, made.kept, range(seen, seen + first)))
+    tokens = exposure_tokens(asked.front.exposures, made, answer, shown=slice(seen, seen + first))
+    return RecommendationConnection(decision=decision_of(made), exposure_tokens=tokens, **shown)
+
+
+def _connection_fields(asked: Asked, request: RecommendationRequest, kept: KeptAnswer, places: range) -> dict[str, Any]:
+    """Return all fields of a connection but the decision: they are the same whenever it is asked for, so they are kept.
+
+    What is of one decision, such as its id, does not belong here: it is not among the arguments.
+    """
+    answer: RecommendationAnswer = kept.answer
+    scope, shown = _scope(request), answer.items[places.start : places.stop]
     products = _products(asked, shown)
     edges = [
-        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(item, products))
+        RecommendationEdge(cursor=asked.front.cursors.give(scope, [item.rank, item.product_id]), **_item(kept, item, products))
         for item in shown
         if item.product_id in products
     ]
-    return RecommendationConnection(
-        system=answer.system, surface=answer.surface, household=_household(asked, request.household_id),
-        edges=edges, page_info=PageInfo.of(edges, seen=seen, more=len(answer.items) > seen + first),
-        discovery_share=answer.discovery_share, withheld=cast("list[Withheld]", list(answer.withheld)),
-        rungs=cast("list[RungUsed]", list(answer.rungs)), unused_context=list(answer.unused_context),
-        newest_event=answer.newest_event, quality=cast("PathQuality | None", answer.quality),
-        exposure_tokens=exposure_tokens(asked.front.exposures, made, answer, shown=page), decision=decision_of(made),
-    )  # fmt: skip
+    fields = {
+        "system": answer.system,
+        "surface": answer.surface,
+        "household": _household(asked, request.household_id),
+        "edges": edges,
+        "page_info": PageInfo.of(edges, seen=places.start, more=len(answer.items) > places.stop),
+        "discovery_share": answer.discovery_share,
+        "withheld": list(answer.withheld),
+        "rungs": list(answer.rungs),
+        "unused_context": list(answer.unused_context),
+        "newest_event": answer.newest_event,
+        "quality": answer.quality,
+    }
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def recommendation_page(asked: Asked, request: PageRequest) -> RecommendationPage:
     """Return the placements of a page, their products read at once. Raises: the errors of `decisions.recommend`."""
     made = asked.desk.decide("recommendation_page", request)
-    answer: PageAnswer = made.answer
+    shown = made.kept.part("page", partial(_page_fields, asked, made.kept))
+    return RecommendationPage(decision=decision_of(made), exposure_tokens=_tokens(asked, made), **shown)
+
+
+def _page_fields(asked: Asked, kept: KeptAnswer) -> dict[str, Any]:
+    answer: PageAnswer = kept.answer
     products = _products(asked, tuple(item for one in answer.placements for item in one.answer.items))
-    placements = [_placement(one, products) for one in answer.placements]
-    return RecommendationPage(placements=placements, exposure_tokens=_tokens(asked, made), decision=decision_of(made))
+    fields = {"placements": [_placement(kept, one, products) for one in answer.placements]}
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def _tokens(asked: Asked, made: Made) -> list[PlacementTokens]:
@@ -99,18 +119,18 @@ def why_not_recommended(asked: Asked, request: WhyNotRequest) -> WhyNotRecommend
     )  # fmt: skip
 
 
-def _placement(one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
+def _placement(kept: KeptAnswer, one: PlacementAnswer, products: dict[str, Product]) -> PlacementList:
     answer = one.answer
-    items = [RecommendationItem(**_item(item, products)) for item in answer.items if item.product_id in products]
+    items = [RecommendationItem(**_item(kept, item, products)) for item in answer.items if item.product_id in products]
+    fields = {"items": items, "rungs": list(answer.rungs), "degraded": answer.degraded, "quality": answer.quality}
     return PlacementList(
-        name=one.name, surface=answer.surface, system=answer.system, items=items,
-        rungs=cast("list[RungUsed]", list(answer.rungs)), degraded=cast("Degradation | None", answer.degraded),
-        quality=cast("PathQuality | None", answer.quality),
+        name=one.name, surface=answer.surface, system=answer.system, written=kept.written(fields.values()),
+        **cast("dict[str, Any]", fields),
     )  # fmt: skip
 
 
-def _item(item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
-    return {
+def _item(kept: KeptAnswer, item: RecommendedProduct, products: dict[str, Product]) -> dict[str, Any]:
+    fields = {
         "node": products[item.product_id],
         "rank": item.rank,
         "score": item.score,
@@ -123,6 +143,7 @@ def _item(item: RecommendedProduct, products: dict[str, Product]) -> dict[str, A
         "base_score": item.base_score,
         "checks": list(item.checks),
     }
+    return {**fields, "written": kept.written(fields.values())}
 
 
 def _products(asked: Asked, items: tuple[RecommendedProduct, ...]) -> dict[str, Product]:

@@ -141,11 +141,10 @@ def _limit(text: str | None) -> int:
 
 def _body(asked: Asked, made: Made) -> bytes:
     """Join the parts: the answer and the header as they are logged, the names of the products, and a token for each."""
-    names = _names(asked, tuple(item.product_id for item in made.answer.items))
+    names = made.kept.part("names", lambda: orjson.dumps(_names(asked, tuple(item.product_id for item in made.answer.items))))
     id_and_time = orjson.dumps({"id": made.id, "recorded_at": made.recorded_at.isoformat()})
     decision = id_and_time[:-1] + b"," + made.entry.header[1:]
-    tokens = orjson.dumps(exposure_tokens(asked.front.exposures, made, made.answer))
-    told = b',"names":' + orjson.dumps(names) + b',"exposure_tokens":' + tokens
+    told = b',"names":' + names + b',"exposure_tokens":' + orjson.dumps(exposure_tokens(asked.front.exposures, made, made.answer))
     return b'{"decision":' + decision + b',"answer":' + made.entry.answer + told + b"}"
 
 

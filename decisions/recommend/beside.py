@@ -4,7 +4,7 @@ The score is the sum of the edges from what is in hand; below one unit of streng
 """
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -20,6 +20,8 @@ __all__ = ["BesideLists"]
 
 
 CONSIDERED = 100
+KEPT_ORDERS = 64
+"""Stores whose products are kept in the order of their sales, at some 160 KB each."""
 
 
 class BesideLists:
@@ -27,6 +29,7 @@ class BesideLists:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
+        self._order_in = lru_cache(KEPT_ORDERS)(partial(_by_sales, shelf))
 
     def suggestions(self, asked: Asked, limit: int) -> list[Suggestion]:
         """Return at most `limit` open products: those that edges from the hand speak for, among what sells."""
@@ -47,16 +50,22 @@ class BesideLists:
         """Return what an answer without a household looks at first, open or not: neighbours of the hand, or best sellers."""
         parts = [self._shelf.view.neighbours[name] for name in RELATIONS]
         near = np.unique(np.concatenate([one.candidate[one.entries(asked.hand)[0]] for one in parts]))
-        return near if len(near) else np.sort(np.argsort(-self._shelf.popularity, kind="stable")[:CONSIDERED])
+        return near if len(near) else self._best_sellers
+
+    @cached_property
+    def _best_sellers(self) -> IntArray:
+        return np.sort(np.argsort(-self._shelf.popularity, kind="stable")[:CONSIDERED])
 
     def selling(self, asked: Asked, limit: int, among: IntArray | None = None) -> list[Suggestion]:
         """Return at most `limit` open products by what sells in the store, then in the chain; `among` bounds them."""
-        rows = asked.open_products if among is None else among[asked.open[among]]
+        may = asked.open
+        if among is not None:
+            may = np.zeros_like(asked.open)
+            may[among] = asked.open[among]
         found: list[Suggestion] = []
         for store in (asked.store, None) if asked.store is not None else (None,):
-            share = self._shelf.popularity_in(store)
-            sold = rows[share[rows] > 0]
-            best = sold[np.lexsort((sold, -share[sold]))][:limit]
+            share, order = self._shelf.popularity_in(store), self._order_in(store)
+            best = order[may[order]][:limit]
             found += self._suggestions(asked, np.empty(0, np.int64), best, share, share)
         return found
 
@@ -86,3 +95,10 @@ class BesideLists:
         # what was only looked at was not bought
         reason = CustomerReason.GOES_WITH if reason is CustomerReason.WITH_BOUGHT else reason
         return Told(explanation, customer_text(reason, name.display_name, other))
+
+
+def _by_sales(shelf: Shelf, store: int | None) -> IntArray:
+    """Return the products that sell in a store (None: in the chain), the best seller first, then by position."""
+    share = shelf.popularity_in(store)
+    sold = np.flatnonzero(share > 0)
+    return np.asarray(sold[np.lexsort((sold, -share[sold]))])

@@ -7,7 +7,7 @@ open, and the answer says which rung it came down to and why.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,10 +58,12 @@ from features.recommend_tables import read_serving_features
 from features.repertoire import IntArray
 from features.snapshot import FeatureSnapshot
 from kg.ports import ArrayGraph
+from kit.bounded import BoundedMemory
 
 __all__ = ["RecommendService"]
 
-KEPT_ANSWERS = 4096
+KEPT_ITEMS = 40_000
+"""Suggestions in the answers that are kept, some 160 MB of them: a list of a hundred weighs as ten lists of ten."""
 LONGEST_ORDER = 1_000
 """Places of the order that `why_not` looks at: more than there are candidates."""
 CHANGES_TRIED = 3
@@ -143,8 +145,8 @@ class RecommendService:
             Surface.TRENDING: self._trending,
             Surface.RERANK: self._reordered,
         }
-        # a release never changes, so neither does its answer to a request
-        self._answer = lru_cache(KEPT_ANSWERS)(self._compute)
+        self._answers: BoundedMemory[RecommendationRequest, RecommendationAnswer] = BoundedMemory(KEPT_ITEMS)
+        self._pages: BoundedMemory[PageRequest, PageAnswer] = BoundedMemory(KEPT_ITEMS)
 
     @property
     def base_score(self) -> float:
@@ -164,12 +166,30 @@ class RecommendService:
             raise OtherDay(request.as_of, self._as_of)
         return self._answer(_as_sets(request))
 
+    def _answer(self, request: RecommendationRequest) -> RecommendationAnswer:
+        """Return the answer, the same object while it is kept: a release never changes, so neither does its answer to a request.
+
+        What changes meanwhile is in the request: `events_until` says how much of it counts.
+        """
+        answer = self._answers.get(request)
+        if answer is None:
+            answer = self._compute(request)
+            self._answers.put(request, answer, len(answer.items) + 1)
+        return answer
+
     def page(self, request: PageRequest) -> PageAnswer:
         """Fill the placements from the first to the last; no product comes twice. Raises: PageInvalid, and as `recommend`.
 
         A placement that asks for what the visit does not have, such as a household, is empty and says so.
         """
         check_page(request)
+        page = self._pages.get(request)
+        if page is None:
+            page = self._fill(request)
+            self._pages.put(request, page, sum(len(one.answer.items) + 1 for one in page.placements))
+        return page
+
+    def _fill(self, request: PageRequest) -> PageAnswer:
         shown: tuple[str, ...] = ()
         filled: list[PlacementAnswer] = []
         for placement in request.placements:

@@ -27,11 +27,14 @@ from decisions.relations.scopes import parent_of, scopes_of
 from decisions.relations.surroundings import Surroundings, look_around
 from decisions.relations.why import WhyAnswer, WhyRequest, Witnesses
 from kg.ports import CHAIN, ArrayGraph, Direction, Edge, GraphVersions
+from kit.bounded import BoundedMemory
 
 __all__ = ["RelationService"]
 
 LARGEST_LIMIT = 100
 MOST_EDGES = 10_000
+KEPT_ITEMS = 40_000
+"""Related products in the answers that are kept."""
 SERVED = ("isSubstituteFor", "isComplementTo", "isBoughtWith")
 
 
@@ -65,6 +68,7 @@ class RelationService:
         self._comparison = Comparison(versions or OnlyVersion(graph), graph.version, SERVED)
         self._witnesses = Witnesses(graph)
         self._scopes: dict[str, tuple[str, ...]] = {}
+        self._kept: BoundedMemory[RelatedRequest, RelatedAnswer] = BoundedMemory(KEPT_ITEMS)
 
     def related(self, request: RelatedRequest) -> RelatedAnswer:
         """Return related products, strongest first, then by id; none when no edge has enough evidence.
@@ -81,12 +85,20 @@ class RelationService:
         Raises:
             The first request that cannot be answered: as `related`.
         """
-        asked: dict[_Kind, list[str]] = {}
         for request in requests:
             self._check(request)
-            asked.setdefault(_kind_of(request), []).append(request.product_id)
-        answers = {kind: self._answers(kind, list(dict.fromkeys(ids))) for kind, ids in asked.items()}
-        return tuple(answers[_kind_of(request)][request.product_id] for request in requests)
+        # a graph version never changes, so neither does its answer to a request
+        known = {request: self._kept.get(request) for request in requests}
+        asked: dict[_Kind, list[str]] = {}
+        for request, answer in known.items():
+            if answer is None:
+                asked.setdefault(_kind_of(request), []).append(request.product_id)
+        found = {kind: self._answers(kind, list(dict.fromkeys(ids))) for kind, ids in asked.items()}
+        return tuple(known[one] or self._keep(one, found[_kind_of(one)][one.product_id]) for one in requests)
+
+    def _keep(self, request: RelatedRequest, answer: RelatedAnswer) -> RelatedAnswer:
+        self._kept.put(request, answer, len(answer.items) + 1)
+        return answer
 
     def why(self, request: WhyRequest) -> WhyAnswer:
         """Return all that the graph holds between two products.

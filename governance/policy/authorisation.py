@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from governance.policy.errors import NotAuthorised
 from kit.canonical import digest_of_value
@@ -106,5 +107,11 @@ def require(principal: Principal, operation: Operation) -> None:
 
 def policy_digest() -> str:
     """Return the SHA-256 over the whole table: it changes with every grant."""
-    table = {operation.value: sorted(role.value for role in roles) for operation, roles in GRANTS.items()}
+    return _digest_of(tuple(GRANTS.items()))
+
+
+@lru_cache(maxsize=8)
+def _digest_of(grants: tuple[tuple[Operation, frozenset[Role]], ...]) -> str:
+    """Every answer names the policy, so its digest is kept by the grants that it was computed from."""
+    table = {operation.value: sorted(role.value for role in roles) for operation, roles in grants}
     return digest_of_value({"version": POLICY_VERSION, "grants": table})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from governance.records.chain_head import GENESIS, ChainHead, HeadState
+from governance.records.decision_contents import CREATE_CONTENT, ContentChecks, content_of, stored_answer
 from governance.records.ports import ChainBreak, ChainReport, DecisionEntry
 
 __all__ = [
@@ -50,7 +51,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if not read_only:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(CREATE)
+        connection.executescript(CREATE + CREATE_CONTENT)
     return connection
 
 
@@ -59,7 +60,7 @@ def row_of(entry: DecisionEntry, head: ChainHead) -> Row:
     position = head.entries + 1
     content = (
         entry.id, entry.kind, entry.recorded_at.isoformat(), entry.principal, entry.release_id,
-        entry.header, entry.request, entry.answer,
+        entry.header, entry.request, stored_answer(entry.answer),
     )  # fmt: skip
     return (position, *content, head.hash, row_hash(position, content, head.hash))
 
@@ -75,9 +76,12 @@ def row_hash(position: int, content: tuple[str | bytes, ...], previous: str) -> 
     return digest.hexdigest()
 
 
-def entry_of(row: Row) -> DecisionEntry:
-    """Return the entry of a row as it was given."""
-    return DecisionEntry(row[1], row[2], datetime.fromisoformat(row[3]), row[4], row[5], row[6], row[7], row[8])
+def entry_of(row: Row, connection: sqlite3.Connection) -> DecisionEntry | None:
+    """Return the entry of a row as it was given; None where the content of its answer is missing or changed."""
+    answer = content_of(row[8], connection)
+    if answer is None:
+        return None
+    return DecisionEntry(row[1], row[2], datetime.fromisoformat(row[3]), row[4], row[5], row[6], row[7], answer)
 
 
 def read_tail(connection: sqlite3.Connection) -> ChainHead:
@@ -91,13 +95,15 @@ def rows(connection: sqlite3.Connection) -> Iterator[Row]:
     yield from connection.execute(ALL_ROWS)
 
 
-def verify_rows(stored: Iterator[Row], before: HeadState | None, after: HeadState | None) -> ChainReport:
+def verify_rows(stored: Iterator[Row], before: HeadState | None, after: HeadState | None, contents: ContentChecks) -> ChainReport:
     """Recompute the chain over `stored`, which were read between reading the head `before` and `after`."""
     head = ChainHead(0, GENESIS)
     if before is None or after is None:
         return ChainReport(0, head.hash, ChainBreak(0, "", "the file with the chain's head is missing or unreadable"))
     for row in stored:
         problem = _row_problem(row, head, before, after)
+        if problem is None and not contents.holds(row[8]):
+            problem = "the content of its answer is missing or is not what was written"
         if problem:
             return ChainReport(head.entries, head.hash, ChainBreak(head.entries + 1, str(row[1]), problem))
         head = ChainHead(row[0], row[-1])

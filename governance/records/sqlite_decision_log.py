@@ -13,6 +13,7 @@ from typing import Self
 
 from governance.records import decision_rows as table
 from governance.records.chain_head import GENESIS, ChainHead, ChainHeadFile, HeadState, head_path, read_head_state
+from governance.records.decision_contents import ContentChecks, Contents
 from governance.records.errors import DecisionDamaged, DecisionLogUnavailable, DecisionRepeated, DecisionUnknown
 from governance.records.ports import ChainBreak, ChainReport, DecisionEntry
 
@@ -94,14 +95,14 @@ class SqliteDecisionLog:
             raise DecisionUnknown(decision_id)
         if row[1] != decision_id or table.row_hash(row[0], row[1:9], row[-2]) != row[-1]:
             raise DecisionDamaged(decision_id)
-        return table.entry_of(row)
+        return self._entry(row)
 
     def entries(self, *, after: str | None = None, limit: int = 1000) -> Iterator[DecisionEntry]:
         start = 0 if after is None else self._one(POSITION_OF, (after,))
         if start is None:
             raise DecisionUnknown(str(after))
         for row in self._many(AFTER, (start if isinstance(start, int) else start[0], limit)):
-            yield table.entry_of(row)
+            yield self._entry(row)
 
     def verify(self) -> ChainReport:
         head_file = head_path(self._path)
@@ -112,7 +113,7 @@ class SqliteDecisionLog:
                 connection.execute("BEGIN")
                 table.read_tail(connection)  # pins what is read from here on
                 after = read_head_state(head_file)
-                return table.verify_rows(table.rows(connection), before, after)
+                return table.verify_rows(table.rows(connection), before, after, ContentChecks(connection))
             finally:
                 connection.close()
         except (sqlite3.Error, ValueError) as error:
@@ -152,6 +153,7 @@ class SqliteDecisionLog:
         opened.callback(self._head_file.close)
         self._connection = table.connect(path, read_only=False)
         opened.callback(self._connection.close)
+        self._contents = Contents(self._connection)
         self._head = table.read_tail(self._connection)
         allowed = (known.settled, known.pending) if known else (ChainHead(0, GENESIS),)
         if self._head not in allowed:
@@ -232,10 +234,38 @@ class SqliteDecisionLog:
             head = ChainHead(row[0], row[-1])
             rows.append(row)
         self._head_file.write(HeadState(self._head, head), durable=True)
-        statement = table.INSERT_ROW + ",".join([table.PLACEHOLDERS] * len(rows))
-        self._connection.execute(statement, [field for row in rows for field in row])
+        self._insert(rows, self._contents.new((entry.answer, row[8]) for entry, row in zip(entries, rows, strict=True)))
         self._head = head
         return [row[-1] for row in rows]
+
+    def _insert(self, rows: Sequence[table.Row], contents: dict[bytes, bytes]) -> None:
+        """Write rows and the contents that they are the first to name, all or none. Without new ones one statement does it."""
+        statement = table.INSERT_ROW + ",".join([table.PLACEHOLDERS] * len(rows))
+        fields = [field for row in rows for field in row]
+        if not contents:
+            self._connection.execute(statement, fields)
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._contents.write(contents)
+            self._connection.execute(statement, fields)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # a full disk may have rolled back already
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._contents.wrote(contents)
+
+    def _entry(self, row: table.Row) -> DecisionEntry:
+        try:
+            with self._read_lock:
+                entry = table.entry_of(row, self._reader)
+        except sqlite3.Error as error:
+            raise DecisionLogUnavailable(str(error)) from error
+        if entry is None:
+            raise DecisionDamaged(row[1])
+        return entry
 
     def _settle(self, *, durable: bool) -> None:
         self._head_file.write(HeadState(self._head), durable=durable)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+import orjson
 import pytest
 from graphql.execution import get_variable_values
 from hypothesis import given, settings
@@ -125,17 +126,15 @@ def test_compiled_documents_answer_as_graphql_core_does(shop, shop_graph):
         asking = [front.ask(development_principal("localhost")) for _ in range(2)]
         fast = prepared.compiled.run(asking[0], values)
         slow = schema.run(prepared.document, asking[1], variables, None)
-        assert fast.data == slow.data, query
-        assert list(fast.data or {}) == list(slow.data or {})
+        assert orjson.dumps(fast.data) == orjson.dumps(slow.data), query
         told = [[(str(e.original_error), e.path) for e in result.errors or []] for result in (fast, slow)]
         assert told[0] == told[1], query
         errors += len(told[0])
     assert errors >= 3
 
 
-@pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", "{ health { status @skip(if: true) } }",
-                                   "{ health { ...f @include(if: true) } } fragment f on Health { status }"])  # fmt: skip
-def test_directives_and_introspection_are_left_to_graphql_core(shop, query):
+@pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", '{ health { status } __type(name: "Query") { name } }'])
+def test_introspection_is_left_to_graphql_core(shop, query):
     prepared = DocumentStore(build_schema({}).compiled, Limits(), introspection=True).prepare(query, None)
     assert prepared.compiled is None
     assert "errors" not in shop.ask(query)
