@@ -15,6 +15,7 @@ from api.decisions_made import DecisionDesk
 from api.errors import ExposureTokenInvalid
 from api.exposure import MAXIMUM_LENGTH, Exposure, ExposureMint, exposure_tokens
 from api.identifiers import plain_id
+from api.kept import KeptAnswers
 from api.outcomes import OutcomeDesk
 from decisions.recommend.contract import RecommendationRequest
 from governance.policy import development_principal
@@ -43,7 +44,7 @@ class NoLog:
 @pytest.fixture
 def made(shop_graph, finder):
     services = replace(small_shop.services(shop_graph, finder), clock=small_shop.FixedClock(datetime(2018, 1, 1, 12, tzinfo=UTC)))
-    desk = DecisionDesk(services, NoLog(), development_principal("127.0.0.1"), ())
+    desk = DecisionDesk(services, NoLog(), development_principal("127.0.0.1"), (), KeptAnswers())
     return desk.decide("recommendations", RecommendationRequest("hh_a", limit=10))
 
 
