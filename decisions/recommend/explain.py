@@ -75,7 +75,7 @@ class Explainer:
             return f"{name}: bought before{self._habit(own)}."
         if lead == "rhythm" and ranked.alike[row] >= 0:
             alike = int(ranked.alike[row])
-            other = self._view.product(int(self._features.knowledge.own.key[alike]) - self._first).display_name
+            other = self._view.name(int(self._features.knowledge.own.key[alike]) - self._first)
             return f"{name} is of a kind with {other}: bought{self._habit(alike)}."
         if lead == "popularity":
             return _sells_well(name, self._features, product)
