@@ -29,6 +29,7 @@ _LEADS = {
     "relations": "{name} goes with what is in the basket or was bought lately.",
 }
 """What leads and has no path."""
+NO_LEAD = "{name} is suggested though nothing speaks for it: more speaks against others."
 STRONGEST = 2
 """Edges that are told as figures of their factor."""
 _BASKETS, _DAYS, _GAP = (RHYTHM_COLUMNS.index(name) for name in ("baskets", "days_since", "mean_gap_days"))
@@ -77,9 +78,8 @@ class Explainer:
             alike = int(ranked.alike[row])
             other = self._view.name(int(self._features.knowledge.own.key[alike]) - self._first)
             return f"{name} is of a kind with {other}: bought{self._habit(alike)}."
-        if lead == "popularity":
-            return _sells_well(name, self._features, product)
-        return _LEADS.get(lead, "{name} comes after all that speaks against others.").format(name=name)
+        told = _sells_well(name, self._features, product) if lead == "popularity" else _LEADS.get(lead, NO_LEAD).format(name=name)
+        return f"{told} Bought before{self._habit(own)}." if own >= 0 else told
 
     def _spoken(self, ranked: Ranked, row: int, product: int) -> Spoken | None:
         if ranked.relation[row] < 0:
