@@ -122,10 +122,16 @@ query Recommendations($household: ID!) {
         sources
         pAccept
         customerText
-        explanation { text paths { contribution hops { source { displayName } relation target { displayName } } } }
+        explanation {
+          text
+          factors { name words contribution }
+          paths { factor contribution fall hops { source { displayName } relation target { displayName } } }
+          fidelity
+        }
       }
       rungs { name places cause }
       withheld { rule products }
+      quality { citedShare recencyDays popularityPercentile diversity fidelity }
       decision { id asOf servedFrom modelVersion degraded { cause rung } }
     }
     ... on Problem { message remedy }

@@ -29,6 +29,7 @@ _LEADS = {
     "relations": "{name} goes with what is in the basket or was bought lately.",
 }
 """What leads and has no path."""
+NO_LEAD = "{name} is suggested though nothing speaks for it: more speaks against others."
 STRONGEST = 2
 """Edges that are told as figures of their factor."""
 _BASKETS, _DAYS, _GAP = (RHYTHM_COLUMNS.index(name) for name in ("baskets", "days_since", "mean_gap_days"))
@@ -78,20 +79,16 @@ class Explainer:
         name, habit = self._view.product(product).display_name, self._habit(product, int(ranked.own[row]))
         if lead == "relations" and (spoken := self._spoken(ranked, row, product)) is not None:
             item = self._view.product(spoken.item).display_name
-            return (
-                f"{name} goes with {item}, which was bought lately."
-                if ranked.recent[row]
-                else (f"{name} goes with {item} in the basket{habit}.")
-            )
+            where = ", which was bought lately" if ranked.recent[row] else f" in the basket{habit}"
+            return f"{name} goes with {item}{where}."
         if lead in {"habit", "rhythm"} and habit:
             return f"{name}: bought before{habit}."
         if lead == "rhythm" and ranked.alike[row] >= 0:
             alike = int(ranked.alike[row])
             other = int(self._features.knowledge.own.key[alike]) - self._first
-            return f"{name} is of a kind with {self._view.product(other).display_name}: bought{self._habit(other, alike)}."
-        if lead == "popularity":
-            return _sells_well(name, self._features, product)
-        return _LEADS.get(lead, "{name} comes after all that speaks against others.").format(name=name)
+            return f"{name} is of a kind with {self._view.name(other)}: bought{self._habit(other, alike)}."
+        told = _sells_well(name, self._features, product) if lead == "popularity" else _LEADS.get(lead, NO_LEAD).format(name=name)
+        return f"{told} Bought before{habit}." if habit else told
 
     def _spoken(self, ranked: Ranked, row: int, product: int) -> Spoken | None:
         if ranked.relation[row] < 0:

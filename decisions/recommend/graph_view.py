@@ -61,6 +61,10 @@ class GraphView:
         self.promotion = cache(self._find_promotion)
         self._fact_of_edge = lru_cache(KEPT_HOPS)(self._relation_hop)
 
+    def name(self, product: int) -> str:
+        """Return how people read a product that may not be in the graph: its display name, or its id."""
+        return self.product(product).display_name if self.present[product] else self._product_ids[product]
+
     def household(self, household: int) -> tuple[int, NodeName] | None:
         """Return a household's position in the graph and its name; None where the graph does not have it."""
         place = self._graph.position("Household", self._household_ids[household])

@@ -75,7 +75,7 @@ class TastesTold:
 
     def _value(self, bought: int, baskets: float, share: float) -> FactorValue:
         where = "own_baskets of" if self._household is not None else "in the basket:"
-        return FactorValue(f"{where} {self._shelf.view.product(bought).display_name}", baskets, share)
+        return FactorValue(f"{where} {self._shelf.view.name(bought)}", baskets, share)
 
     def _cited(self, asked: int, shares: FloatArray) -> list[tuple[int, RecommendationPath]]:
         """Return the purchases with the largest shares that the graph holds and without which the score falls."""

@@ -344,3 +344,11 @@ def test_a_promotion_is_told_from_the_graph(recommend_shop):
         there = recommend_shop.graph.related("promotes", [hop.source.id], direction=Direction.OUT, limit=100)[hop.source.id]
         assert hop.target.id in {edge.target.id for edge in there}
     assert found
+
+
+def test_a_bought_product_that_the_graph_lacks_is_told_by_its_id(recommend_shop, monkeypatch):
+    service = recommend_shop.service
+    view, place = service._view, service._shelf.product["milk"]
+    assert view.name(place) == view.product(place).display_name != "milk"
+    monkeypatch.setattr(view, "present", view.present & (np.arange(len(view.present)) != place))
+    assert view.name(place) == "milk"

@@ -43,13 +43,15 @@ def check_example(example: dict[str, object]) -> None:
 
 def empty_lists(value: object, place: str = "") -> tuple[list[str], int]:
     """Return the places of empty lists that must hold something, and how many such lists there are. An explanation may have
-    a path without hops (what no edge brought), but not only such.
+    a path without hops (what no edge brought), but not only such. One that rests on no edge and says so by its factors needs
+    none.
     """
     if isinstance(value, list):
         found = [empty_lists(item, f"{place}[{at}]") for at, item in enumerate(value)]
     elif isinstance(value, dict):
         found = [empty_lists(item, f"{place}.{name}") for name, item in value.items()]
-        for name in set(value).intersection(NEVER_EMPTY) - {"hops"}:
+        unneeded = {"hops", "paths"} if value.get("factors") else {"hops"}
+        for name in set(value).intersection(NEVER_EMPTY) - unneeded:
             rows = [row for row in value[name] if name != "paths" or row.get("hops")]
             found.append(([] if rows else [f"{place}.{name}"], 1))
     else:

@@ -45,6 +45,8 @@ def test_an_empty_list_is_found_wherever_it_is():
     assert empty_lists({"a": {"points": []}, "history": [1]}) == ([".a.points"], 1)
     hopeless = {"edges": [{"explanation": {"paths": [{"hops": []}]}}]}
     assert empty_lists(hopeless) == ([".edges[0].explanation.paths"], 2)
+    assert empty_lists({"paths": [], "factors": [{"name": "popularity"}]}) == ([], 0)
+    assert empty_lists({"paths": [], "factors": []}) == ([".paths"], 1)
 
 
 @pytest.mark.parametrize(
