@@ -7,6 +7,7 @@ from bench import (
     links,
     load,
     next_basket,
+    peer_api,
     planted,
     promotion_response,
     reads,
@@ -25,6 +26,7 @@ BENCHES: dict[str, Bench] = {
         load.BENCH,
         reads.BENCH,
         serve.BENCH,
+        peer_api.BENCH,
         next_basket.BENCH,
         forecast.BENCH,
         forecast_planted.BENCH,
@@ -38,5 +40,5 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
-NOT_YET_MEASURED: frozenset[str] = frozenset()
+NOT_YET_MEASURED: frozenset[str] = frozenset({"peers"})
 """Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""
