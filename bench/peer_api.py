@@ -7,7 +7,6 @@ disk; theirs asks the database and logs nothing.
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -170,10 +169,9 @@ def _peer(snapshot: Snapshot, progress: Progress) -> Iterator[_Side]:
         with progress.stage("Filling Neo4j"):
             _fill(snapshot, database)
         with progress.stage("Installing the alternative"):
-            environment = _installed(folder / "peer", database)
-        port, _ = stack.enter_context(
-            announcing([str(TOOLS / "node"), "server.mjs"], r"listening (\d+)", folder=folder / "peer", environment=environment)
-        )
+            _install(folder / "peer", database)
+        command = [str(TOOLS / "node"), "server.mjs"]
+        port, _ = stack.enter_context(announcing(command, r"listening (\d+)", folder=folder / "peer"))
         yield _Side("neo4j_graphql", port, "/", THEIRS)
 
 
@@ -189,14 +187,13 @@ def _fill(snapshot: Snapshot, database: RunningServer) -> None:
         store.close()
 
 
-def _installed(folder: Path, database: RunningServer) -> dict[str, str]:
-    """Install exactly what the lock names; return the environment that the alternative runs in."""
+def _install(folder: Path, database: RunningServer) -> None:
+    """Install exactly what the lock names, and say where the database is."""
     shutil.copytree(PEER, folder, ignore=shutil.ignore_patterns("node_modules"))
-    environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", "NODE_ENV": "production"}
     command = [str(TOOLS / "npm"), "ci", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - our own command line
-    address = {"NEO4J_URI": database.uri, "NEO4J_USER": database.user, "NEO4J_PASSWORD": database.password}
-    return {**environment, **address}
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)  # noqa: S603 - our own command line
+    address = {"uri": database.uri, "user": database.user, "password": database.password}
+    (folder / "database.json").write_text(json.dumps(address))
 
 
 BENCH = Bench(

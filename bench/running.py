@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -28,12 +28,10 @@ def running_server(progress: Progress) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def announcing(
-    command: Sequence[str], pattern: str, *, folder: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Iterator[tuple[int, int]]:
+def announcing(command: Sequence[str], pattern: str, *, folder: Path | None = None) -> Iterator[tuple[int, int]]:
     """Run a server that tells its port in words that `pattern` finds; give the port and the process id."""
     process = subprocess.Popen(  # noqa: S603 - our own command lines
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
     )
     try:
         yield _announced_port(process, pattern), process.pid

@@ -25,8 +25,9 @@ def edge(name, strength, **more):
 def both(*edges):
     mine = {"displayName": "Milk", "suppliers": [{"displayName": "s2"}, {"displayName": "s1"}],
             "substitutes": {"edges": [{"evidence": e, "node": {"displayName": n}} for e, n in edges]}}  # fmt: skip
+    shown = [{"properties": dict(e), "node": {"display_name": n}} for e, n in edges]
     other = {"display_name": "Milk", "suppliers": [{"display_name": "s1"}, {"display_name": "s2"}],
-             "substitutesConnection": {"edges": [{"properties": dict(e), "node": {"display_name": n}} for e, n in edges]}}  # fmt: skip
+             "substitutesConnection": {"edges": shown}}  # fmt: skip
     return {"data": {"product": mine}}, {"data": {"products": [other]}}
 
 

@@ -1,5 +1,6 @@
 // The ready-made alternative: @neo4j/graphql generates the API from these types, Apollo Server serves it, Neo4j answers.
-// Reads NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, takes a free port on loopback and tells it on its first line.
+// Reads where the database is from database.json beside it, takes a free port on loopback and tells it.
+import { readFile } from "node:fs/promises";
 import { ApolloServer } from "@apollo/server";
 import { startStandaloneServer } from "@apollo/server/standalone";
 import { Neo4jGraphQL } from "@neo4j/graphql";
@@ -30,10 +31,10 @@ const typeDefs = `#graphql
   }
 `;
 
-const { NEO4J_URI, NEO4J_USER, NEO4J_PASSWORD } = process.env;
-const driver = neo4j.driver(NEO4J_URI, neo4j.auth.basic(NEO4J_USER, NEO4J_PASSWORD));
+const { uri, user, password } = JSON.parse(await readFile("database.json", "utf8"));
+const driver = neo4j.driver(uri, neo4j.auth.basic(user, password));
 const generated = new Neo4jGraphQL({ typeDefs, driver });
-const server = new ApolloServer({ schema: await generated.getSchema() });
+const server = new ApolloServer({ schema: await generated.getSchema(), nodeEnv: "production" });
 const { url } = await startStandaloneServer(server, { listen: { host: "127.0.0.1", port: 0 } });
 console.log(`listening ${new URL(url).port}`);
 for (const signal of ["SIGINT", "SIGTERM"]) {
