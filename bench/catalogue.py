@@ -9,6 +9,7 @@ from bench import (
     load,
     next_basket,
     off_policy,
+    peer_api,
     planted,
     promotion_response,
     reads,
@@ -27,6 +28,7 @@ BENCHES: dict[str, Bench] = {
         load.BENCH,
         reads.BENCH,
         serve.BENCH,
+        peer_api.BENCH,
         next_basket.BENCH,
         off_policy.BENCH,
         explanations.BENCH,
@@ -42,5 +44,5 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
-NOT_YET_MEASURED: frozenset[str] = frozenset()
+NOT_YET_MEASURED: frozenset[str] = frozenset({"peers"})
 """Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""

@@ -16,8 +16,9 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "load": ("seconds", "rows_per_second", "peak_rss_mb"),
     "reads": ("p50_ms", "p99_ms"),
-    "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
     "off_policy": ("clicks_per_list", "effective_lists", "refused", "bias", "rmse", "coverage_90", "width"),
+    "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors", "highest_rate", "rss_growth_mb"),
+    "peers": ("requests_per_second", "p50_ms", "p99_ms", "errors", "requests_per_second_ratio_to_neo4j_graphql"),
     "next_basket": (
         "recall@10",
         "ndcg@10",

@@ -8,17 +8,12 @@ remembered. `empty_graphql` and `empty_rest` are the ceilings: the same roads wi
 
 import asyncio
 import json
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.http_load import LoadFigures, Request, run_load
+from bench.running import HOST, running_server
 from bench.serve_open import OpenPlan, open_rows
 from bench.stores import resident_mb
 from kg.ports import ArrayGraph
@@ -28,14 +23,12 @@ from pipeline.layout import HomeLayout
 
 __all__ = ["BENCH"]
 
-HOST = "127.0.0.1"
 CONNECTIONS = (8, 1)
 ASKED = 400
 SEED = 11
 SECONDS = 20.0
 QUICK_SECONDS = 2.0
 WARM_UP_SECONDS = 3.0
-COMMAND = "from cli.main import main; main()"
 PRODUCT = """
 query P($id: ID!) { product(id: $id) { ... on Product {
   displayName categoryPath { displayName } brand { displayName } suppliers { displayName }
@@ -76,7 +69,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     graph = open_snapshot(folder)
     seconds, warm_up = (QUICK_SECONDS, 1.0) if context.quick else (SECONDS, WARM_UP_SECONDS)
     rows: list[BenchRow] = []
-    with _server(context) as (port, pid):
+    with running_server(context.progress) as (port, pid):
         with context.progress.stage("recommendations, each for the first time"):
             cold = _first_time(graph)
             figures = asyncio.run(run_load(HOST, port, cold, connections=1, seconds=seconds, once=True))
@@ -150,29 +143,6 @@ def _rows(system: str, name: str, figures: LoadFigures) -> list[BenchRow]:
         "errors": float(figures.errors),
     }
     return [BenchRow(system, metric, name, value, n=figures.answers) for metric, value in values.items()]
-
-
-@contextmanager
-def _server(context: BenchContext) -> Iterator[tuple[int, int]]:
-    with context.progress.stage("Starting the server"):
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            [sys.executable, "-c", COMMAND, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True
-        )
-        port = _announced_port(process)
-    try:
-        yield port, process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def _announced_port(process: "subprocess.Popen[str]") -> int:
-    seen: list[str] = []
-    for line in process.stderr or ():
-        seen.append(line)
-        if found := re.search(r"Listening on http://127\.0\.0\.1:(\d+)", line):
-            return int(found.group(1))
-    raise RuntimeError("the server did not start: " + "".join(seen)[-1000:])
 
 
 BENCH = Bench(
