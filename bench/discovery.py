@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.discovery_cost import discovery_cost_rows
-from bench.discovery_lists import FLOORS, Lists, floor_lists, new_types, quality_of_products, quality_of_types, ranked_lists
+from bench.discovery_lists import (
+    FLOORS,
+    FUSED_WITH,
+    Lists,
+    floor_lists,
+    new_types,
+    quality_of_products,
+    quality_of_types,
+    ranked_lists,
+)
 from bench.discovery_scores import Draws, discovery_slice
 from bench.discovery_share import Mixed, mixed_week, share_rows
 from bench.discovery_weeks import blocks_of, learnt_weeks, links_on, tried_weeks
@@ -21,8 +30,8 @@ from bench.next_basket_scores import Judged, joined
 from decisions.recommend.discovery_examples import DiscoveryWeek, examples_of, sources_of
 from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, DiscoveryRanker, fit_discovery_ranker
 from decisions.recommend.scoring import ListQuality
+from features.discovery_candidates import GROUPS, DiscoveryDay
 from features.discovery_day import DiscoveryWorld, read_discovery_world
-from features.discovery_transform import GROUPS, DiscoveryDay
 from features.recommend_population import Population
 from features.repertoire import FloatArray, IntArray, Purchases
 from kit.progress import Progress
@@ -30,8 +39,13 @@ from lake.ports import Lake
 
 __all__ = ["WITHOUT", "discovery_notes", "discovery_rows"]
 
-WITHOUT = {"promotions": "promotions", "tastes": "collaborative", "relations": "relations", "needs": "needs"}
-"""Groups whose absence is measured, and their names in the rows."""
+WITHOUT = {
+    "promotions": ("promotions", "promoted_tastes"),
+    "collaborative": ("tastes", "promoted_tastes"),
+    "relations": ("relations",),
+    "needs": ("needs",),
+}
+"""By their names in the rows, groups whose absence is measured."""
 OURS, PLAIN = DISCOVERY_RANKER, f"{DISCOVERY_RANKER}-without-promotions"
 Qualities = Mapping[int, ListQuality]
 
@@ -72,7 +86,7 @@ def discovery_notes(*, quick: bool) -> list[str]:
     if quick:
         return ["discovery: one week, learnt from two earlier ones, one seed"]
     return [
-        "discovery: six weeks, four apart, in two blocks; rankers learn from seven weeks before their block, two apart",
+        "discovery: six weeks, four apart, in two blocks; rankers learn from six weeks before their block, two apart",
         "discovery: shelfgraph has no promotion among candidates and figures; in discovery_promotions and discovery_types it has",
         "discovery: floors rank all that sold in 91 days; als_mailer fuses als with liked categories of the week's mailers",
         "discovery: intervals draw households and weeks; without a group the ranker was trained again, with one seed",
@@ -82,13 +96,14 @@ def discovery_notes(*, quick: bool) -> list[str]:
 
 def _groups(system: str) -> tuple[str, ...]:
     """Return the groups that a system looks at, by its name."""
-    return tuple(group for group in GROUPS if system != f"{OURS}-without-{WITHOUT.get(group, '')}")
+    shut = WITHOUT.get(system.removeprefix(f"{OURS}-without-"), ())
+    return tuple(group for group in GROUPS if group not in shut)
 
 
 def _train(weeks: Sequence[DiscoveryWeek], seeds: tuple[int, ...], progress: Progress) -> dict[str, list[DiscoveryRanker]]:
     """Return the rankers of each system: with and without promotions one for each seed, of the others one."""
     rankers = {}
-    for system in (OURS, *(f"{OURS}-without-{name}" for name in WITHOUT.values())):
+    for system in (OURS, *(f"{OURS}-without-{name}" for name in WITHOUT)):
         groups = _groups(system)
         examples = examples_of(weeks, groups)
         if not len(examples.queries):
@@ -107,14 +122,14 @@ def _try(
     for system, trained in rankers.items():
         rows = np.flatnonzero(week.figures.sources & sources_of(_groups(system)))
         values = week.figures.values[rows]
-        lists[system] = [ranked_lists(day, week, rows, ranker.scores(values), types) for ranker in trained]
+        lists[system] = [ranked_lists(day, week, rows, ranker.scores(values), types, lists[FUSED_WITH][0]) for ranker in trained]
     for system, ours in lists.items():
         _note(found.products[system], [quality_of_products(one.products, week) for one in ours])
         _note(found.types[system], [quality_of_types(one.types, types) for one in ours])
     found.household.append(week.households)
     found.wanted.append(week.wanted)
     found.wanted_types.append(types.wanted)
-    found.held.append(np.bincount(week.figures.row, weights=week.label, minlength=len(week.households)))
+    found.held.append(np.bincount(week.figures.row, weights=week.label, minlength=len(week.households)).astype(np.float64))
     if rankers:
         found.mixed.append(mixed_week(world.purchases, day, week, lists[OURS][0].products))
 

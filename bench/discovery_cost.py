@@ -7,7 +7,8 @@ import numpy as np
 
 from bench.frame import BenchRow
 from decisions.recommend.discovery_ranker import DiscoveryRanker
-from features.discovery_transform import DiscoveryDay, figures_of
+from features.discovery_candidates import DiscoveryDay
+from features.discovery_transform import figures_of
 from features.repertoire import IntArray
 
 __all__ = ["discovery_cost_rows"]

@@ -1,8 +1,10 @@
-"""Lists of what a household never bought, and how good they are: of floors over everything that sells, of rankers over candidates.
+"""Lists of what a household never bought, and how good they are: floors rank all that sells, rankers their candidates.
 
 `popularity` and `store_popularity` (28 days; the store of the latest basket), `type_popularity` (what the household likes of
-types times what sells), `item_knn`, `ease` and `als` know no promotion; `als_mailer` fuses `als` with liked categories of the
-week's mailers by reciprocal ranks. Lists of types: each new type stands where its best product stands.
+types times what sells), `item_knn`, `ease`, `up_cf` (what alike households bought in 28 days) and `als` know no promotion;
+`als_mailer` fuses `als` with liked categories of the week's mailers by reciprocal ranks. Lists of types: floors order new types
+by the sum of their products' scores, which did better than the best product's; a ranker's candidates are a part of the shelf,
+so its types are fused with those of `up_cf`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,7 @@ import numpy.typing as npt
 from bench.next_basket_scores import LENGTHS
 from decisions.recommend.discovery_examples import DiscoveryWeek
 from decisions.recommend.scoring import ListQuality, list_quality
-from features.discovery_transform import DiscoveryDay, all_scores
+from features.discovery_candidates import DiscoveryDay, all_scores
 from features.repertoire import FloatArray, IntArray
 
 __all__ = [
@@ -29,18 +31,25 @@ __all__ = [
     "top",
 ]
 
+Scores = npt.NDArray[np.floating]
+
 BLOCK = 128
-FLOORS = ("popularity", "store_popularity", "type_popularity", "item_knn", "ease", "als", "als_mailer")
-NEEDED = ("tastes",)
+FLOORS = ("popularity", "store_popularity", "type_popularity", "item_knn", "ease", "up_cf", "als", "als_mailer")
+FUSED_WITH = "up_cf"
+NEEDED = ("tastes", "promotions")
 FUSED = 100
 """Places of each list that are fused."""
-RANK_CONSTANT = 60
+RANK_CONSTANT = 10
+MAILER_WEIGHT = 0.5
+"""On weeks before those that are measured, this constant and weight did best of 10 and 60, and of 0.5 and 1."""
 LONGEST = max(LENGTHS)
+SHARPNESS = 2.0
+"""A type's score sums exp(2 x score) over its candidates: between the best one's and the plain sum, on earlier weeks the best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lists:
-    """Products and types by household, best first, -1 for none: (households, `LONGEST`) each."""
+    """Products (the first `LONGEST`) and types (the first `FUSED`) by household, best first, -1 for none."""
 
     products: IntArray
     types: IntArray
@@ -89,18 +98,20 @@ def quality_of_types(lists: IntArray, types: NewTypes) -> dict[int, ListQuality]
     return _quality(lists, types.row, types.kind, types.wanted)
 
 
-def ranked_lists(day: DiscoveryDay, week: DiscoveryWeek, rows: IntArray, scores: FloatArray, types: NewTypes) -> Lists:
-    """Return the lists that scores of some of the week's candidate rows give."""
+def ranked_lists(
+    day: DiscoveryDay, week: DiscoveryWeek, rows: IntArray, scores: FloatArray, types: NewTypes, other: Lists
+) -> Lists:
+    """Return the lists that scores of some of the week's candidate rows give; types are fused with those of `other`."""
     row, product = week.figures.row[rows], week.figures.product[rows]
     kind = day.affinities.code["type"][product]
     fresh = ~types.known[row, kind]
-    order = np.lexsort((product[fresh], -scores[fresh], row[fresh]))
-    pair = row[fresh][order] * types.known.shape[1] + kind[fresh][order]
-    first = np.sort(np.unique(pair, return_index=True)[1])
-    best = order[first]
+    width = types.known.shape[1]
+    pair, place = np.unique(row[fresh] * width + kind[fresh], return_inverse=True)
+    total = np.bincount(place, weights=np.exp(SHARPNESS * scores[fresh]), minlength=len(pair))
+    ours = _listed(pair // width, pair % width, total, len(week.households), FUSED)
     return Lists(
-        _listed(row, product, scores, len(week.households)),
-        _listed(row[fresh][best], kind[fresh][best], scores[fresh][best], len(week.households)),
+        _listed(row, product, scores, len(week.households), LONGEST),
+        top(_reciprocal((ours, other.types), (1.0, 1.0), width), FUSED),
     )
 
 
@@ -113,13 +124,14 @@ def _floor_blocks(day: DiscoveryDay, households: IntArray, types: NewTypes) -> I
         block = households[first : first + BLOCK]
         scores = all_scores(day, block, NEEDED)
         closed = day.known.counts[block][:, live].toarray() > 0
+        scores["up_cf"] = scores["alike_late"]
         scores["als_mailer"] = _fused(scores["als"], scores["mailer"], closed)
         known = types.known[first : first + BLOCK][:, kind[order][head]]
         yield {
             name: Lists(
                 _positions(top(np.where(closed, -np.inf, scores[name]), LONGEST), live),
                 _positions(
-                    top(np.where(known, -np.inf, np.maximum.reduceat(scores[name][:, order], head, axis=1)), LONGEST),
+                    top(np.where(known, -np.inf, np.add.reduceat(np.maximum(scores[name][:, order], 0), head, axis=1)), FUSED),
                     kind[order][head],
                 ),
             )
@@ -127,7 +139,7 @@ def _floor_blocks(day: DiscoveryDay, households: IntArray, types: NewTypes) -> I
         }
 
 
-def top(scores: npt.NDArray[np.generic], count: int) -> IntArray:
+def top(scores: Scores, count: int) -> IntArray:
     """Return the places of the best `count` scores of each row, best first, equal ones by place; -1 beyond what is finite."""
     some = min(count, scores.shape[1])
     place = np.argpartition(-scores, some - 1, axis=1)[:, :some]
@@ -137,28 +149,31 @@ def top(scores: npt.NDArray[np.generic], count: int) -> IntArray:
     return np.pad(ordered, ((0, 0), (0, count - some)), constant_values=-1)
 
 
-def _fused(
-    one: npt.NDArray[np.float32], other: npt.NDArray[np.float32], closed: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float32]:
+def _fused(one: Scores, other: Scores, closed: npt.NDArray[np.bool_]) -> Scores:
     """Return the sum of the reciprocal ranks in both lists (Cormack, Clarke, Buettcher 2009)."""
-    total = np.zeros(one.shape, np.float32)
-    for scores in (one, np.where(other > 0, other, -np.inf)):
-        best = top(np.where(closed, -np.inf, scores), FUSED)
+    lists = (top(np.where(closed, -np.inf, one), FUSED), top(np.where(closed | (other <= 0), -np.inf, other), FUSED))
+    return np.maximum(_reciprocal(lists, (1.0, MAILER_WEIGHT), one.shape[1]), 0)
+
+
+def _reciprocal(lists: tuple[IntArray, ...], weights: tuple[float, ...], width: int) -> Scores:
+    """Return what each of `width` items gets from its ranks, -inf where no list names it."""
+    total = np.zeros((len(lists[0]), width), np.float32)
+    for best, weight in zip(lists, weights, strict=True):
         row, rank = np.nonzero(best >= 0)
-        total[row, best[row, rank]] += (1.0 / (RANK_CONSTANT + rank)).astype(np.float32)
-    return total
+        total[row, best[row, rank]] += (weight / (RANK_CONSTANT + rank)).astype(np.float32)
+    return np.where(total > 0, total, -np.inf)
 
 
 def _positions(place: IntArray, ids: IntArray) -> IntArray:
     return np.where(place >= 0, ids[np.maximum(place, 0)], -1)
 
 
-def _listed(row: IntArray, item: IntArray, scores: FloatArray, rows: int) -> IntArray:
+def _listed(row: IntArray, item: IntArray, scores: FloatArray, rows: int, longest: int) -> IntArray:
     order = np.lexsort((item, -scores, row))
     ordered = row[order]
     rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-    kept = rank < LONGEST
-    lists = np.full((rows, LONGEST), -1)
+    kept = rank < longest
+    lists = np.full((rows, longest), -1)
     lists[ordered[kept], rank[kept]] = item[order][kept]
     return lists
 

@@ -51,7 +51,7 @@ class Draws:
 def discovery_slice(
     name: str, systems: Mapping[str, Judged], draws: Draws, against: Sequence[str], ours: str = "shelfgraph"
 ) -> Iterator[BenchRow]:
-    """Return the rows of a slice: every metric of every system; of ours the ratio to each of `against`; of ablations that to ours.
+    """Return every metric of every system; of ours the ratio to each of `against`, of ablations that to ours, too.
 
     An ablation is compared with our first trainings, as many as it has itself.
     """

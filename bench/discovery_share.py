@@ -14,7 +14,7 @@ from bench.frame import BenchRow
 from decisions.recommend.discovery_examples import DAYS, DiscoveryWeek
 from decisions.recommend.scoring import list_quality
 from decisions.recommend.suggestions import takes_discovery
-from features.discovery_transform import DiscoveryDay
+from features.discovery_candidates import DiscoveryDay
 from features.repertoire import FloatArray, IntArray, Purchases
 
 __all__ = ["PLACES", "SHARES", "Mixed", "mixed_week", "share_rows"]

@@ -1,8 +1,8 @@
 """Next basket: what each household puts in it, predicted from the baskets before, over all merchandise products.
 
 Slices: `last_basket`, each household's last basket of at least three; `fixed_dates`, the first basket of each household on
-or after each of eight weekly days; and those of `bench.discovery`. Lists of 10 and 20. Intervals are 90 % bootstrap intervals over households: a household
-is drawn with all its lists.
+or after each of eight weekly days; and those of `bench.discovery`. Lists of 10 and 20. Intervals are 90 % bootstrap intervals
+over households: a household is drawn with all its lists.
 
 The ranker learns from earlier baskets alone. In `last_basket`, as in every leave-last-out, another household's training basket
 may be of a later day. `fixed_dates` has no such mixing: nothing of the day itself or later is known of the population, and the

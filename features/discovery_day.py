@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 
 from features.discovery_affinities import fit_affinities, price_levels
+from features.discovery_candidates import DiscoveryDay
 from features.discovery_facts import ProductTraits, known_before, read_traits
 from features.discovery_links import LINKED, ProductVectors, ServedNeeds, link_scores, needs_of_edges
 from features.discovery_shelf import Coupons, read_coupons, shelf_of_day
 from features.discovery_tastes import fit_taste_scores
-from features.discovery_transform import DiscoveryDay
 from features.recommend_population import Population
 from features.recommend_relations import Neighbours, neighbours_of_edges
 from features.repertoire import Purchases, day_number
@@ -47,10 +47,9 @@ def read_discovery_world(lake: Lake, purchases: Purchases, population: Populatio
     )
 
 
-def links_of_edges(edges: Mapping[str, pa.Table], purchases: Purchases, day: int) -> Links:
+def links_of_edges(edges: Mapping[str, pa.Table], purchases: Purchases, day: date) -> Links:
     """Encode relations and needs that hold on a day; those that are not given link nothing."""
-    on = purchases.as_of + timedelta(days=day - day_number(purchases.as_of))
-    relations = {name: neighbours_of_edges(name, edges[name], purchases.product_ids, on) for name in LINKED if name in edges}
+    relations = {name: neighbours_of_edges(name, edges[name], purchases.product_ids, day) for name in LINKED if name in edges}
     return Links(relations, needs_of_edges(edges.get("servesNeed"), purchases.product_ids))
 
 

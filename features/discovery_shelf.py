@@ -40,11 +40,9 @@ class Coupons:
     def held(self, day: int, households: int, products: int) -> csr_matrix:
         """Return (households, products), above 0 where a coupon of a campaign that has begun by `day` can be used on it."""
         runs = (self.first_day <= day) & (self.last_day >= day)
-        of = csr_matrix((runs[self.campaign] * 1.0, (self.household, self.campaign)), shape=(households, len(runs)))
-        on = csr_matrix(
-            (np.ones(len(self.product)), (self.product_campaign, self.product)), shape=(len(runs), products), dtype=np.float32
-        )
-        found = (of @ on).tocsr().astype(np.float32)
+        given, on = runs[self.campaign].astype(np.float32), np.ones(len(self.product), np.float32)
+        of = csr_matrix((given, (self.household, self.campaign)), shape=(households, len(runs)))
+        found = csr_matrix(of @ csr_matrix((on, (self.product_campaign, self.product)), shape=(len(runs), products)))
         found.eliminate_zeros()
         return found
 

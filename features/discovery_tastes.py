@@ -110,13 +110,13 @@ def _presence(counts: csr_matrix) -> csr_matrix:
 
 def _unit_rows(rows: csr_matrix) -> csr_matrix:
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return (diags(1.0 / np.maximum(length, 1e-9)) @ rows).tocsr().astype(np.float32)
+    return csr_matrix(diags(1.0 / np.maximum(length, 1e-9)) @ rows, dtype=np.float32)
 
 
 def _dense(rows: csr_matrix) -> Matrix:
     return np.asarray(rows.toarray(), dtype=np.float32)
 
 
-def _times(rows: npt.NDArray[np.generic], columns: csr_matrix) -> Matrix:
+def _times(rows: npt.NDArray[np.floating], columns: csr_matrix) -> Matrix:
     """Return rows @ columns. The transposed product walks along memory."""
     return np.ascontiguousarray((columns.T.tocsr() @ rows.T).T, dtype=np.float32)

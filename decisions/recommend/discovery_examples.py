@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.discovery_candidates import GROUP_OF_SOURCE, GROUPS, SOURCES, DiscoveryDay
 from features.discovery_facts import new_products
-from features.discovery_transform import GROUP_OF_SOURCE, GROUPS, SOURCES, DiscoveryDay, Figures, figures_of
+from features.discovery_transform import Figures, figures_of
 from features.repertoire import IntArray, Purchases
 
 __all__ = ["DAYS", "DiscoveryExamples", "DiscoveryWeek", "discovery_week", "examples_of", "sources_of", "to_learn_from"]

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from decisions.recommend.discovery_examples import DiscoveryExamples
 from decisions.recommend.errors import RecommendationArtefactError
-from features.discovery_transform import COLUMNS, GROUP_OF_COLUMN, GROUPS
+from features.discovery_candidates import GROUPS
+from features.discovery_transform import COLUMNS, GROUP_OF_COLUMN
 from features.repertoire import FloatArray
 from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
@@ -17,11 +18,11 @@ __all__ = ["DISCOVERY_RANKER", "DiscoveryRanker", "fit_discovery_ranker", "open_
 
 DISCOVERY_RANKER = "shelfgraph"
 """The name of the ranker among the systems that may serve discovery."""
-ROUNDS = 180
+ROUNDS = 130
 SMALL_ROWS = 50_000
 PARAMETERS = {
     "objective": "lambdarank",
-    "learning_rate": 0.05,
+    "learning_rate": 0.07,
     "num_leaves": 8,
     "min_data_in_leaf": 300,
     "lambdarank_truncation_level": 20,
