@@ -42,15 +42,28 @@ class DiscoveryExamples:
     queries: IntArray
 
 
-def discovery_week(purchases: Purchases, day: DiscoveryDay) -> DiscoveryWeek:
-    """Ask on that day for the seven days from it on: each household that shops in them is one question."""
+def discovery_week(
+    purchases: Purchases, day: DiscoveryDay, *, groups: tuple[str, ...] = GROUPS, limit: int | None = None, seed: int = 0
+) -> DiscoveryWeek:
+    """Ask on that day for the seven days from it on: each household that shops in them is one question.
+
+    Args:
+        purchases: what was bought, later than the day, too.
+        day: all that was known before it.
+        groups: what is computed; figures of other groups are NaN.
+        limit: so many of the households, drawn by `seed`; None: all.
+        seed: draws.
+    """
     first = day.known.day
     shopped = (purchases.basket_day >= first) & (purchases.basket_day < first + DAYS)
     households = np.unique(purchases.basket_household[shopped])
     households = households[day.known.baskets[households] > 0]
+    if limit is not None and limit < len(households):
+        households = np.sort(np.random.default_rng((seed, first)).choice(households, limit, replace=False))
     household, bought = new_products(purchases, first, DAYS)
-    row = np.searchsorted(households, household)
-    figures = figures_of(day, households)
+    asked = np.isin(household, households)
+    row, bought = np.searchsorted(households, household[asked]), bought[asked]
+    figures = figures_of(day, households, groups)
     label = np.isin(figures.row * day.known.products + figures.product, row * day.known.products + bought)
     wanted = np.bincount(row, minlength=len(households))
     return DiscoveryWeek(first, households, wanted, figures, label.astype(np.int8), row, bought)

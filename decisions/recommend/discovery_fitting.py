@@ -1,0 +1,134 @@
+"""Training of discovery: a ranker from the last weeks, tried against shared tastes on the very last; what wins is listed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from decisions.recommend.discovery import DISCOVERY_SYSTEM
+from decisions.recommend.discovery_examples import DiscoveryWeek, discovery_week, examples_of, sources_of, to_learn_from
+from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, DiscoveryRanker, fit_discovery_ranker
+from decisions.recommend.scoring import list_quality
+from features.discovery_candidates import GROUPS, SOURCES, DiscoveryDay
+from features.discovery_day import DiscoveryWorld, Links, discovery_day, links_of_edges
+from features.discovery_transform import COLUMNS
+from features.repertoire import FloatArray, IntArray, day_number
+
+__all__ = ["LEARNT_WEEKS", "TriedDiscovery", "looked_at", "train_discovery", "try_discovery", "weeks_before"]
+
+LEARNT_WEEKS = 3
+LEARNT_EVERY_WEEKS = 2
+LEARNT_HOUSEHOLDS = 700
+"""Of each week that is learnt from, so many households; the week that is tried has all."""
+KEPT_SHARE = 0.5
+LEAST_HOUSEHOLD_WEEKS = 50
+"""Below so many of them no ranker is trained, and none is trusted that was tried on fewer."""
+LINKS_DAYS = 56
+"""How long before the end relations are those that rankers learn from: the eve of the forecast's back-test, derived already."""
+THREADS = 2
+UNSERVED = ("needs", "network")
+"""What a release does not know of earlier days, and so cannot learn from."""
+PROMOTED = ("promotions", "promoted_tastes")
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TriedDiscovery:
+    """What lists discoveries: a ranker that looks at `groups`, or, where it did not win, none."""
+
+    ranker: DiscoveryRanker | None
+    groups: tuple[str, ...]
+    figures: Mapping[str, float]
+
+    @property
+    def system(self) -> str:
+        """The name of what is served."""
+        return DISCOVERY_SYSTEM if self.ranker is None else DISCOVERY_RANKER
+
+
+def train_discovery(
+    world: DiscoveryWorld, edges_as_of: Callable[[date], Mapping[str, pa.Table]], as_of: date, seed: int
+) -> tuple[TriedDiscovery, DiscoveryDay]:
+    """Return what lists discoveries, and all that the day after `as_of` knows."""
+    tomorrow, eve = day_number(as_of) + 1, as_of - timedelta(days=LINKS_DAYS)
+    now, before = (links_of_edges(edges_as_of(day), world.purchases, day) for day in (as_of, eve))
+    today = discovery_day(world, tomorrow, now, seed)
+    return try_discovery(world, before, looked_at(today), tomorrow, seed), today
+
+
+def weeks_before(day: int) -> tuple[int, ...]:
+    """Return the Mondays of the weeks before `day` that are learnt from, and last that of the one that is tried."""
+    tried = day - WEEK - (day + 3) % WEEK  # the epoch was a Thursday
+    learnt = (tried - WEEK - WEEK * LEARNT_EVERY_WEEKS * place for place in reversed(range(LEARNT_WEEKS)))
+    return (*learnt, tried)
+
+
+def looked_at(day: DiscoveryDay) -> tuple[str, ...]:
+    """Return the groups of figures that serve on a day: without promotions where those of its week are not known."""
+    known = len(day.shelf.promoted) and not np.isnan(day.shelf.promoted[:, 0]).all()
+    shut = UNSERVED if known else (*UNSERVED, *PROMOTED)
+    return tuple(group for group in GROUPS if group not in shut)
+
+
+def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], day: int, seed: int) -> TriedDiscovery:
+    """Learn from the weeks before the last one, and try on that.
+
+    Args:
+        world: the facts.
+        links: what the graph knew before the first week that is learnt from.
+        groups: what may be looked at.
+        day: the first day that is not known.
+        seed: for samples, tastes and trees.
+    """
+    *learnt, last = weeks_before(day)
+    first = int(world.purchases.basket_day.min(initial=day))
+    days = [(one, LEARNT_HOUSEHOLDS) for one in learnt if one > first] + [(last, None)]
+    # a week is one thread's work from beginning to end, so that two at once change no byte
+    with ThreadPoolExecutor(THREADS) as pool:
+        weeks = list(pool.map(partial(_week, world, links, groups, seed), days))
+    ranker = _learn(weeks[:-1], groups, seed)
+    return _tried(ranker, weeks[-1], groups)
+
+
+def _week(
+    world: DiscoveryWorld, links: Links, groups: tuple[str, ...], seed: int, asked: tuple[int, int | None]
+) -> DiscoveryWeek:
+    day, limit = asked
+    week = discovery_week(world.purchases, discovery_day(world, day, links, seed), groups=groups, limit=limit, seed=seed)
+    return week if limit is None else to_learn_from(week, seed, KEPT_SHARE)
+
+
+def _learn(weeks: Sequence[DiscoveryWeek], groups: tuple[str, ...], seed: int) -> DiscoveryRanker | None:
+    if not weeks:
+        return None
+    examples = examples_of(weeks, groups)
+    if len(examples.queries) < LEAST_HOUSEHOLD_WEEKS:
+        return None
+    return fit_discovery_ranker(examples, seed, groups)
+
+
+def _tried(ranker: DiscoveryRanker | None, week: DiscoveryWeek, groups: tuple[str, ...]) -> TriedDiscovery:
+    asked = int((week.wanted > 0).sum())
+    figures = {"discovery_backtest_households": float(asked)}
+    if ranker is None or asked < LEAST_HOUSEHOLD_WEEKS:
+        return TriedDiscovery(None, groups, figures)
+    tastes = week.figures.values[:, COLUMNS.index(DISCOVERY_SYSTEM)].astype(np.float64)
+    of_tastes = np.flatnonzero(week.figures.sources & (1 << tuple(SOURCES).index(DISCOVERY_SYSTEM)))
+    ours = np.flatnonzero(week.figures.sources & sources_of(groups))
+    ndcg = {
+        DISCOVERY_SYSTEM: _ndcg(week, of_tastes, tastes[of_tastes]),
+        DISCOVERY_RANKER: _ndcg(week, ours, ranker.scores(week.figures.values[ours])),
+    }
+    figures |= {f"discovery_backtest_ndcg_{system}": value for system, value in ndcg.items()}
+    won = ndcg[DISCOVERY_RANKER] > ndcg[DISCOVERY_SYSTEM]
+    return TriedDiscovery(ranker if won else None, groups, figures)
+
+
+def _ndcg(week: DiscoveryWeek, rows: IntArray, scores: FloatArray) -> float:
+    """Return NDCG@10 over the households that bought something new."""
+    quality = list_quality(week.figures.row[rows], week.figures.product[rows], scores, week.label[rows], week.wanted)
+    return float(quality.ndcg[week.wanted > 0].mean())
