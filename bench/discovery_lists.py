@@ -107,7 +107,7 @@ def ranked_lists(
     fresh = ~types.known[row, kind]
     width = types.known.shape[1]
     pair, place = np.unique(row[fresh] * width + kind[fresh], return_inverse=True)
-    total = np.bincount(place, weights=np.exp(SHARPNESS * scores[fresh]), minlength=len(pair))
+    total = np.bincount(place, weights=np.exp(SHARPNESS * scores[fresh]), minlength=len(pair)).astype(np.float64)
     ours = _listed(pair // width, pair % width, total, len(week.households), FUSED)
     return Lists(
         _listed(row, product, scores, len(week.households), LONGEST),
