@@ -68,7 +68,7 @@ def discovery_rows(
 ) -> list[BenchRow]:
     """Measure the floors, the ranker and what each group of figures buys. No row of a slice that nobody bought anything in."""
     world = read_discovery_world(lake, purchases, population)
-    found, cost = _Found(), []
+    found, rankers, last = _Found(), {}, None
     for block in blocks_of(purchases.as_of, quick=quick):
         with progress.stage(f"Discovery: deriving relations as of {block.links_day}"):
             links = links_on(lake, world, block.links_day)

@@ -130,12 +130,13 @@ def _promoted_scores(day: DiscoveryDay, households: IntArray) -> dict[str, Matri
 
 def _best(score: Matrix, closed: npt.NDArray[np.bool_], limit: int, *, positive: bool) -> Named:
     """Return the `limit` best open products of each row; `positive`: only what scores above 0."""
-    open_scores = np.where(closed, -np.inf, score)
+    # the smallest of what is turned round: a closed place is never small
+    turned = np.where(closed, np.inf, -score)
     if positive:
-        open_scores[open_scores <= 0] = -np.inf
+        turned[turned >= 0] = np.inf
     count = min(limit, score.shape[1])
-    place = np.argpartition(-open_scores, count - 1, axis=1)[:, :count] if count else np.empty((len(score), 0), np.int64)
-    found = np.take_along_axis(open_scores, place, axis=1)
+    place = np.argpartition(turned, count - 1, axis=1)[:, :count] if count else np.empty((len(score), 0), np.int64)
+    found = -np.take_along_axis(turned, place, axis=1)
     order = np.lexsort((place, -found), axis=1)
     place, found = np.take_along_axis(place, order, axis=1), np.take_along_axis(found, order, axis=1)
     return Named(np.where(np.isfinite(found), place, -1), found.astype(np.float32))

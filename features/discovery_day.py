@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from features.collaborative import Tastes
 from features.discovery_affinities import fit_affinities, price_levels
 from features.discovery_candidates import DiscoveryDay
 from features.discovery_facts import ProductTraits, known_before, read_traits
@@ -53,12 +54,15 @@ def links_of_edges(edges: Mapping[str, pa.Table], purchases: Purchases, day: dat
     return Links(relations, needs_of_edges(edges.get("servesNeed"), purchases.product_ids))
 
 
-def discovery_day(world: DiscoveryWorld, day: int, links: Links, seed: int) -> DiscoveryDay:
-    """Return what is known before `day`, and of the promotions of its week, which are announced before it begins."""
+def discovery_day(world: DiscoveryWorld, day: int, links: Links, seed: int, older: Tastes | None = None) -> DiscoveryDay:
+    """Return what is known before `day`, and of the promotions of its week, which are announced before it begins.
+
+    `older`: tastes of an earlier day to take the products' factors from (`fit_taste_scores`).
+    """
     purchases, known = world.purchases, known_before(world.purchases, day)
     return DiscoveryDay(
         known,
-        fit_taste_scores(purchases, known, seed),
+        fit_taste_scores(purchases, known, seed, older),
         fit_affinities(known, purchases.levels, world.traits),
         price_levels(purchases, known, purchases.levels),
         shelf_of_day(purchases, world.population, world.coupons, known),

@@ -6,18 +6,20 @@ Everything here counts strictly before the day. Entries lie in the order of `Tri
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
 from features.collaborative import LIVE_DAYS
-from features.repertoire import FloatArray, IntArray, Purchases, powers
+from features.repertoire import IntArray, Purchases, powers
 from lake.ports import Lake
 
 __all__ = ["KnownBefore", "ProductTraits", "first_purchases", "known_before", "new_products", "read_traits"]
 
 HALF_LIFE_DAYS = 60.0
+LEAST_SOLD = 4
+"""Baskets in 91 days from which on a product may be discovered. On earlier weeks rarer ones, more than half of all that sold,
+were 0.2 % of the candidates that were bought."""
 TRAITS = ("supplier_id", "brand", "size")
 
 
@@ -35,8 +37,8 @@ class KnownBefore:
     """What was known before `day`.
 
     `counts` and `faded` (households, products): baskets, and baskets that lose half their weight in sixty days. `late`: those of
-    the last 28 days. `live` names the products that sold in the last 91 days, ascending. `last_day` and `store` are those of each
-    household's latest basket, -1 before its first; `baskets` counts them.
+    the last 28 days. `live` names the products that sold in `LEAST_SOLD` baskets of the last 91 days, ascending. `last_day` and
+    `store` are those of each household's latest basket, -1 before its first; `baskets` counts them.
     """
 
     day: int
@@ -89,7 +91,7 @@ def known_before(purchases: Purchases, day: int) -> KnownBefore:
         counts,
         faded,
         late,
-        np.unique(item[ago <= LIVE_DAYS]),
+        np.flatnonzero(np.bincount(item[ago <= LIVE_DAYS], minlength=shape[1]) >= LEAST_SOLD),
         baskets,
         np.where(seen, purchases.basket_day[place], -1),
         np.where(seen, purchases.basket_store[place], -1),
@@ -111,11 +113,6 @@ def new_products(purchases: Purchases, day: int, days: int = 7) -> tuple[IntArra
     baskets = np.bincount(purchases.basket_household[purchases.basket_day < day], minlength=len(purchases.household_ids))
     fresh = (on >= day) & (on < day + days) & (baskets[household] > 0)
     return household[fresh], product[fresh]
-
-
-def weekly_shares(counts: npt.NDArray[np.float32]) -> FloatArray:
-    """Return each value as a share of the largest."""
-    return np.asarray(counts / max(float(counts.max(initial=0.0)), 1.0), dtype=np.float64)
 
 
 def _codes(column: pa.ChunkedArray) -> IntArray:

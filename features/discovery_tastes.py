@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags
 from threadpoolctl import threadpool_limits
 
-from features.collaborative import Tastes, fit_tastes
+from features.collaborative import Tastes, fit_tastes, tastes_on
 from features.discovery_facts import KnownBefore
 from features.repertoire import IntArray, Purchases
 
@@ -23,6 +23,8 @@ Matrix = npt.NDArray[np.float32]
 TASTE_SCORES = ("als", "ease", "item_knn", "alike", "alike_late")
 RIDGE = 200.0
 ALIKE = 100
+CHUNK = 1024
+"""Products whose columns are handled at once."""
 REFERENCE = 5_000
 """Households that others are compared with, those with most baskets: the price grows with the square of their number."""
 
@@ -74,25 +76,28 @@ class TasteScores:
         return csr_matrix(likeness)
 
 
-def fit_taste_scores(purchases: Purchases, known: KnownBefore, seed: int) -> TasteScores:
-    """Learn what is known before the day of `known`. Equal facts and seed give equal bytes."""
+def fit_taste_scores(purchases: Purchases, known: KnownBefore, seed: int, older: Tastes | None = None) -> TasteScores:
+    """Learn what is known before the day of `known`. Equal facts and seed give equal bytes.
+
+    `older`: tastes of an earlier day, whose products are taken as they are and whose households are solved anew: a third of the
+    time. None: tastes are fitted on the day's own facts.
+    """
     reference = np.sort(np.argsort(-known.baskets, kind="stable")[:REFERENCE])
     bought = _presence(known.counts[reference])
     with threadpool_limits(1):
         dual = np.linalg.inv(_dense(bought @ bought.T).astype(np.float64) + RIDGE * np.eye(len(reference)))
     bought_live = bought[:, known.live].tocsr()
-    # 1 - x (XX' + ridge)^-1 x', product by product: how little of a product the others already tell
-    left = 1.0 - np.asarray(bought_live.multiply(_times(dual.T, bought_live)).sum(axis=0)).ravel()
+    dual = dual.astype(np.float32)
     buyers = np.maximum(np.asarray(bought.sum(axis=0)).ravel(), 1.0)
     by_buyers = (bought @ diags(1.0 / np.sqrt(buyers))).tocsr().astype(np.float32)
     rarity = diags(np.log1p(len(reference) / buyers)).tocsr().astype(np.float32)
     return TasteScores(
-        fit_tastes(purchases, known.day, seed),
+        fit_tastes(purchases, known.day, seed) if older is None else tastes_on(purchases, known.day, older),
         known,
         bought,
         bought_live,
-        dual.astype(np.float32),
-        (1.0 / np.maximum(left, 1e-3)).astype(np.float32),
+        dual,
+        (1.0 / np.maximum(_left(dual, bought_live), 1e-3)).astype(np.float32),
         by_buyers,
         by_buyers[:, known.live].tocsr(),
         rarity,
@@ -117,6 +122,20 @@ def _dense(rows: csr_matrix) -> Matrix:
     return np.asarray(rows.toarray(), dtype=np.float32)
 
 
+def _left(dual: Matrix, bought: csr_matrix) -> Matrix:
+    """Return 1 - x' (XX' + ridge)^-1 x of each product: how little of it the others already tell."""
+    columns = bought.tocsc()
+    parts = []
+    for first in range(0, bought.shape[1], CHUNK):
+        some = columns[:, first : first + CHUNK]
+        parts.append(1.0 - np.asarray(some.multiply((some.T @ dual).T).sum(axis=0)).ravel())
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
 def _times(rows: npt.NDArray[np.floating], columns: csr_matrix) -> Matrix:
-    """Return rows @ columns. The transposed product walks along memory."""
-    return np.ascontiguousarray((columns.T.tocsr() @ rows.T).T, dtype=np.float32)
+    """Return rows @ columns. The transposed product walks along memory, and so does turning it back in pieces."""
+    turned = columns.T.tocsr() @ rows.T
+    result = np.empty((len(rows), columns.shape[1]), np.float32)
+    for first in range(0, columns.shape[1], CHUNK):
+        result[:, first : first + CHUNK] = turned[first : first + CHUNK].T
+    return result

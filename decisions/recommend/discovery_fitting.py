@@ -1,4 +1,4 @@
-"""Training of discovery: a ranker from the last weeks, tried against shared tastes on the very last; what wins is listed."""
+"""Training of discovery: a ranker from past weeks, tried against shared tastes on the last two; what wins is listed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +13,19 @@ from decisions.recommend.discovery import DISCOVERY_SYSTEM
 from decisions.recommend.discovery_examples import DiscoveryWeek, discovery_week, examples_of, sources_of, to_learn_from
 from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, DiscoveryRanker, fit_discovery_ranker
 from decisions.recommend.scoring import list_quality
+from features.collaborative import Tastes, fit_tastes
 from features.discovery_candidates import GROUPS, SOURCES, DiscoveryDay
 from features.discovery_day import DiscoveryWorld, Links, discovery_day, links_of_edges
 from features.discovery_transform import COLUMNS
 from features.repertoire import FloatArray, IntArray, day_number
 
-__all__ = ["LEARNT_WEEKS", "TriedDiscovery", "looked_at", "train_discovery", "try_discovery", "weeks_before"]
+__all__ = ["LEARNT_WEEKS", "TRIED_WEEKS", "TriedDiscovery", "looked_at", "train_discovery", "try_discovery", "weeks_before"]
 
-LEARNT_WEEKS = 3
-LEARNT_EVERY_WEEKS = 2
-LEARNT_HOUSEHOLDS = 700
-"""Of each week that is learnt from, so many households; the week that is tried has all."""
-KEPT_SHARE = 0.5
+LEARNT_WEEKS = 5
+TRIED_WEEKS = 2
+LEARNT_HOUSEHOLDS = 1_000
+"""Of each week that is learnt from, at most so many households; the weeks that are tried have all."""
+KEPT_SHARE = 0.3
 LEAST_HOUSEHOLD_WEEKS = 50
 """Below so many of them no ranker is trained, and none is trusted that was tried on fewer."""
 LINKS_DAYS = 56
@@ -61,10 +62,9 @@ def train_discovery(
 
 
 def weeks_before(day: int) -> tuple[int, ...]:
-    """Return the Mondays of the weeks before `day` that are learnt from, and last that of the one that is tried."""
-    tried = day - WEEK - (day + 3) % WEEK  # the epoch was a Thursday
-    learnt = (tried - WEEK - WEEK * LEARNT_EVERY_WEEKS * place for place in reversed(range(LEARNT_WEEKS)))
-    return (*learnt, tried)
+    """Return the Mondays of the last `LEARNT_WEEKS` + `TRIED_WEEKS` weeks that were over before `day`, ascending."""
+    last = day - WEEK - (day + 3) % WEEK  # the epoch was a Thursday
+    return tuple(last - WEEK * place for place in reversed(range(LEARNT_WEEKS + TRIED_WEEKS)))
 
 
 def looked_at(day: DiscoveryDay) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def looked_at(day: DiscoveryDay) -> tuple[str, ...]:
 
 
 def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], day: int, seed: int) -> TriedDiscovery:
-    """Learn from the weeks before the last one, and try on that.
+    """Learn from the weeks before the last ones, and try on those.
 
     Args:
         world: the facts.
@@ -84,22 +84,26 @@ def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], 
         day: the first day that is not known.
         seed: for samples, tastes and trees.
     """
-    *learnt, last = weeks_before(day)
-    first = int(world.purchases.basket_day.min(initial=day))
-    days = [(one, LEARNT_HOUSEHOLDS) for one in learnt if one > first] + [(last, None)]
+    weeks, first = weeks_before(day), int(world.purchases.basket_day.min(initial=day))
+    learnt, tried = ([one for one in some if one > first] for some in (weeks[:LEARNT_WEEKS], weeks[LEARNT_WEEKS:]))
+    if not learnt:
+        return TriedDiscovery(None, groups, {"discovery_backtest_households": 0.0})
+    older = fit_tastes(world.purchases, learnt[0], seed)
+    week = partial(_week, world, links, groups, seed)
     # a week is one thread's work from beginning to end, so that two at once change no byte
     with ThreadPoolExecutor(THREADS) as pool:
-        weeks = list(pool.map(partial(_week, world, links, groups, seed), days))
-    ranker = _learn(weeks[:-1], groups, seed)
-    return _tried(ranker, weeks[-1], groups)
+        asked = list(pool.map(week, (*learnt, *tried), [older] * len(learnt) + [None] * len(tried)))
+    return _tried(_learn(asked[: len(learnt)], groups, seed), asked[len(learnt) :], groups)
 
 
 def _week(
-    world: DiscoveryWorld, links: Links, groups: tuple[str, ...], seed: int, asked: tuple[int, int | None]
+    world: DiscoveryWorld, links: Links, groups: tuple[str, ...], seed: int, day: int, older: Tastes | None
 ) -> DiscoveryWeek:
-    day, limit = asked
-    week = discovery_week(world.purchases, discovery_day(world, day, links, seed), groups=groups, limit=limit, seed=seed)
-    return week if limit is None else to_learn_from(week, seed, KEPT_SHARE)
+    """Return a week to try on, or, with older tastes, one to learn from."""
+    known = discovery_day(world, day, links, seed, older)
+    limit = None if older is None else LEARNT_HOUSEHOLDS
+    week = discovery_week(world.purchases, known, groups=groups, limit=limit, seed=seed)
+    return week if older is None else to_learn_from(week, seed, KEPT_SHARE)
 
 
 def _learn(weeks: Sequence[DiscoveryWeek], groups: tuple[str, ...], seed: int) -> DiscoveryRanker | None:
@@ -111,24 +115,32 @@ def _learn(weeks: Sequence[DiscoveryWeek], groups: tuple[str, ...], seed: int) -
     return fit_discovery_ranker(examples, seed, groups)
 
 
-def _tried(ranker: DiscoveryRanker | None, week: DiscoveryWeek, groups: tuple[str, ...]) -> TriedDiscovery:
-    asked = int((week.wanted > 0).sum())
+def _tried(ranker: DiscoveryRanker | None, weeks: Sequence[DiscoveryWeek], groups: tuple[str, ...]) -> TriedDiscovery:
+    asked = sum(int((week.wanted > 0).sum()) for week in weeks)
     figures = {"discovery_backtest_households": float(asked)}
     if ranker is None or asked < LEAST_HOUSEHOLD_WEEKS:
         return TriedDiscovery(None, groups, figures)
-    tastes = week.figures.values[:, COLUMNS.index(DISCOVERY_SYSTEM)].astype(np.float64)
-    of_tastes = np.flatnonzero(week.figures.sources & (1 << tuple(SOURCES).index(DISCOVERY_SYSTEM)))
-    ours = np.flatnonzero(week.figures.sources & sources_of(groups))
     ndcg = {
-        DISCOVERY_SYSTEM: _ndcg(week, of_tastes, tastes[of_tastes]),
-        DISCOVERY_RANKER: _ndcg(week, ours, ranker.scores(week.figures.values[ours])),
+        DISCOVERY_SYSTEM: np.concatenate([_ndcg(week, *_by_taste(week)) for week in weeks]).mean(),
+        DISCOVERY_RANKER: np.concatenate([_ndcg(week, *_by_ranker(week, ranker, groups)) for week in weeks]).mean(),
     }
-    figures |= {f"discovery_backtest_ndcg_{system}": value for system, value in ndcg.items()}
+    figures |= {f"discovery_backtest_ndcg_{system}": float(value) for system, value in ndcg.items()}
     won = ndcg[DISCOVERY_RANKER] > ndcg[DISCOVERY_SYSTEM]
     return TriedDiscovery(ranker if won else None, groups, figures)
 
 
-def _ndcg(week: DiscoveryWeek, rows: IntArray, scores: FloatArray) -> float:
-    """Return NDCG@10 over the households that bought something new."""
+def _by_taste(week: DiscoveryWeek) -> tuple[IntArray, FloatArray]:
+    """Return the rows that tastes name, which hold the first ten of all that sells, and their scores."""
+    rows = np.flatnonzero(week.figures.sources & (1 << tuple(SOURCES).index(DISCOVERY_SYSTEM)))
+    return rows, week.figures.values[rows, COLUMNS.index(DISCOVERY_SYSTEM)].astype(np.float64)
+
+
+def _by_ranker(week: DiscoveryWeek, ranker: DiscoveryRanker, groups: tuple[str, ...]) -> tuple[IntArray, FloatArray]:
+    rows = np.flatnonzero(week.figures.sources & sources_of(groups))
+    return rows, ranker.scores(week.figures.values[rows])
+
+
+def _ndcg(week: DiscoveryWeek, rows: IntArray, scores: FloatArray) -> FloatArray:
+    """Return NDCG@10 of each household that bought something new."""
     quality = list_quality(week.figures.row[rows], week.figures.product[rows], scores, week.label[rows], week.wanted)
-    return float(quality.ndcg[week.wanted > 0].mean())
+    return quality.ndcg[week.wanted > 0]
