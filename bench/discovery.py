@@ -68,16 +68,17 @@ def discovery_rows(
 ) -> list[BenchRow]:
     """Measure the floors, the ranker and what each group of figures buys. No row of a slice that nobody bought anything in."""
     world = read_discovery_world(lake, purchases, population)
-    found, rankers, last = _Found(), {}, None
-    for block in blocks_of(purchases.as_of, quick=quick):
+    found, cost = _Found(), []
+    blocks = blocks_of(purchases.as_of, quick=quick)
+    for block in blocks:
         with progress.stage(f"Discovery: deriving relations as of {block.links_day}"):
             links = links_on(lake, world, block.links_day)
         rankers = _train(learnt_weeks(world, block, links, progress), seeds, progress)
         for day, week in tried_weeks(world, block, links, progress):
             _try(found, world, day, week, rankers)
-            cost = discovery_cost_rows(
-                day, week.households, {name: (trained[0], _groups(name)) for name, trained in rankers.items()}
-            )
+            if week.day == blocks[-1].tried[-1]:
+                systems = {name: (trained[0], _groups(name)) for name, trained in rankers.items()}
+                cost = discovery_cost_rows(day, week.households, systems)
     return [*_rows(found), *cost]
 
 
