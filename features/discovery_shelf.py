@@ -14,7 +14,7 @@ from features.recommend_population import PRODUCT_COLUMNS, PROMOTION_COLUMNS, SA
 from features.repertoire import EPOCH, FloatArray, IntArray, Purchases
 from lake.ports import Lake
 
-__all__ = ["POPULARITY_COLUMNS", "PROMOTED_COLUMNS", "Coupons", "ShelfOfDay", "read_coupons", "shelf_of_day"]
+__all__ = ["POPULARITY_COLUMNS", "PROMOTED_COLUMNS", "Coupons", "ShelfOfDay", "promotions_known", "read_coupons", "shelf_of_day"]
 
 Matrix = npt.NDArray[np.float32]
 
@@ -95,8 +95,7 @@ def shelf_of_day(purchases: Purchases, population: Population, coupons: Coupons,
     live, day = known.live, known.day
     at = np.full(len(live), day)
     facts = np.column_stack([population.products(live, at), *_finding(purchases, known, population)])
-    monday = day - (day + 3) % WEEK  # the epoch was a Thursday
-    now, before = (population.promotions(live, np.full(len(live), on)) for on in (max(day, monday + 1), monday - WEEK + 1))
+    now, before = (population.promotions(live, np.full(len(live), on)) for on in (_told_on(day), _told_on(day - WEEK)))
     held = coupons.held(day, known.households, known.products)
     return ShelfOfDay(
         known,
@@ -106,6 +105,16 @@ def shelf_of_day(purchases: Purchases, population: Population, coupons: Coupons,
         _by_store(purchases, known, 91),
         held[:, live].tocsr(),
     )
+
+
+def promotions_known(population: Population, day: int) -> bool:
+    """Whether the promotions of the week of `day` are known on that day."""
+    return not bool(np.isnan(population.promotions(np.zeros(1, np.int64), np.array([_told_on(day)]))).any())
+
+
+def _told_on(day: int) -> int:
+    """Return the day on which a population tells of the promotions of the day's week: never its Monday."""
+    return max(day, day - (day + 3) % WEEK + 1)  # the epoch was a Thursday
 
 
 def read_coupons(lake: Lake, purchases: Purchases, last_day: int) -> Coupons:

@@ -16,6 +16,7 @@ from decisions.recommend.scoring import list_quality
 from features.collaborative import Tastes, fit_tastes
 from features.discovery_candidates import GROUPS, SOURCES, DiscoveryDay
 from features.discovery_day import DiscoveryWorld, Links, discovery_day, links_of_edges
+from features.discovery_shelf import promotions_known
 from features.discovery_transform import COLUMNS
 from features.repertoire import FloatArray, IntArray, day_number
 
@@ -57,8 +58,11 @@ def train_discovery(
     """Return what lists discoveries, and all that the day after `as_of` knows."""
     tomorrow, eve = day_number(as_of) + 1, as_of - timedelta(days=LINKS_DAYS)
     now, before = (links_of_edges(edges_as_of(day), world.purchases, day) for day in (as_of, eve))
-    today = discovery_day(world, tomorrow, now, seed)
-    return try_discovery(world, before, looked_at(today), tomorrow, seed), today
+    # a day is one thread's work from beginning to end, so that several at once change no byte
+    with ThreadPoolExecutor(THREADS) as pool:
+        today = pool.submit(discovery_day, world, tomorrow, now, seed)
+        tried = try_discovery(world, before, looked_at(world, tomorrow), tomorrow, seed, pool)
+        return tried, today.result()
 
 
 def weeks_before(day: int) -> tuple[int, ...]:
@@ -67,14 +71,15 @@ def weeks_before(day: int) -> tuple[int, ...]:
     return tuple(last - WEEK * place for place in reversed(range(LEARNT_WEEKS + TRIED_WEEKS)))
 
 
-def looked_at(day: DiscoveryDay) -> tuple[str, ...]:
+def looked_at(world: DiscoveryWorld, day: int) -> tuple[str, ...]:
     """Return the groups of figures that serve on a day: without promotions where those of its week are not known."""
-    known = len(day.shelf.promoted) and not np.isnan(day.shelf.promoted[:, 0]).all()
-    shut = UNSERVED if known else (*UNSERVED, *PROMOTED)
+    shut = UNSERVED if promotions_known(world.population, day) else (*UNSERVED, *PROMOTED)
     return tuple(group for group in GROUPS if group not in shut)
 
 
-def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], day: int, seed: int) -> TriedDiscovery:
+def try_discovery(
+    world: DiscoveryWorld, links: Links, groups: tuple[str, ...], day: int, seed: int, pool: ThreadPoolExecutor
+) -> TriedDiscovery:
     """Learn from the weeks before the last ones, and try on those.
 
     Args:
@@ -83,6 +88,7 @@ def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], 
         groups: what may be looked at.
         day: the first day that is not known.
         seed: for samples, tastes and trees.
+        pool: computes weeks beside each other.
     """
     weeks, first = weeks_before(day), int(world.purchases.basket_day.min(initial=day))
     learnt, tried = ([one for one in some if one > first] for some in (weeks[:LEARNT_WEEKS], weeks[LEARNT_WEEKS:]))
@@ -90,9 +96,7 @@ def try_discovery(world: DiscoveryWorld, links: Links, groups: tuple[str, ...], 
         return TriedDiscovery(None, groups, {"discovery_backtest_households": 0.0})
     older = fit_tastes(world.purchases, learnt[0], seed)
     week = partial(_week, world, links, groups, seed)
-    # a week is one thread's work from beginning to end, so that two at once change no byte
-    with ThreadPoolExecutor(THREADS) as pool:
-        asked = list(pool.map(week, (*learnt, *tried), [older] * len(learnt) + [None] * len(tried)))
+    asked = list(pool.map(week, (*learnt, *tried), [older] * len(learnt) + [None] * len(tried)))
     return _tried(_learn(asked[: len(learnt)], groups, seed), asked[len(learnt) :], groups)
 
 

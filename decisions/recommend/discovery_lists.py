@@ -1,6 +1,7 @@
 """What pleases each household most of what it never bought, computed when the release is trained: asking is reading rows."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +9,12 @@ import pyarrow as pa
 
 from decisions.recommend.bounds import exposure_shares
 from decisions.recommend.discovery import DISCOVERY_SYSTEM
-from decisions.recommend.discovery_examples import sources_of
 from decisions.recommend.discovery_ranker import DiscoveryRanker
 from decisions.recommend.list_measures import exposure_measures, novelty, variety
 from features import Tables
 from features.collaborative import Tastes
 from features.discovery_candidates import GROUPS, SOURCES, DiscoveryDay
-from features.discovery_transform import figures_of
+from features.discovery_transform import Figures, figures_of
 from features.recommend_transform import HouseholdKnowledge
 from features.repertoire import FloatArray, IntArray, Levels
 
@@ -33,8 +33,9 @@ PLACES = 10
 LONGEST = 150
 """Products kept per household: of a hundred places, and what bounds and rules may move down or out."""
 TABLE = "recommend_discovery_lists"
-CHUNK = 512
-"""Households ranked at once: bounds the memory at some 200 MB."""
+CHUNK = 256
+"""Households ranked at once: bounds the memory at some 100 MB for each thread."""
+THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,20 @@ def ranked_discovery_tables(day: DiscoveryDay, ranker: DiscoveryRanker, groups: 
 
 
 def _ranked(day: DiscoveryDay, ranker: DiscoveryRanker, groups: tuple[str, ...]) -> Iterator[pa.Table]:
-    for first in range(0, day.known.households, CHUNK):
-        households = np.arange(first, min(first + CHUNK, day.known.households))
-        figures = figures_of(day, households, groups)
-        figures = figures.take(np.flatnonzero(figures.sources & sources_of(groups)))
-        scores = ranker.scores(figures.values)
-        order = np.lexsort((figures.product, -scores, figures.row))
-        place = np.arange(len(order)) - np.searchsorted(figures.row[order], figures.row[order])
-        best = order[place < LONGEST]
-        kept = figures.take(best)
-        brought = ranker.contributions(kept.values)
-        yield _table(kept.row + first, kept.product, scores[best], kept.sources.astype(np.int64), brought)
+    firsts = range(0, day.known.households, CHUNK)
+    with ThreadPoolExecutor(THREADS) as pool:
+        blocks = pool.map(lambda first: _figures(day, first, groups), firsts)
+        for first, figures in zip(firsts, blocks, strict=True):
+            scores = ranker.scores(figures.values)
+            order = np.lexsort((figures.product, -scores, figures.row))
+            place = np.arange(len(order)) - np.searchsorted(figures.row[order], figures.row[order])
+            best = order[place < LONGEST]
+            kept, brought = figures.take(best), ranker.contributions(figures.values[best])
+            yield _table(kept.row + first, kept.product, scores[best], kept.sources.astype(np.int64), brought)
+
+
+def _figures(day: DiscoveryDay, first: int, groups: tuple[str, ...]) -> Figures:
+    return figures_of(day, np.arange(first, min(first + CHUNK, day.known.households)), groups)
 
 
 def _table(household: IntArray, product: IntArray, score: FloatArray, sources: IntArray, brought: FloatArray) -> pa.Table:

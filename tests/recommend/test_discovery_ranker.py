@@ -105,9 +105,11 @@ def test_with_too_little_to_learn_from_tastes_serve(world):
 
 
 def test_promotions_are_looked_at_where_those_of_the_week_are_known(world):
-    monday = FIRST_MONDAY + timedelta(weeks=38)
-    day = discovery_day(world, day_number(monday), links_of_edges({}, world.purchases, monday), SEED)
-    assert {"promotions", "promoted_tastes"} <= set(looked_at(day))
+    promoted = {"promotions", "promoted_tastes"}
+    for weeks, known in ((38, True), (40, False)):
+        for days in range(7 if known else 1):
+            day = day_number(FIRST_MONDAY + timedelta(weeks=weeks, days=days))
+            assert (promoted & set(looked_at(world, day)) == promoted) is known
 
 
 def test_ranked_lists_are_kept_best_first_with_what_each_group_brought(world, ranker):
