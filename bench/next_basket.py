@@ -1,8 +1,8 @@
 """Next basket: what each household puts in it, predicted from the baskets before, over all merchandise products.
 
-Slices: `last_basket`, each household's last basket of at least three; and `fixed_dates`, the first basket of each household on
-or after each of eight weekly days. Lists of 10 and 20. Intervals are 90 % bootstrap intervals over households: a household
-is drawn with all its lists.
+Slices: `last_basket`, each household's last basket of at least three; `fixed_dates`, the first basket of each household on
+or after each of eight weekly days; and those of `bench.discovery`. Lists of 10 and 20. Intervals are 90 % bootstrap intervals
+over households: a household is drawn with all its lists.
 
 The ranker learns from earlier baskets alone. In `last_basket`, as in every leave-last-out, another household's training basket
 may be of a later day. `fixed_dates` has no such mixing: nothing of the day itself or later is known of the population, and the
@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.discovery import discovery_notes, discovery_rows
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.next_basket_cost import cost_rows
 from bench.next_basket_floors import floor_qualities
@@ -69,16 +70,17 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     as_of = context.as_of
     if context.quick:
         with _sampled(context.lake) as lake:
-            rows = _last_baskets(
-                lake, _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS), context.progress, SEEDS[:1]
-            )
+            world = _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS)
+            rows = _last_baskets(lake, world, context.progress, SEEDS[:1])
+            rows += discovery_rows(lake, world.purchases, world.population, context.progress, SEEDS[:1], quick=True)
     else:
         with context.progress.stage("Reading purchases and promotions"):
             world = _world(context.lake, context.lake, as_of)
         rows = _last_baskets(context.lake, world, context.progress, SEEDS)
         rows += _fixed_dates(context.lake, world, context.progress)
+        rows += discovery_rows(context.lake, world.purchases, world.population, context.progress, SEEDS)
     rows.append(BenchRow(MODEL_SYSTEM, "seconds", "", time.perf_counter() - started))
-    return rows, _notes(as_of, quick=context.quick)
+    return rows, [*_notes(as_of, quick=context.quick), *discovery_notes(quick=context.quick)]
 
 
 def fixed_days(as_of: date) -> tuple[date, ...]:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from features.repertoire import FloatArray, IntArray, Purchases
 from features.snapshot import Tables
 
-__all__ = ["Influence", "Tastes", "fit_tastes", "read_tastes", "taste_tables", "weight_of"]
+__all__ = ["Influence", "Tastes", "fit_tastes", "read_tastes", "taste_tables", "tastes_on", "weight_of"]
 
 Matrix = npt.NDArray[np.float32]
 
@@ -131,15 +131,29 @@ def fit_tastes(purchases: Purchases, day: int, seed: int) -> Tastes:
 
     Without a purchase before that day all factors are zero and nothing is live.
     """
+    bought, live = _bought_before(purchases, day)
+    products = _product_factors(bought.astype(np.float32), seed)
+    return Tastes(_household_factors(products, bought), products, live)
+
+
+def tastes_on(purchases: Purchases, day: int, older: Tastes) -> Tastes:
+    """Return the tastes of a later day over the products' factors of an earlier one: households are solved, nothing is fitted.
+
+    A product that nobody had bought on the earlier day pleases nobody.
+    """
+    bought, live = _bought_before(purchases, day)
+    return Tastes(_household_factors(older.products, bought), older.products, live)
+
+
+def _bought_before(purchases: Purchases, day: int) -> tuple[csr_matrix, IntArray]:
+    """Return how sure each household's taste for each product is before a day, and what is live on it."""
     basket = np.repeat(np.arange(len(purchases.basket_day)), np.diff(purchases.products.start))
     known = purchases.basket_day[basket] < day
     item, basket = purchases.products.item[known], basket[known]
     shape = (len(purchases.household_ids), purchases.products.items)
     bought = csr_matrix((np.ones(len(item)), (purchases.basket_household[basket], item)), shape=shape)
     bought.data = weight_of(bought.data)
-    live = np.unique(item[purchases.basket_day[basket] >= day - LIVE_DAYS])
-    products = _product_factors(bought.astype(np.float32), seed)
-    return Tastes(_household_factors(products, bought), products, live)
+    return bought, np.unique(item[purchases.basket_day[basket] >= day - LIVE_DAYS])
 
 
 def taste_tables(tastes: Tastes) -> dict[str, pa.Table]:

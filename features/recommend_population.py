@@ -5,6 +5,7 @@ millions of (product, day) questions take a second, and none can see its own day
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 import ibis
@@ -43,6 +44,8 @@ STORE_MISSING = (0.0, 0.0, 0.0, 0.0, np.nan)
 STORE_DAYS = 91
 PROMOTION_COLUMNS = ("mailer_share", "display_share")
 SAVED_COLUMNS = ("saved_3", "saved_7", "saved_28", "saved_91")
+ANNOUNCED_DAYS = 7
+"""Mailers are printed before their week begins."""
 SPAN = 1 << 20
 """More days than any calendar here holds: keys are entity * SPAN + day."""
 
@@ -243,7 +246,10 @@ def best_sellers(purchases: Purchases, day: IntArray, *, window_days: int, limit
 
 
 def read_promotions(lake: Lake, purchases: Purchases, first_day: int) -> Promotions:
-    """Read the promotions of the weeks from `first_day` on that had begun on `as_of`. None without such a table."""
+    """Read the promotions of the weeks from `first_day` on that begin within a week after `as_of`: those are announced.
+
+    None without such a table. `PopulationBefore.promotions` tells of a week from its second day on.
+    """
     empty = Promotions(np.empty(0, np.int64), np.empty((0, 2), np.float32), np.empty(0, np.int64))
     if "promotion_weeks" not in lake.names():
         return empty
@@ -262,8 +268,8 @@ def read_promotions(lake: Lake, purchases: Purchases, first_day: int) -> Promoti
 
 def _weekly_counts(lake: Lake, purchases: Purchases, first_day: int) -> pa.Table:
     table = lake.table("promotion_weeks")
-    first = EPOCH.fromordinal(EPOCH.toordinal() + first_day)
-    rows = table.filter((table.week_start <= ibis.literal(purchases.as_of)) & (table.week_start >= ibis.literal(first)))
+    first, last = EPOCH.fromordinal(EPOCH.toordinal() + first_day), purchases.as_of + timedelta(days=ANNOUNCED_DAYS)
+    rows = table.filter((table.week_start <= ibis.literal(last)) & (table.week_start >= ibis.literal(first)))
     # stores, not rows: one store may show a product in several places
     by_product = rows.group_by("week_start", "product_id").agg(
         mailer=rows.store_id.nunique(where=rows.mailer_location.notnull()),

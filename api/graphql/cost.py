@@ -37,7 +37,7 @@ __all__ = ["LIST_BOUNDS", "POINTS_PER_DECISION", "Cost", "CostModel", "Shape", "
 LIST_BOUNDS: Mapping[str, int] = {
     "Explanation.paths": 5,
     "ExplanationPath.hops": 4,
-    "Explanation.factors": 7,
+    "Explanation.factors": 10,
     "Factor.values": 2,
     "Decision.freshness": 16,
     "Product.categoryPath": 6,

@@ -1,4 +1,8 @@
-"""What a household never bought, or what nobody has in hand: shared tastes, varied, explained by the taste they rest on."""
+"""What a household never bought, or what nobody has in hand: as the system that won its back-test orders it, varied, explained.
+
+Where the ranker won, its stored list answers, and shared tastes are the step below: they are computed when a basket or rules
+leave too little of the list. Where it did not, tastes are all there is.
+"""
 
 from functools import partial
 
@@ -9,6 +13,7 @@ from decisions.recommend.bounds import Bounds
 from decisions.recommend.contract import RecommendationRequest
 from decisions.recommend.customer_text import CustomerReason, customer_text
 from decisions.recommend.discovery import DISCOVERY_SOURCES, DISCOVERY_SYSTEM, Discovery
+from decisions.recommend.discovery_explain import DiscoveryExplainer, named_by
 from decisions.recommend.discovery_lists import LONGEST, PLACES, StoredDiscoveries
 from decisions.recommend.drawn import draw_varied
 from decisions.recommend.exploration import DrawKey
@@ -17,14 +22,14 @@ from decisions.recommend.suggestions import Suggestion, Told
 from decisions.recommend.taste_told import TastesTold
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["DISCOVERY_SYSTEM", "DiscoverLists"]
+__all__ = ["DiscoverLists"]
 
 ENOUGH = 110
 """Open products of a stored list from which on it answers: a hundred places and ten to vary them."""
 
 
 class DiscoverLists:
-    """Suggestions by shared tastes, at most a few alike in ten places, none before too many households.
+    """Suggestions of what is new, at most a few alike in ten places, none before too many households.
 
     Where a request asks for a draw, places are drawn from the best candidates, and each says how likely its product was there.
 
@@ -33,30 +38,64 @@ class DiscoverLists:
         discovery: ranks by tastes.
         bounds: what may stand together.
         stored: every household's list, as it was computed in training.
+        system: the name of what ordered the stored lists.
+        base_score: what every score of that system starts from.
     """
 
-    def __init__(self, shelf: Shelf, discovery: Discovery, bounds: Bounds, stored: StoredDiscoveries) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        discovery: Discovery,
+        bounds: Bounds,
+        stored: StoredDiscoveries,
+        system: str = DISCOVERY_SYSTEM,
+        base_score: float = 0.0,
+    ) -> None:
         self._shelf = shelf
         self._discovery = discovery
         self._bounds = bounds
         self._stored = stored
+        self._base = base_score
+        self._explainer = DiscoveryExplainer(shelf.view)
+        self.system = system
 
     def suggestions(self, asked: Asked, limit: int) -> list[Suggestion]:
         """Return at most `limit` open products that the household never bought; beside a basket, for nobody known."""
+        return self.ranked(asked, limit) or self.by_taste(asked, limit)
+
+    def ranked(self, asked: Asked, limit: int) -> list[Suggestion]:
+        """Return what the ranker listed for the household; nothing where tastes order, or too little of its list is open."""
+        if self.system == DISCOVERY_SYSTEM or asked.household is None:
+            return []
+        rows = self._listed(asked, asked.household)
+        if rows is None:
+            return []
+        product = self._stored.product[rows]
+        row_of = dict(zip(product.tolist(), rows.tolist(), strict=True))
+        chosen = self._varied(asked, product, self._stored.score[rows], limit)
+        return [self._from_list(row_of[one], chance) for one, chance in chosen]
+
+    def by_taste(self, asked: Asked, limit: int) -> list[Suggestion]:
+        """Return the nearest by shared tastes."""
         product, score = self._nearest(asked)
         of = dict(zip(product.tolist(), score.tolist(), strict=True))
+        chosen = self._varied(asked, product, score, limit)
+        shown = [one for one, _ in chosen]
+        tastes = TastesTold(self._shelf, self._discovery.tastes, shown, asked.household, self._tasted(asked))
+        suggest = partial(self._by_taste, tastes=tastes, personal=asked.has_history)
+        return [suggest(one, of[one], chance) for one, chance in chosen]
+
+    def _varied(self, asked: Asked, product: IntArray, score: FloatArray, limit: int) -> list[tuple[int, float]]:
+        """Return products in the order in which they are shown, each with the chance that it got its place."""
+        request, scores = asked.request, dict(zip(product.tolist(), score.tolist(), strict=True))
         if asked.household is not None:
-            product = self._bounds.spread(product, str(asked.request.household_id))
-        request = asked.request
+            product = self._bounds.spread(product, str(request.household_id))
         looked_at = max(limit, request.exploration_settings.candidates if request.exploration else 0)
         # whole tens are varied, so that a longer list begins with the shorter one
         order = self._bounds.apply(product, -(-looked_at // PLACES) * PLACES)[:looked_at]
-        scores = np.array([of[one] for one in order.tolist()])
-        drawn = draw_varied(order, scores, self._bounds, request.exploration_settings, self._key(request))
-        shown = drawn.order[:limit].tolist()
-        tastes = TastesTold(self._shelf, self._discovery.tastes, shown, asked.household, self._tasted(asked))
-        suggest = partial(self._suggestion, tastes=tastes, personal=asked.has_history)
-        return [suggest(one, of[one], chance) for one, chance in zip(shown, drawn.chances.tolist(), strict=False)]
+        of_order = np.array([scores[one] for one in order.tolist()])
+        drawn = draw_varied(order, of_order, self._bounds, request.exploration_settings, self._key(request))
+        return list(zip(drawn.order[:limit].tolist(), drawn.chances[:limit].tolist(), strict=True))
 
     def _key(self, request: RecommendationRequest) -> DrawKey:
         version = self._shelf.graph.version
@@ -66,21 +105,38 @@ class DiscoverLists:
         """Return what tells the taste of a request without a household that the release knows."""
         return np.union1d(asked.hand, asked.bought_products)
 
+    def _listed(self, asked: Asked, household: int) -> IntArray | None:
+        """Return the rows of the stored list that are open, or None where too few are; that depends on no limit."""
+        rows = self._stored.of(household)
+        there = self._stored.product[rows]
+        kept = rows[asked.open[there] & ~np.isin(there, self._tasted(asked))]
+        return kept if len(rows) < LONGEST or len(kept) >= ENOUGH else None
+
     def _nearest(self, asked: Asked) -> tuple[IntArray, FloatArray]:
-        """Return the open products that please most; whether the stored list answers depends on no limit."""
-        since = asked.bought_products
-        may = asked.open.copy() if len(since) else asked.open
-        may[since] = False
+        """Return the open products that please most."""
+        may = asked.open.copy() if asked.bought else asked.open
+        may[asked.bought_products] = False
         if asked.household is None:
             return self._discovery.nearest_to_basket(self._tasted(asked), may, LONGEST)
-        if not len(asked.hand):
-            product, score = self._stored.of(asked.household)
-            kept = may[product]
-            if len(product) < LONGEST or int(kept.sum()) >= ENOUGH:
-                return product[kept], score[kept]
+        if self.system == DISCOVERY_SYSTEM and not len(asked.hand):
+            rows = self._listed(asked, asked.household)
+            if rows is not None:
+                return self._stored.product[rows], self._stored.score[rows]
         return self._discovery.nearest(asked.household, asked.hand, may, LONGEST)
 
-    def _suggestion(self, product: int, score: float, propensity: float, *, tastes: TastesTold, personal: bool) -> Suggestion:
+    def _from_list(self, row: int, propensity: float) -> Suggestion:
+        product = int(self._stored.product[row])
+        return Suggestion(
+            product=product,
+            score=float(self._stored.score[row]),
+            kind="discovery",
+            sources=named_by(int(self._stored.sources[row])),
+            tell=partial(self._explainer.told, product, self._stored.brought[row]),
+            base_score=self._base,
+            propensity=propensity,
+        )
+
+    def _by_taste(self, product: int, score: float, propensity: float, *, tastes: TastesTold, personal: bool) -> Suggestion:
         return Suggestion(
             product=product,
             score=score,

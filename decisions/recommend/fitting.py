@@ -9,7 +9,13 @@ import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
 from decisions.recommend.calibration import Calibration, calibration_figures
-from decisions.recommend.discovery_lists import discovery_figures, discovery_tables, read_discoveries
+from decisions.recommend.discovery_fitting import TriedDiscovery, train_discovery
+from decisions.recommend.discovery_lists import (
+    discovery_figures,
+    discovery_tables,
+    ranked_discovery_tables,
+    read_discoveries,
+)
 from decisions.recommend.errors import NothingSold
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
@@ -17,7 +23,8 @@ from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
 from features import InMemory
-from features.collaborative import fit_tastes, taste_tables
+from features.collaborative import taste_tables
+from features.discovery_day import read_discovery_world
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
 from features.recommend_rules import eligibility_tables
@@ -99,18 +106,25 @@ def fit(
     on_eve = neighbours_by_relation(edges_as_of(eve), world.purchases.product_ids, eve)
     with progress.stage("Training the ranker"):
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
+    with progress.stage("Training discovery"):
+        discovery = read_discovery_world(lake, world.purchases, world.population)
+        tried, today = train_discovery(discovery, edges_as_of, as_of, seed)
     with progress.stage("Computing features for serving"):
         features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
-        tastes = fit_tastes(world.purchases, day_number(as_of) + 1, seed)
+        tastes = today.tastes.tastes
         features |= taste_tables(tastes)
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
-        features |= list_tables(Ranking(facts, world.neighbours, system)) | discovery_tables(facts.knowledge, tastes)
+        features |= list_tables(Ranking(facts, world.neighbours, system))
+        if tried.ranker is None:
+            features |= discovery_tables(facts.knowledge, tastes)
+        else:
+            features |= ranked_discovery_tables(today, tried.ranker, tried.groups)
         discoveries = read_discoveries(InMemory(features), len(facts.household_ids))
     sold = np.bincount(world.purchases.products.item, minlength=world.purchases.products.items).astype(np.float64)
     spread = discovery_figures(discoveries, facts.levels, sold, len(world.purchases.basket_day))
-    return _artefact(trained, as_of, seed), features, {**trained.figures, **spread}
+    return _artefact(trained, tried, as_of, seed), features, {**trained.figures, **tried.figures, **spread}
 
 
 def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:
@@ -191,7 +205,12 @@ def _train_and_test(world: World, seed: int) -> Trained:
     return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, calibration)
 
 
-def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
+def _artefact(trained: Trained, tried: TriedDiscovery, as_of: date, seed: int) -> dict[str, bytes]:
+    texts = {
+        name: ranker.text()
+        for name, ranker in (("ranker.txt", trained.ranker), ("discovery_ranker.txt", tried.ranker))
+        if ranker is not None
+    }
     about = {
         "format": "recommend-3",
         "system": trained.system,
@@ -199,8 +218,17 @@ def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
         "seed": seed,
         "figures": dict(trained.figures),
         "calibration": None if trained.calibration is None else trained.calibration.as_json(),
+        "model": _digest(texts, "ranker.txt"),
+        "discovery": {
+            "system": tried.system,
+            "base": 0.0 if tried.ranker is None else tried.ranker.base,
+            "groups": list(tried.groups),
+            "figures": dict(tried.figures),
+            "model": _digest(texts, "discovery_ranker.txt"),
+        },
     }
-    if trained.ranker is None:
-        return {"recommend.json": canonical_bytes({**about, "model": None})}
-    text = trained.ranker.text()
-    return {"recommend.json": canonical_bytes({**about, "model": digest_of_bytes(text)}), "ranker.txt": text}
+    return {"recommend.json": canonical_bytes(about), **texts}
+
+
+def _digest(texts: Mapping[str, bytes], name: str) -> str | None:
+    return digest_of_bytes(texts[name]) if name in texts else None

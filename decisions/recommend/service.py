@@ -33,8 +33,8 @@ from decisions.recommend.contract import (
     WhyNotRequest,
 )
 from decisions.recommend.deletion import Rescored, Rescoring
-from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
-from decisions.recommend.discovery import Discovery
+from decisions.recommend.discover import DiscoverLists
+from decisions.recommend.discovery import DISCOVERY_SYSTEM, Discovery
 from decisions.recommend.discovery_lists import PLACES, read_discoveries
 from decisions.recommend.eligibility import Eligibility, EligibilityAsk
 from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
@@ -128,8 +128,10 @@ class RecommendService:
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
+        served = about.get("discovery", {"system": DISCOVERY_SYSTEM, "base": 0.0})
         tastes = read_tastes(features)
-        self._discover = DiscoverLists(self._shelf, Discovery(facts, tastes), bounds, kept)
+        discovery = Discovery(facts, tastes)
+        self._discover = DiscoverLists(self._shelf, discovery, bounds, kept, served["system"], served["base"])
         self._beside = BesideLists(self._shelf)
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
@@ -404,9 +406,13 @@ class RecommendService:
 
     def _to_discover(self, asked: Asked) -> _Ladder:
         nothing = "nothing is known of the household's or the basket's tastes"
-        new = _Rung(DISCOVERY_SYSTEM, partial(self._discover.suggestions, asked, asked.request.limit), nothing)
+        limit = asked.request.limit
         asked = replace(asked, open=self._habit.never_bought(asked))
-        return _Ladder((new, self._selling(asked)), asked.cause if not len(asked.hand) else "")
+        rungs = [_Rung(DISCOVERY_SYSTEM, partial(self._discover.by_taste, asked, limit), nothing)]
+        if asked.household is not None and self._discover.system != DISCOVERY_SYSTEM:
+            few = "too little of the ranked list may be suggested"
+            rungs.insert(0, _Rung(self._discover.system, partial(self._discover.ranked, asked, limit), few))
+        return _Ladder((*rungs, self._selling(asked)), asked.cause if not len(asked.hand) else "")
 
     def _trending(self, asked: Asked) -> _Ladder:
         grows = partial(self._trends.suggestions, asked, asked.request.limit)

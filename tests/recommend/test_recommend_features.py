@@ -1,6 +1,7 @@
 """Features against an oracle written with plain loops, and the wall that hides the future."""
 
 import itertools
+import json
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
@@ -166,19 +167,31 @@ def test_promotions_of_products_that_never_sold_are_no_promotions_of_others(tmp_
     assert np.isnan(world.population.promotions(place, np.full(3, day_number(week) + 8))).all()
 
 
+def moved(promotions, week):
+    """Some promotions as if they were of another week, which is still to come."""
+    assert week > AS_OF
+    days = pa.array([week] * min(50, promotions.num_rows), pa.date32())
+    return promotions.slice(0, 50).set_column(promotions.schema.get_field_index("week_start"), "week_start", days)
+
+
+def test_the_announced_mailer_reaches_discovery_and_nothing_else(tmp_path, recommend_shop, fit_again):
+    lake = build_tiny_lake(tmp_path / "lake")
+    lake.append("promotion_weeks", moved(lake.arrow("promotion_weeks"), future_lines()[0]["week_start"]))
+    artefact, tables, _ = fit_again(lake)
+    assert artefact["ranker.txt"] == recommend_shop.fitted_artefact["ranker.txt"]
+    others = tables.keys() - {"recommend_discovery_lists"}
+    assert all(content(tables[name]) == content(recommend_shop.tables[name]) for name in others)
+    groups = [json.loads(one["recommend.json"])["discovery"]["groups"] for one in (artefact, recommend_shop.fitted_artefact)]
+    assert [("promotions" in one) for one in groups] == [True, False]
+
+
 def test_planted_future_facts_change_nothing(tmp_path, recommend_shop, fit_again, lists_for, graph_of):
     lake = build_tiny_lake(tmp_path / "lake")
     append_lines(lake, future_lines())
     planted = plant_future(lake, AS_OF)
     assert len(planted) == 10
-    promotions = lake.arrow("promotion_weeks")
-    later = promotions.slice(0, 50).set_column(
-        promotions.schema.get_field_index("week_start"),
-        "week_start",
-        pa.array([future_lines()[0]["week_start"]] * min(50, promotions.num_rows), pa.date32()),
-    )
-    assert later["week_start"][0].as_py() > AS_OF
-    lake.append("promotion_weeks", later)
+    # the mailer of the coming week is announced, that of the week after is not
+    lake.append("promotion_weeks", moved(lake.arrow("promotion_weeks"), future_lines()[0]["week_start"] + timedelta(days=7)))
     artefact, tables, figures = fit_again(lake)
     assert artefact == recommend_shop.fitted_artefact
     assert figures == recommend_shop.figures
