@@ -17,7 +17,7 @@ from features.repertoire import FloatArray, IntArray
 from kg.algorithms.embedding import fast_random_projection
 from kg.algorithms.limits import Limit
 
-__all__ = ["als", "bpr", "ease", "fastrp_knn", "item_knn", "item_likeness"]
+__all__ = ["MOST_ITEMS", "als", "bpr", "ease", "fastrp_knn", "item_knn", "item_likeness"]
 
 CHUNK_ITEMS = 1000
 """Items compared with all others at once: 20,000 items make 160 MB."""

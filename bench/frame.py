@@ -111,7 +111,7 @@ class Bench:
             raise DataSetUnknown(self.name, data, self.data_sets)
         if path and not data:
             raise PathNotUsed(self.name)
-        if as_of and not self.takes_as_of:
+        if as_of and (data or not self.takes_as_of):
             raise DayFixed(self.name)
 
 

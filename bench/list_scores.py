@@ -15,7 +15,8 @@ SEED = 7
 
 
 def list_scores(lists: IntArray, wanted: sparse.csr_array, lengths: tuple[int, ...] = (10, 20)) -> dict[str, FloatArray]:
-    """Return per metric one value per list. `wanted` (lists x items) is 1 where an item was bought, 0 elsewhere.
+    """Return per metric one value per list. `wanted` (lists x items) is 1 where an item was bought, 0 elsewhere;
+    -1 in a list is no item.
 
     `ndcg@k` compares with the best list of length k; `ndcg@k_untruncated` with the best list of everything that was bought, as
     some published tables do: what no list of k can reach then counts against it.
@@ -23,6 +24,7 @@ def list_scores(lists: IntArray, wanted: sparse.csr_array, lengths: tuple[int, .
     sizes = np.diff(wanted.indptr)
     rows = np.repeat(np.arange(len(lists)), lists.shape[1])
     hit = np.asarray(wanted[rows, lists.ravel()], dtype=np.float64).reshape(lists.shape) > 0
+    hit &= lists >= 0
     discount = 1.0 / np.log2(np.arange(max(int(sizes.max(initial=1)), lists.shape[1])) + 2.0)
     ideal = np.r_[0.0, np.cumsum(discount)]
     some = np.maximum(sizes, 1)

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.next_basket_floors import floor_qualities
+from bench.next_basket_public import PUBLIC_SETS, public_rows
 from decisions.recommend.baseline import DECAYED_FREQUENCIES
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
@@ -62,6 +63,8 @@ class Trial:
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Measure popularity, personal and decayed frequency and the served ranker."""
+    if context.data:
+        return public_rows(context)
     started = time.perf_counter()
     as_of = context.as_of
     if context.quick:
@@ -241,4 +244,5 @@ BENCH = Bench(
     run=run,
     tables=("sales_lines", "products", "promotion_weeks"),
     takes_as_of=True,
+    data_sets=tuple(PUBLIC_SETS),
 )

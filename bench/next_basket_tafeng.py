@@ -1,0 +1,222 @@
+"""Next basket on Ta-Feng as published by Li et al. (A Next Basket Recommendation Reality Check, TOIS 2023).
+
+Users are split into train, validation and test, five times by the authors and once more by those who published their figures.
+The last basket of each user is foretold from the baskets before, all items are candidates, nothing is masked. Everybody's
+earlier baskets are known. The last baskets of train users teach the ranker, those of validation users choose its size, those
+of test users are looked at once.
+
+Nothing is known of an item but who bought it when, and of time but the order of a user's baskets. So another user's earlier
+basket may be of a later day than what is foretold, for every system alike. Slices: `published_fold`, and `folds`, the mean of
+the five; `low` and `high` are one standard deviation over folds away.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from bench.basket_candidates import CandidateFigures, candidate_figures, proposers
+from bench.basket_floors import (
+    CHUNK_USERS,
+    Floor,
+    decayed_frequency,
+    personal_frequency,
+    popularity,
+    published_frequency,
+    tifu_knn,
+    top_lists,
+    up_cf,
+)
+from bench.basket_floors_shared import MOST_ITEMS, als, bpr, ease, fastrp_knn, item_knn
+from bench.basket_ranker import fit_basket_ranker, ranked_lists
+from bench.baskets import Baskets, baskets_of_lists
+from bench.frame import BenchContext, BenchRow
+from bench.list_scores import list_scores, paired_interval
+from bench.public_data import PublicFolder
+from decisions.recommend.model import MODEL_SYSTEM
+from features.repertoire import FloatArray, IntArray
+
+__all__ = ["FOLDER", "Fold", "TaFeng", "read_tafeng", "tafeng_rows"]
+
+PUBLISHED_FOLD = "published"
+FOLDS = ("0", "1", "2", "3", "4")
+HISTORY, FUTURE = "tafeng_history.json", "tafeng_future.json"
+KEYSETS = {name: f"tafeng_keyset_{name}.json" for name in (*FOLDS, PUBLISHED_FOLD)}
+FOLDER = PublicFolder("next_basket", "tafeng", "nbr_tafeng_realitycheck", (HISTORY, FUTURE, *KEYSETS.values()))
+PADDING = [-1]
+LENGTH = 20
+SEED = 7
+SEEDS = (7, 8, 9)
+DECAYED = "decayed_frequency"
+DECAYS = (0.95, 0.8, 0.6)
+QUICK_STEP = 6
+"""A sample holds every so manieth user."""
+QUICK_ROUNDS = (20, 40)
+QUICK_ITEMS = 2500
+NOTES = [
+    "published fold, gp_topfreq as published: recall@10 .1145, ndcg@10_untruncated .0951, hit_rate@10 .3618",
+    "gp_topfreq orders items bought equally often by their first purchase, personal_frequency by popularity: all that differs",
+    "published elsewhere on the five folds: tifu_knn recall@10 .1306, ndcg@10 .1144",
+    "tifu_knn: k 300, decays .9 and .7, 7 groups, alpha .7; up_cf: r 25, q 5, alpha .25; decayed_frequency by validation users",
+    "ndcg@10_untruncated compares with the best list of all that was bought, as the published figures do",
+    "low and high: one standard deviation over folds; of the ratio: 90 %, users resampled",
+]
+
+Scores = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Positions of the users to learn from, to choose by and to judge, each ascending."""
+
+    train: IntArray
+    valid: IntArray
+    test: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class TaFeng:
+    """What is known of each user, what is to be foretold (users x items), and the splits by name."""
+
+    known: Baskets
+    wanted: sparse.csr_array
+    folds: Mapping[str, Fold]
+
+
+def read_tafeng(path: Path | None, step: int = 1) -> TaFeng:
+    """Read the data set; every `step`-th user alone. Raises: DataMissing, DataDamaged."""
+    files = FOLDER.found(path)
+    history, future = (FOLDER.json_object(files[name]) for name in (HISTORY, FUTURE))
+    users = sorted(history, key=lambda user: (len(user), user))[::step]
+    known = FOLDER.parsed(files[HISTORY], lambda: [_unpadded(history[user]) for user in users])
+    last = FOLDER.parsed(files[FUTURE], lambda: [_unpadded(future[user]) for user in users])
+    splits = {name: FOLDER.json_object(files[file]) for name, file in KEYSETS.items()}
+    items = FOLDER.parsed(files[KEYSETS[PUBLISHED_FOLD]], lambda: int(splits[PUBLISHED_FOLD]["item_num"]))
+    place = {user: position for position, user in enumerate(users)}
+    folds = {name: FOLDER.parsed(files[KEYSETS[name]], partial(_fold, split, place)) for name, split in splits.items()}
+    baskets = FOLDER.parsed(files[HISTORY], lambda: _within(baskets_of_lists(known, items)))
+    wanted = FOLDER.parsed(files[FUTURE], lambda: _within(baskets_of_lists(last, items)))
+    return TaFeng(baskets, wanted.bought(), folds)
+
+
+def _unpadded(baskets: Sequence[Sequence[int]]) -> list[list[int]]:
+    found = [list(map(int, basket)) for basket in baskets if basket != PADDING]
+    if not found:
+        raise ValueError("a user without a basket")
+    return found
+
+
+def _within(baskets: Baskets) -> Baskets:
+    if len(baskets.item) and not 0 <= baskets.item.min() <= baskets.item.max() < baskets.items:
+        raise ValueError("an item outside the numbers of items")
+    return baskets
+
+
+def _fold(split: Mapping[str, Any], place: Mapping[str, int]) -> Fold:
+    parts = [sorted(place[user] for user in map(str, split[name]) if user in place) for name in ("train", "val", "test")]
+    return Fold(*(np.array(part, dtype=np.int64) for part in parts))
+
+
+def tafeng_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
+    """Measure the floors and both stages on the published splits. Raises: DataMissing, DataDamaged."""
+    quick = context.quick
+    data = read_tafeng(context.path, QUICK_STEP if quick else 1)
+    seeds, names = (SEEDS[:1], FOLDS[:1]) if quick else (SEEDS, FOLDS)
+    most_items = QUICK_ITEMS if quick else MOST_ITEMS
+    floors = _floors(data.known, most_items)
+    with context.progress.stage("Floors", total=len(floors)) as stage:
+        judged = {}
+        for name, fit in floors.items():
+            lists = top_lists(fit(), np.arange(data.known.users), LENGTH)
+            judged[name] = list_scores(lists, data.wanted)
+            stage.advance()
+    chunks = -(-data.known.users // CHUNK_USERS)
+    with context.progress.stage("Candidates and their figures", total=chunks) as stage:
+        systems = proposers(data.known, SEED, most_items)
+        figures = candidate_figures(data.known, systems, np.arange(data.known.users), stage.advance)
+    with context.progress.stage("Learning, fold by fold", total=len(seeds) * len(names)) as stage:
+        ours = {}
+        for name in names:
+            ours[name] = _of_seeds(data, figures, data.folds[name], seeds, QUICK_ROUNDS if quick else None)
+            stage.advance(len(seeds))
+    rows = [*_published(data, judged), *_rows(data, judged, ours, len(seeds))]
+    return rows, _notes(data, quick=quick)
+
+
+def _floors(known: Baskets, most_items: int) -> dict[str, Callable[[], Floor]]:
+    bought = known.bought()
+    return {
+        "popularity": partial(popularity, known),
+        "gp_topfreq": partial(published_frequency, known),
+        "personal_frequency": partial(personal_frequency, known),
+        **{f"{DECAYED}_{decay}": partial(decayed_frequency, known, decay) for decay in DECAYS},
+        "tifu_knn": partial(tifu_knn, known),
+        "up_cf": partial(up_cf, known),
+        "item_knn": partial(item_knn, bought),
+        "ease": partial(ease, bought, most_items=most_items),
+        "als": partial(als, bought, seed=SEED),
+        "bpr": partial(bpr, bought, seed=SEED),
+        "fastrp_knn": partial(fastrp_knn, bought, seed=SEED),
+    }
+
+
+def _of_seeds(
+    data: TaFeng, figures: CandidateFigures, fold: Fold, seeds: tuple[int, ...], rounds: tuple[int, ...] | None
+) -> Scores:
+    """Return per metric one value per test user: the mean over trainings with each seed."""
+    train, valid, test = (figures.of_users(users) for users in (fold.train, fold.valid, fold.test))
+    found = []
+    for seed in seeds:
+        chosen = {} if rounds is None else {"rounds": rounds}
+        ranker = fit_basket_ranker(train, valid, data.wanted, seed, **chosen)
+        users, lists = ranked_lists(test, ranker.scores(test.values), LENGTH)
+        found.append(list_scores(lists, data.wanted[users]))
+    return {metric: np.mean([scores[metric] for scores in found], axis=0) for metric in found[0]}
+
+
+def _published(data: TaFeng, judged: Mapping[str, Scores]) -> Iterator[BenchRow]:
+    test = data.folds[PUBLISHED_FOLD].test
+    for metric, values in judged["gp_topfreq"].items():
+        yield BenchRow("gp_topfreq", metric, "published_fold", float(values[test].mean()), n=len(test))
+
+
+def _rows(data: TaFeng, judged: Mapping[str, Scores], ours: Mapping[str, Scores], seeds: int) -> Iterator[BenchRow]:
+    by_fold = {system: [_of(scores, data.folds[name].test) for name in ours] for system, scores in judged.items()}
+    valid = np.concatenate([data.folds[name].valid for name in ours])
+    decayed = [name for name in judged if name.startswith(DECAYED)]
+    best = max(decayed, key=lambda name: float(judged[name]["ndcg@10"][valid].mean()))
+    shown = {name: folds for name, folds in by_fold.items() if name not in decayed}
+    shown |= {DECAYED: by_fold[best], MODEL_SYSTEM: list(ours.values())}
+    for system, folds in shown.items():
+        many = sum(len(next(iter(scores.values()))) for scores in folds)
+        for metric in folds[0]:
+            means = np.array([scores[metric].mean() for scores in folds])
+            value, spread = float(means.mean()), float(means.std())
+            of_seeds = seeds if system == MODEL_SYSTEM else 1
+            yield BenchRow(system, metric, "folds", value, value - spread, value + spread, many, of_seeds)
+    for floor in ("tifu_knn", "up_cf", "personal_frequency"):
+        yield _ratio(data, floor, judged[floor], ours, seeds)
+
+
+def _of(scores: Scores, users: IntArray) -> Scores:
+    return {metric: values[users] for metric, values in scores.items()}
+
+
+def _ratio(data: TaFeng, floor: str, judged: Scores, ours: Mapping[str, Scores], seeds: int) -> BenchRow:
+    """Return how many times the floor's NDCG ours is, over users: one in the test of several folds counts once, by its mean."""
+    user = np.concatenate([data.folds[name].test for name in ours])
+    times = np.bincount(user)
+    values = np.concatenate([scores["ndcg@10"] for scores in ours.values()])
+    mean = (np.bincount(user, weights=values) / np.maximum(times, 1))[times > 0]
+    value, low, high = paired_interval(mean, judged["ndcg@10"][np.flatnonzero(times)])
+    return BenchRow(MODEL_SYSTEM, f"ndcg@10_ratio_to_{floor}", "folds", value, low, high, len(mean), seeds)
+
+
+def _notes(data: TaFeng, *, quick: bool) -> list[str]:
+    size = f"{data.known.users:,} users, {data.known.items:,} items, {len(data.known.item_start) - 1:,} baskets known"
+    sample = [f"a sample: every {QUICK_STEP}th user, one fold, one seed, EASE of {QUICK_ITEMS:,} items"] if quick else []
+    return [size, *NOTES, *sample]
