@@ -17,7 +17,7 @@ from features.repertoire import FloatArray, IntArray
 from kg.algorithms.embedding import fast_random_projection
 from kg.algorithms.limits import Limit
 
-__all__ = ["MOST_ITEMS", "als", "bpr", "ease", "fastrp_knn", "item_knn", "item_likeness"]
+__all__ = ["MOST_ITEMS", "als", "als_factors", "bpr", "ease", "ease_weights", "fastrp_knn", "item_knn", "item_likeness"]
 
 CHUNK_ITEMS = 1000
 """Items compared with all others at once: 20,000 items make 160 MB."""
@@ -82,7 +82,13 @@ def item_likeness(bought: sparse.csr_array, *, neighbours: int, shrinkage: float
 
 
 def ease(bought: sparse.csr_array, *, regularization: float = 500.0, most_items: int = MOST_ITEMS) -> Floor:
-    """The linear model of items by all others with a closed form (Steck, Embarrassingly Shallow Autoencoders, WWW 2019).
+    """The linear model of items by all others with a closed form (Steck, Embarrassingly Shallow Autoencoders, WWW 2019)."""
+    weights, kept = ease_weights(bought, regularization=regularization, most_items=most_items)
+    return _Linear(sparse.csr_array(bought[:, kept]), weights, kept, bought.shape[1])
+
+
+def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items: int) -> tuple[FloatArray, IntArray]:
+    """Return the weights between the items that are known, and which these are, ascending.
 
     Args:
         bought: users x items.
@@ -102,12 +108,11 @@ def ease(bought: sparse.csr_array, *, regularization: float = 500.0, most_items:
     # in single precision and in place: half the memory, and the order of the lists stays
     lower, _ = linalg.lapack.spotrf(gram, lower=1, overwrite_a=1)
     inverse, _ = linalg.lapack.spotri(lower, lower=1, overwrite_c=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    weights = inverse
-    weights /= -np.diag(inverse).copy()[None, :]
+    weights = np.tril(inverse)
+    weights += np.tril(weights, -1).T
+    weights /= -np.diag(weights).copy()[None, :]
     weights[own, own] = 0.0
-    return _Linear(known, weights, kept, bought.shape[1])
+    return weights, kept
 
 
 def als(
@@ -120,6 +125,19 @@ def als(
     seed: int = 7,
 ) -> Floor:
     """Factors of implicit feedback by alternating least squares (Hu, Koren and Volinsky, ICDM 2008; library `implicit`)."""
+    return _Factors(*als_factors(weights, factors=factors, regularization=regularization, alpha=alpha, rounds=rounds, seed=seed))
+
+
+def als_factors(
+    weights: sparse.csr_array,
+    *,
+    factors: int = 64,
+    regularization: float = 0.05,
+    alpha: float = 10.0,
+    rounds: int = 15,
+    seed: int = 7,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the factors of users and of items."""
     model = AlternatingLeastSquares(
         factors=factors, regularization=regularization, alpha=alpha, iterations=rounds, random_state=seed, num_threads=1
     )
@@ -144,12 +162,12 @@ def bpr(
         random_state=seed,
         num_threads=1,
     )
-    return _learned(model, weights)
+    return _Factors(*_learned(model, weights))
 
 
-def _learned(model: Any, weights: sparse.csr_array) -> Floor:
+def _learned(model: Any, weights: sparse.csr_array) -> tuple[FloatArray, FloatArray]:
     model.fit(sparse.csr_matrix(weights, dtype=np.float32), show_progress=False)
-    return _Factors(np.asarray(model.user_factors), np.asarray(model.item_factors))
+    return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 
 def fastrp_knn(bought: sparse.csr_array, *, dimensions: int = 64, neighbours: int = 20, seed: int = 7) -> Floor:
