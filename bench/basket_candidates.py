@@ -170,7 +170,8 @@ def _chunk(known: _Known, systems: Mapping[str, Floor], users: IntArray) -> tupl
     scores = [system.scores(users) for system in systems.values()]
     proposed = known.counts[users].toarray() > 0
     for some in scores:
-        proposed |= (some >= np.partition(some, -PROPOSED, axis=1)[:, [-PROPOSED]]) & (some > some.min(axis=1, keepdims=True))
+        most = min(PROPOSED, some.shape[1])
+        proposed |= (some >= np.partition(some, -most, axis=1)[:, [-most]]) & (some > some.min(axis=1, keepdims=True))
     row, item = np.nonzero(proposed)
     user = users[row]
     own, last, first = (np.asarray(matrix[user, item]) for matrix in (known.counts, known.last_age, known.first_age))

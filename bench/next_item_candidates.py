@@ -62,7 +62,8 @@ def _chunk(
     votes = np.zeros(had.shape, dtype=np.int8)
     for system in systems.values():
         some = np.where(had, 0.0, system.scores(users))
-        own = (some >= np.partition(some, -PROPOSED, axis=1)[:, [-PROPOSED]]) & (some > 0)
+        most = min(PROPOSED, some.shape[1])
+        own = (some >= np.partition(some, -most, axis=1)[:, [-most]]) & (some > 0)
         proposed |= own
         votes += own
         scores.append(some)

@@ -18,6 +18,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
     "reads": ("p50_ms", "p99_ms"),
     "serve": ("requests_per_second", "p50_ms", "p99_ms", "errors"),
     "next_basket": ("recall@10", "ndcg@10", "hit_rate@10", "ndcg@10_ratio_to_decayed_frequency"),
+    "next_item": ("hit_rate@5", "ndcg@5", "hit_rate@10", "ndcg@10", "hit_rate@20", "ndcg@20", "ndcg@10_ratio_to_followers"),
     "forecast": ("wape", "rmsse", "wrmsse", "bias", "rmsse_ratio_to_shelfgraph-without-neighbours", "coverage_80", "coverage_95"),
     "forecast_planted": ("sign_recovered", "within_factor_2", "attributed_rightly", "wape", "seconds", "peak_rss_mb", "exponent"),
     "switching": ("log_loss", "ndcg@10", "new_to_household_ndcg@10", "excess_captured@5"),
