@@ -48,5 +48,5 @@ class PublicFolder:
         """Return what `parse` makes of a file; what does not fit its form is refused. Raises: DataDamaged."""
         try:
             return parse()
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, EOFError, OSError) as error:
             raise DataDamaged(self.data, path.name, f"its content has another form ({error!r:.80}).") from error

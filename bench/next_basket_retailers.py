@@ -1,0 +1,182 @@
+"""Next basket at other retailers: the product's own pipeline over their lakes, beside every floor.
+
+Nothing is changed but what a mapping says: relations are derived from their sales, candidates, figures and ranker are those
+that are served. Leave-last-out as on the demo data: the last basket of each household with at least three is foretold, the
+ranker learns from earlier baskets, relations are derived without the baskets that are foretold. Floors rank all products.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from bench.basket_floors import (
+    Floor,
+    decayed_frequency,
+    personal_frequency,
+    popularity,
+    published_frequency,
+    tifu_knn,
+    top_lists,
+    up_cf,
+)
+from bench.basket_floors_shared import als, bpr, ease, fastrp_knn, item_knn
+from bench.baskets import Baskets, baskets_of_lists, baskets_until
+from bench.frame import BenchContext, BenchRow
+from bench.list_scores import list_scores, paired_interval, rows_of_lists
+from bench.retailer_lakes import instacart_tables, lent_lake, online_retail_tables
+from decisions.recommend.examples import build_examples, origins_before
+from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
+from decisions.recommend.model import MODEL_SYSTEM
+from decisions.relations import derive
+from features.recommend_relations import neighbours_by_relation
+from features.repertoire import FloatArray, IntArray, Purchases, day_number
+from lake import Lake
+
+__all__ = ["instacart_rows", "online_retail_rows"]
+
+LEAST_BASKETS = 3
+LENGTH = 20
+SEED = 7
+SEEDS = (7, 8, 9)
+DECAYED = "decayed_frequency"
+DECAYS = (0.95, 0.8, 0.6)
+QUICK_STEP = 5
+SLICE = "last_basket"
+COMPARED = ("personal_frequency", "tifu_knn")
+Tables = tuple[pa.Table, pa.Table]
+Scores = Mapping[str, FloatArray]
+
+
+def online_retail_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
+    """Measure on the gift shop. Raises: DataMissing, DataDamaged."""
+    return _rows(context, online_retail_tables(context.path))
+
+
+def instacart_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
+    """Measure on the sample of Instacart. Raises: DataMissing, DataDamaged."""
+    rows, notes = _rows(context, instacart_tables(context.path))
+    return rows, [*notes, "orders have no dates, only days between them: everybody's last order lies on one day"]
+
+
+def _rows(context: BenchContext, tables: Tables) -> tuple[list[BenchRow], list[str]]:
+    lines, products = _sampled(tables[0]) if context.quick else tables[0], tables[1]
+    as_of = pc.max(lines["business_date"]).as_py()
+    with context.progress.stage("Reading purchases"), lent_lake(lines, products) as lake:
+        world = read_world(lake, as_of, {})
+    purchases = world.purchases
+    last = purchases.household_start[1:][np.diff(purchases.household_start) >= LEAST_BASKETS] - 1
+    foretold = purchases.basket_ids.take(pa.array(last))
+    with (
+        context.progress.stage("Relations without the baskets that are foretold"),
+        lent_lake(lines.filter(pc.invert(pc.is_in(lines["basket_id"], foretold))), products) as earlier,
+    ):
+        world = replace(world, neighbours=neighbours_by_relation(_edges(earlier, as_of), purchases.product_ids, as_of))
+    wanted, floors, judged = _baskets_at(purchases, last), _floors(_known(purchases, last)), {}
+    with context.progress.stage("Floors", total=len(floors)) as stage:
+        for name, fit in floors.items():
+            judged[name] = list_scores(top_lists(fit(), purchases.basket_household[last], LENGTH), wanted)
+            stage.advance()
+    with context.progress.stage("Training and ranking"):
+        ours = _served(world, last, wanted, SEEDS[:1] if context.quick else SEEDS)
+    return list(_judged(judged, ours)), _notes(purchases, last, quick=context.quick)
+
+
+def _edges(lake: Lake, as_of: date) -> dict[str, pa.Table]:
+    # a fixed recording time: the edges of a measurement are not kept
+    recorded_at = datetime(2000, 1, 1, tzinfo=UTC)
+    return derive(lake, None, as_of=as_of, run_id="bench", recorded_at=recorded_at, scoped=False).edges
+
+
+def _known(purchases: Purchases, last: IntArray) -> Baskets:
+    until = purchases.household_start[1:].copy()
+    until[purchases.basket_household[last]] = last
+    return baskets_until(purchases, until)
+
+
+def _baskets_at(purchases: Purchases, baskets: IntArray) -> sparse.csr_array:
+    """Return baskets x items: 1 where the basket held the item."""
+    start, item = purchases.products.start, purchases.products.item
+    held = [[item[start[basket] : start[basket + 1]].tolist()] for basket in baskets]
+    return baskets_of_lists(held, purchases.products.items).bought()
+
+
+def _floors(known: Baskets) -> dict[str, Callable[[], Floor]]:
+    bought = known.bought()
+    return {
+        "popularity": partial(popularity, known),
+        "gp_topfreq": partial(published_frequency, known),
+        "personal_frequency": partial(personal_frequency, known),
+        **{f"{DECAYED}_{decay}": partial(decayed_frequency, known, decay) for decay in DECAYS},
+        "tifu_knn": partial(tifu_knn, known),
+        "up_cf": partial(up_cf, known),
+        "item_knn": partial(item_knn, bought),
+        "ease": partial(ease, bought),
+        "als": partial(als, bought, seed=SEED),
+        "bpr": partial(bpr, bought, seed=SEED),
+        "fastrp_knn": partial(fastrp_knn, bought, seed=SEED),
+    }
+
+
+def _served(world: World, last: IntArray, wanted: sparse.csr_array, seeds: tuple[int, ...]) -> list[Scores]:
+    """Return what the product's ranker finds, once for each seed; nothing where it has too little to learn from."""
+    purchases = world.purchases
+    training = training_baskets(purchases, day_number(purchases.as_of) + 1, per_household=BASKETS_PER_HOUSEHOLD + 1)
+    latest = purchases.household_start[1:][purchases.basket_household[training]] - 1
+    origins = origins_before(purchases, last)
+    examples = build_examples(purchases, world.population, world.neighbours, origins, 0.0, SEED, edges_hold_outcomes=False)
+    found: list[Scores] = []
+    for seed in seeds:
+        ranker = train_ranker(world, training[training < latest], seed)
+        if ranker is not None:
+            lists = _lists(examples.origin, examples.product, ranker.scores(examples.figures), len(last))
+            found.append(list_scores(lists, wanted))
+    return found
+
+
+def _lists(origin: IntArray, product: IntArray, scores: FloatArray, origins: int) -> IntArray:
+    """Return origins x length: the best candidates of each, -1 where they are fewer."""
+    order = np.lexsort((product, -scores, origin))
+    ordered = origin[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    shown = place < LENGTH
+    lists = np.full((origins, LENGTH), -1, np.int64)
+    lists[ordered[shown], place[shown]] = product[order][shown]
+    return lists
+
+
+def _judged(judged: Mapping[str, Scores], ours: list[Scores]) -> Iterator[BenchRow]:
+    decayed = [name for name in judged if name.startswith(DECAYED)]
+    best = max(decayed, key=lambda name: float(judged[name]["ndcg@10"].mean()))
+    shown = {name: scores for name, scores in judged.items() if name not in decayed} | {DECAYED: judged[best]}
+    for system, scores in shown.items():
+        yield from rows_of_lists(system, SLICE, scores)
+    if not ours:
+        return
+    mean = {metric: np.mean([one[metric] for one in ours], axis=0) for metric in ours[0]}
+    for row in rows_of_lists(MODEL_SYSTEM, SLICE, mean):
+        yield replace(row, seeds=len(ours))
+    for floor in (*COMPARED, DECAYED):
+        value, low, high = paired_interval(mean["ndcg@10"], shown[floor]["ndcg@10"])
+        yield BenchRow(MODEL_SYSTEM, f"ndcg@10_ratio_to_{floor}", SLICE, value, low, high, len(mean["ndcg@10"]), len(ours))
+
+
+def _sampled(lines: pa.Table) -> pa.Table:
+    households = pc.unique(lines["household_id"]).sort()
+    return lines.filter(pc.is_in(lines["household_id"], households.take(pa.array(np.arange(0, len(households), QUICK_STEP)))))
+
+
+def _notes(purchases: Purchases, last: IntArray, *, quick: bool) -> list[str]:
+    size = f"{len(last):,} households with {LEAST_BASKETS} baskets or more, {purchases.products.items:,} products"
+    sample = [f"a sample: every {QUICK_STEP}th household, one seed"] if quick else []
+    return [
+        f"{size}, {len(purchases.basket_household):,} baskets of all",
+        "floors rank all products, the ranker its candidates; decayed_frequency is the best of its decays on the slice itself",
+        "intervals: 90 %, households resampled; ratios are paired",
+        *sample,
+    ]
