@@ -106,10 +106,13 @@ def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items:
     own = np.arange(len(kept))
     gram[own, own] += regularization
     # in single precision and in place: half the memory, and the order of the lists stays
-    lower, _ = linalg.lapack.spotrf(gram, lower=1, overwrite_a=1)
-    inverse, _ = linalg.lapack.spotri(lower, lower=1, overwrite_c=1)
-    weights = np.tril(inverse)
-    weights += np.tril(weights, -1).T
+    lower, _ = linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)
+    weights, _ = linalg.lapack.spotri(lower, lower=1, overwrite_c=1)
+    for first in range(0, len(kept), CHUNK_ITEMS):
+        last = first + CHUNK_ITEMS
+        block = np.tril(weights[first:last, first:last])
+        weights[first:last, first:last] = block + np.tril(block, -1).T
+        weights[first:last, last:] = weights[last:, first:last].T
     weights /= -np.diag(weights).copy()[None, :]
     weights[own, own] = 0.0
     return weights, kept

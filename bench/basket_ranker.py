@@ -11,7 +11,7 @@ from bench.basket_candidates import CandidateFigures
 from bench.list_scores import list_scores
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["BasketRanker", "fit_basket_ranker", "ranked_lists"]
+__all__ = ["ROUNDS", "BasketRanker", "fit_basket_ranker", "ranked_lists"]
 
 ROUNDS = (40, 60, 80, 100)
 PARAMETERS = {

@@ -11,6 +11,7 @@ import pytest
 from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 
+from bench import basket_floors_shared
 from bench.basket_floors import (
     CHUNK_USERS,
     Floor,
@@ -137,7 +138,9 @@ def test_item_knn_keeps_the_nearest_and_never_the_item_itself() -> None:
     assert item_knn(bought, neighbours=4, shrinkage=3.0).scores(everybody(baskets)) == pytest.approx(dense @ kept)
 
 
-def test_ease_is_the_ridge_regression_of_each_item_on_the_others() -> None:
+@pytest.mark.parametrize("chunk", [7, 30, 1000])
+def test_ease_is_the_ridge_regression_of_each_item_on_the_others(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basket_floors_shared, "CHUNK_ITEMS", chunk)
     _, baskets = world()
     dense = baskets.bought().toarray()
     scores = ease(baskets.bought(), regularization=5.0).scores(everybody(baskets))
