@@ -84,7 +84,8 @@ def item_likeness(bought: sparse.csr_array, *, neighbours: int, shrinkage: float
 def ease(bought: sparse.csr_array, *, regularization: float = 500.0, most_items: int = MOST_ITEMS) -> Floor:
     """The linear model of items by all others with a closed form (Steck, Embarrassingly Shallow Autoencoders, WWW 2019)."""
     weights, kept = ease_weights(bought, regularization=regularization, most_items=most_items)
-    return _Linear(sparse.csr_array(bought[:, kept]), weights, kept, bought.shape[1])
+    # of one precision with the weights: otherwise each product would copy all of them
+    return _Linear(sparse.csr_array(bought[:, kept]).astype(np.float32), weights, kept, bought.shape[1])
 
 
 def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items: int) -> tuple[FloatArray, IntArray]:
@@ -113,6 +114,8 @@ def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items:
         block = np.tril(weights[first:last, first:last])
         weights[first:last, first:last] = block + np.tril(block, -1).T
         weights[first:last, last:] = weights[last:, first:last].T
+    # symmetric so far: turned round it lies row by row, as products with it want it
+    weights = weights.T
     weights /= -np.diag(weights).copy()[None, :]
     weights[own, own] = 0.0
     return weights, kept

@@ -48,18 +48,24 @@ class Sequences:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """A profile times matrices, one after the other."""
+    """A profile times matrices, one after the other, times a factor for each item; `kept`: the items of the last, if not all."""
 
     profile: sparse.csr_array
     matrices: tuple[sparse.csr_array | FloatArray, ...]
     factor: FloatArray | float = 1.0
+    kept: IntArray | None = None
+    items: int = 0
 
     def scores(self, users: IntArray) -> FloatArray:
         scores: Any = self.profile[users]
         for matrix in self.matrices:
             scores = scores @ matrix
         dense = scores.toarray() if isinstance(scores, sparse.csr_array) else scores
-        return np.asarray(dense * self.factor, dtype=np.float64)
+        if self.kept is None:
+            return np.asarray(dense * self.factor, dtype=np.float64)
+        everywhere = np.zeros((len(users), self.items))
+        everywhere[:, self.kept] = dense
+        return everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +128,9 @@ def _two_steps(given: Sequences, *, decay: float) -> Floor:
 
 def _ease(given: Sequences, *, decay: float) -> Floor:
     weights, kept = ease_weights(given.learnt.bought(), regularization=EASE_RIDGE, most_items=given.most_items)
-    spread = sparse.csr_array((np.ones(len(kept)), (np.arange(len(kept)), kept)), shape=(len(kept), given.learnt.items))
-    return _Chain(sparse.csr_array(given.profile(decay)[:, kept]), (weights, spread))
+    # of one precision with the weights: otherwise each product would copy all of them
+    known = sparse.csr_array(given.profile(decay)[:, kept]).astype(np.float32)
+    return _Chain(known, (weights,), kept=kept, items=given.learnt.items)
 
 
 def _als(given: Sequences, *, decay: float) -> Floor:
@@ -151,7 +158,7 @@ def _attribute_followers(given: Sequences, *, decay: float) -> Floor:
     """What follows items of the same brand and category: for items after which little was bought."""
     weights = attribute_weights(given.attributes)
     after = weights.T @ followers(given.learnt)
-    return _Chain(sparse.csr_array(given.profile(decay) @ weights), (sparse.csr_array(after),))
+    return _Chain(sparse.csr_array(given.profile(decay) @ weights), (after.toarray(),))
 
 
 SYSTEMS: Mapping[str, Callable[[Sequences], Floor]] = {
