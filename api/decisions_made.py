@@ -17,7 +17,7 @@ from api.services import DecisionBook, Services
 from decisions.envelope import DecisionHeader
 from decisions.forecast.contract import ForecastRequest
 from decisions.overrides.contract import OverriddenRequest
-from decisions.recommend.contract import RecommendationRequest
+from decisions.recommend.contract import PageRequest, RecommendationRequest, WhyNotRequest
 from decisions.relations.compare import DiffRequest
 from decisions.relations.contract import RelatedRequest
 from decisions.relations.measured import QualityRequest
@@ -62,6 +62,8 @@ KINDS: Mapping[str, DecisionKind] = {
     "recommendations": DecisionKind(
         RecommendationRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.recommend(r)
     ),
+    "recommendation_page": DecisionKind(PageRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.page(r)),
+    "why_not_recommended": DecisionKind(WhyNotRequest, Operation.RECOMMEND, "recommend", lambda s, r: s.recommender.why_not(r)),
     "why_related": DecisionKind(WhyRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.why(r)),
     "graph_diff": DecisionKind(DiffRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.compare(r)),
     "relation_quality": DecisionKind(QualityRequest, Operation.READ_RELATIONS, "relations", lambda s, r: s.relations.quality(r)),

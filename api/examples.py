@@ -24,6 +24,7 @@ TITLES = (
     "What can replace it, and why",
     "Why two products are related",
     "What goes beside a basket",
+    "A page of placements for a household",
     "What is served",
 )
 """The order in which they are shown: one for each role, then the others."""
@@ -117,9 +118,14 @@ query Recommendations($household: ID!) {
         rank
         score
         node { displayName }
+        kind
         sources
+        pAccept
+        customerText
         explanation { text paths { contribution hops { source { displayName } relation target { displayName } } } }
       }
+      rungs { name places cause }
+      withheld { rule products }
       decision { id asOf servedFrom modelVersion degraded { cause rung } }
     }
     ... on Problem { message remedy }
@@ -133,6 +139,18 @@ query BesideABasket($basket: [ID!]!) {
     ... on RecommendationConnection {
       system
       edges { rank node { displayName } explanation { text } }
+      decision { id }
+    }
+    ... on Problem { message remedy }
+  }
+}
+"""
+
+PAGE = """\
+query HomePage($household: ID!) {
+  recommendationPage(placements: ["buy_again", "discover", "trending"], visit: {householdId: $household}) {
+    ... on RecommendationPage {
+      placements { name surface system items { rank kind node { displayName } customerText } rungs { name places cause } }
       decision { id }
     }
     ... on Problem { message remedy }
@@ -195,6 +213,10 @@ def build_examples(graph: ArrayGraph) -> tuple[Example, ...]:
         examples.append(Example(
             "recommendation client", "Ten recommendations for a household", "Each with the paths that it rests on.",
             RECOMMENDATIONS, {"household": household},
+        ))  # fmt: skip
+        examples.append(Example(
+            "recommendation client", "A page of placements for a household", "Bought again, new and trending: no product twice.",
+            PAGE, {"household": household},
         ))  # fmt: skip
     examples.append(Example("data steward", "What is served", "Versions, and the first products of the list.", HEALTH, {}))
     return tuple(sorted(examples, key=lambda example: TITLES.index(example.title)))

@@ -8,7 +8,17 @@ from typing import Protocol
 from decisions.envelope import Freshness
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
 from decisions.overlay import NO_OVERLAY, ForecastOverlay
-from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest
+from decisions.recommend.contract import (
+    PageAnswer,
+    PageRequest,
+    Placement,
+    RecommendationAnswer,
+    RecommendationRequest,
+    WhyNotAnswer,
+    WhyNotRequest,
+)
+from decisions.recommend.live import NoEvents, OnlineFacts
+from decisions.recommend.placements import DEFAULT_PLACEMENTS
 from decisions.relations.compare import DiffAnswer, DiffRequest
 from decisions.relations.contract import RelatedAnswer, RelatedRequest
 from decisions.relations.measured import QualityAnswer, QualityRequest
@@ -66,6 +76,14 @@ class Recommender(Protocol):
 
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """Return ranked products with their paths. Raises: the errors of `decisions.recommend`."""
+        ...
+
+    def page(self, request: PageRequest) -> PageAnswer:
+        """Return the lists of a page's placements, no product twice. Raises: the errors of `decisions.recommend`."""
+        ...
+
+    def why_not(self, request: WhyNotRequest) -> WhyNotAnswer:
+        """Return why a product is not among the suggestions. Raises: the errors of `decisions.recommend`."""
         ...
 
 
@@ -137,6 +155,9 @@ class Services:
         served_from: what the graph is read from, such as `snapshot`.
         clock: tells when an answer was recorded.
         delistings: says what becomes of the demand for a product that goes; None where the release has no such service.
+        online: what happened since the release.
+        placements: the named places of the shop's pages.
+        discovery_share: of a household's places, where a request names none.
     """
 
     release: Release
@@ -150,3 +171,6 @@ class Services:
     served_from: str = "snapshot"
     clock: Clock = field(default_factory=SystemClock)
     delistings: DelistOutcomes | None = None
+    online: OnlineFacts = field(default_factory=NoEvents)
+    placements: Mapping[str, Placement] = field(default_factory=lambda: DEFAULT_PLACEMENTS)
+    discovery_share: float = 0.1

@@ -52,6 +52,22 @@ class Settings(BaseSettings):
     country: str = Field(
         default="US", description="ISO 3166 code of the country, or part of one, whose public holidays forecasts know ahead."
     )
+    recommend_stock_age_days: int = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="Stock that is older is unknown to recommendations, unless a request says otherwise.",
+    )
+    discovery_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of a household's places for what it never bought, where a request names none.",
+    )
+    placements: Path | None = Field(
+        default=None,
+        description="JSON file of the named places of the shop's pages; none: the usual ones.",
+    )
 
     @field_validator("country")
     @classmethod

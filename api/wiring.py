@@ -14,6 +14,8 @@ from api.settings import Settings, read_settings
 from decisions.envelope import Freshness
 from decisions.forecast import ForecastService
 from decisions.recommend import RecommendService
+from decisions.recommend.placements import DEFAULT_PLACEMENTS, read_placements
+from decisions.recommend.rules import EligibilitySettings
 from decisions.relations import RelationService
 from decisions.relations.quality import ARTEFACT, RelationQuality, read_quality
 from decisions.scenarios import horizon_of
@@ -202,13 +204,19 @@ class Installation:
             release=release,
             graph=graph,
             relations=relations,
-            recommender=RecommendService(graph, features, artefacts.get(release.models["recommend"])),
+            recommender=self._recommender(release, graph, features),
             forecaster=forecaster,
             search=ProductSearch.build(graph),
             what_ifs=what_ifs,
             freshness=self._freshness(date.fromisoformat(release.as_of)),
             delistings=outcomes if isinstance(what_ifs, SubstitutionService) else None,
+            placements=DEFAULT_PLACEMENTS if self.settings.placements is None else read_placements(self.settings.placements),
+            discovery_share=self.settings.discovery_share,
         )
+
+    def _recommender(self, release: Release, graph: Snapshot, features: FeatureSnapshot) -> RecommendService:
+        bounds = EligibilitySettings(stock_age_days=self.settings.recommend_stock_age_days)
+        return RecommendService(graph, features, self.books.artefacts.get(release.models["recommend"]), settings=bounds)
 
     @cached_property
     def kept_services(self) -> Callable[[str], Services]:

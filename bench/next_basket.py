@@ -1,12 +1,13 @@
 """Next basket: what each household puts in it, predicted from the baskets before, over all merchandise products.
 
 Slices: `last_basket`, each household's last basket of at least three; and `fixed_dates`, the first basket of each household on
-or after a day with three and with ten weeks to go, from what was known the day before. k = 10. Intervals are 90 % bootstrap
-intervals over households.
+or after each of eight weekly days. Lists of 10 and 20. Intervals are 90 % bootstrap intervals over households: a household
+is drawn with all its lists.
 
-The ranker learns from earlier baskets of each household alone. In `last_basket`, as in every leave-last-out, another
-household's training basket may be of a later day; `fixed_dates` has no such mixing. Relations are derived without the baskets
-that are predicted.
+The ranker learns from earlier baskets alone. In `last_basket`, as in every leave-last-out, another household's training basket
+may be of a later day. `fixed_dates` has no such mixing: nothing of the day itself or later is known of the population, and the
+ranker and the relations are those of the eve of the earliest day. The days are Tuesdays, when the week's promotions, which
+count as known once their week has begun, are known. The basket's own day and store are taken as told with the request.
 """
 
 import time
@@ -19,46 +20,48 @@ from tempfile import TemporaryDirectory
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.frame import Bench, BenchContext, BenchRow
+from bench.next_basket_cost import cost_rows
 from bench.next_basket_floors import floor_qualities
 from bench.next_basket_public import PUBLIC_SETS, public_rows
+from bench.next_basket_scores import LENGTHS, Judged, joined, rows_of
 from decisions.recommend.baseline import DECAYED_FREQUENCIES
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
-from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
-from decisions.recommend.model import MODEL_SYSTEM, Ranker
+from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, training_baskets, training_examples
+from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.scoring import ListQuality, list_quality
 from decisions.relations import derive
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import neighbours_by_relation
-from features.recommend_transform import GROUP_OF_FEATURE, GROUPS
+from features.recommend_transform import GROUPS
 from features.repertoire import FloatArray, IntArray, Origins, day_number, read_purchases
 from kit.progress import Progress
 from lake import Lake
 from lake.delta_lake import DeltaLake
 
-__all__ = ["BENCH", "run"]
+__all__ = ["BENCH", "SEEDS", "Trial", "fixed_days", "run"]
 
-DRAWS = 1000
 SEED = 7
+SEEDS = (7, 8, 9)
 LEAST_BASKETS = 3
-WEEKS_TO_GO = (10, 3)
+WEEKS_TO_GO = (10, 9, 8, 7, 6, 5, 4, 3)
 QUICK_HOUSEHOLDS = 400
 QUICK_PROMOTION_WEEKS = 20
-METRICS = ("recall@10", "ndcg@10", "hit_rate@10")
+WITHOUT = {"promotion": ("promotions", len(SEEDS)), "relations": ("relations", 1)}
+"""Groups of features whose absence is measured, their names, and with how many seeds the ranker is trained again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Lists to judge: one origin per household, the figures of its candidates, and how the floors did."""
+    """Lists to judge: one origin per household, the figures of its candidates, and how the floors did by length."""
 
-    slice: str
+    household: IntArray
     examples: Examples
     wanted: IntArray
-    floors: Mapping[str, ListQuality]
+    floors: Mapping[int, Mapping[str, ListQuality]]
 
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
@@ -69,28 +72,42 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     as_of = context.as_of
     if context.quick:
         with _sampled(context.lake) as lake:
-            rows = _last_baskets(lake, _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS), context.progress)
+            rows = _last_baskets(
+                lake, _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS), context.progress, SEEDS[:1]
+            )
     else:
         with context.progress.stage("Reading purchases and promotions"):
             world = _world(context.lake, context.lake, as_of)
-        rows = _last_baskets(context.lake, world, context.progress)
+        rows = _last_baskets(context.lake, world, context.progress, SEEDS)
         rows += _fixed_dates(context.lake, world, context.progress)
     rows.append(BenchRow(MODEL_SYSTEM, "seconds", "", time.perf_counter() - started))
     return rows, _notes(as_of, quick=context.quick)
+
+
+def fixed_days(as_of: date) -> tuple[date, ...]:
+    """Return the Tuesdays on which the next basket is asked for: each with at least two weeks of data to come."""
+    days = [as_of - timedelta(weeks=weeks) for weeks in WEEKS_TO_GO]
+    return tuple(day - timedelta(days=(day.weekday() - 1) % 7) for day in days)
 
 
 def _notes(as_of: date, *, quick: bool) -> list[str]:
     notes = [
         "decayed_frequency is the best of .95 a basket, .98 a basket and a half-life of 90 days, chosen on the slice itself",
         "floors rank all products; the ranker ranks its candidates",
+        "intervals: 90 %, households resampled with all their lists; ratios are paired",
     ]
     if quick:
         return [
             *notes,
-            f"a sample: {QUICK_HOUSEHOLDS} households are the whole shop, promotions of {QUICK_PROMOTION_WEEKS} weeks",
+            f"a sample: {QUICK_HOUSEHOLDS} households are the whole shop, promotions of {QUICK_PROMOTION_WEEKS} weeks, one seed",
         ]
-    days = " and ".join(str(as_of - timedelta(weeks=weeks)) for weeks in WEEKS_TO_GO)
-    return [*notes, f"fixed_dates: what was known at the end of {days}; a household counts once for each of the two days"]
+    days = fixed_days(as_of)
+    return [
+        *notes,
+        f"shelfgraph is the mean of seeds {', '.join(map(str, SEEDS))}; without a group it was trained again",
+        f"fixed_dates: {len(days)} Tuesdays from {days[0]} to {days[-1]}, each with what was known on its eve",
+        "fixed_dates: ranker and relations are of the eve of the first day; a household counts once for each day",
+    ]
 
 
 def _world(lake: Lake, promotions: Lake, as_of: date, weeks: int | None = None) -> World:
@@ -106,7 +123,7 @@ def _related(world: World, edges: Mapping[str, pa.Table], known_on: date) -> Wor
     return replace(world, neighbours=neighbours_by_relation(edges, world.purchases.product_ids, known_on))
 
 
-def _last_baskets(lake: Lake, world: World, progress: Progress) -> list[BenchRow]:
+def _last_baskets(lake: Lake, world: World, progress: Progress, seeds: tuple[int, ...]) -> list[BenchRow]:
     purchases = world.purchases
     as_of = purchases.as_of
     last = purchases.household_start[1:][np.diff(purchases.household_start) >= LEAST_BASKETS] - 1
@@ -117,91 +134,75 @@ def _last_baskets(lake: Lake, world: World, progress: Progress) -> list[BenchRow
         world = _related(world, _edges(earlier, as_of), as_of)
     place_from_end = purchases.household_start[1:][purchases.basket_household] - 1 - np.arange(len(purchases.basket_day))
     training = training_baskets(purchases, day_number(as_of) + 1, per_household=BASKETS_PER_HOUSEHOLD + 1)
-    with progress.stage("Last baskets: training and ranking"):
-        ranker = train_ranker(world, training[place_from_end[training] > 0], SEED)
-        trial = _trial("last_basket", world, origins_before(purchases, last))
-    return _judge([trial], [ranker])
+    with progress.stage("Last baskets: training"):
+        rankers = _train(world, training[place_from_end[training] > 0], seeds)
+    with progress.stage("Last baskets: ranking"):
+        rows = _judge("last_basket", [_trial(world, origins_before(purchases, last))], rankers)
+    with progress.stage("Last baskets: what a list costs"):
+        return rows + cost_rows(world, {name: trained[0] for name, trained in rankers.items()})
 
 
 def _fixed_dates(lake: Lake, world: World, progress: Progress) -> list[BenchRow]:
-    trials: list[Trial] = []
-    rankers: list[Ranker | None] = []
-    for weeks in WEEKS_TO_GO:
-        origin_day = world.purchases.as_of - timedelta(weeks=weeks)
-        with progress.stage(f"Fixed date: {origin_day}"):
-            known = _related(world, _edges(lake, origin_day), origin_day)
-            first = day_number(origin_day) + 1
-            rankers.append(train_ranker(known, training_baskets(known.purchases, first), SEED))
-            trials.append(_trial("fixed_dates", known, _next_baskets(known, first)))
-    return _judge(trials, rankers)
+    days = fixed_days(world.purchases.as_of)
+    eve = days[0] - timedelta(days=1)
+    with progress.stage(f"Fixed dates: training before {days[0]}"):
+        known = _related(world, _edges(lake, eve), eve)
+        rankers = _train(known, training_baskets(known.purchases, day_number(days[0])), SEEDS)
+    trials = []
+    for day in days:
+        with progress.stage(f"Fixed date: {day}"):
+            trials.append(_trial(known, _next_baskets(known, day_number(day))))
+    return _judge("fixed_dates", trials, rankers)
+
+
+def _train(world: World, baskets: IntArray, seeds: tuple[int, ...]) -> dict[str, list[Ranker]]:
+    """Return the rankers of each system: all groups once for each seed, and without a group for as many as `WITHOUT` says."""
+    examples = training_examples(world, baskets, SEED)
+    if examples is None:
+        return {}
+    rankers = {MODEL_SYSTEM: [fit_ranker(examples, seed) for seed in seeds]}
+    for group, (name, count) in WITHOUT.items():
+        groups = tuple(other for other in GROUPS if other != group)
+        rankers[f"{MODEL_SYSTEM}-without-{name}"] = [fit_ranker(examples, seed, groups) for seed in seeds[:count]]
+    return rankers
 
 
 def _next_baskets(world: World, first_day: int) -> Origins:
-    """Return each household's first basket from `first_day` on, with two baskets behind it."""
+    """Return each household's first basket from `first_day` on, with two baskets behind it, and nothing known from then on."""
     purchases = world.purchases
     usable = np.flatnonzero((purchases.basket_day >= first_day) & (purchases.basket_place >= LEAST_BASKETS - 1))
     household = purchases.basket_household[usable]
-    return origins_before(purchases, usable[np.diff(household, prepend=-1) > 0])
+    origins = origins_before(purchases, usable[np.diff(household, prepend=-1) > 0])
+    return replace(origins, known_day=np.full(len(origins), first_day))
 
 
-def _trial(name: str, world: World, origins: Origins) -> Trial:
+def _trial(world: World, origins: Origins) -> Trial:
     examples = build_examples(world.purchases, world.population, world.neighbours, origins, 0.0, SEED, edges_hold_outcomes=False)
     wanted = np.bincount(outcomes(world.purchases, origins).origin, minlength=len(origins))
-    return Trial(name, examples, wanted, floor_qualities(world.purchases, origins, wanted))
+    floors = {k: floor_qualities(world.purchases, origins, wanted, k) for k in LENGTHS}
+    return Trial(origins.household, examples, wanted, floors)
 
 
-def _judge(trials: list[Trial], rankers: list[Ranker | None]) -> list[BenchRow]:
-    systems = {name: [trial.floors[name] for trial in trials] for name in ("popularity", "personal_frequency")}
-    systems["decayed_frequency"] = max(
-        ([trial.floors[name] for trial in trials] for name in DECAYED_FREQUENCIES),
-        key=lambda qualities: float(np.concatenate([quality.ndcg for quality in qualities]).mean()),
-    )
-    if all(ranker is not None for ranker in rankers):
-        scored = [(trial, ranker) for trial, ranker in zip(trials, rankers, strict=True) if ranker is not None]
-        systems[MODEL_SYSTEM] = [_quality(trial, ranker.scores(trial.examples.figures)) for trial, ranker in scored]
-        hidden = [(trial, ranker.scores(_without_promotions(trial.examples.figures))) for trial, ranker in scored]
-        systems[f"{MODEL_SYSTEM}-without-promotions"] = [_quality(trial, scores) for trial, scores in hidden]
-    rows = [row for system, qualities in systems.items() for row in _rows(system, trials[0].slice, qualities)]
-    return rows + _gains(trials[0].slice, systems)
+def _judge(name: str, trials: list[Trial], rankers: Mapping[str, list[Ranker]]) -> list[BenchRow]:
+    systems = {floor: _floor(trials, floor) for floor in ("popularity", "personal_frequency")}
+    decayed = [_floor(trials, floor) for floor in DECAYED_FREQUENCIES]
+    systems["decayed_frequency"] = max(decayed, key=lambda judged: float(judged.values["ndcg@10"].mean()))
+    for system, trained in rankers.items():
+        systems[system] = joined(
+            [[_qualities(trial, ranker.scores(trial.examples.figures)) for trial in trials] for ranker in trained]
+        )
+    household = np.concatenate([trial.household for trial in trials])
+    found = sum(int(trial.examples.label.sum()) for trial in trials) / sum(int(trial.wanted.sum()) for trial in trials)
+    return [*rows_of(name, systems, household), BenchRow(MODEL_SYSTEM, "candidate_recall", name, found, n=len(household))]
 
 
-def _gains(name: str, systems: Mapping[str, list[ListQuality]]) -> list[BenchRow]:
-    """Return how many times the best floor's NDCG the ranker reaches, with its paired interval over households."""
-    if MODEL_SYSTEM not in systems:
-        return []
-    ours, floor = (np.concatenate([q.ndcg for q in systems[system]]) for system in (MODEL_SYSTEM, "decayed_frequency"))
-    random = np.random.default_rng(SEED)
-    drawn = [random.integers(len(ours), size=len(ours)) for _ in range(DRAWS)]
-    low, high = np.quantile([ours[rows].mean() / floor[rows].mean() for rows in drawn], (0.05, 0.95)).tolist()
-    value = float(ours.mean() / floor.mean())
-    return [BenchRow(MODEL_SYSTEM, "ndcg@10_ratio_to_decayed_frequency", name, value, low, high, len(ours))]
+def _floor(trials: list[Trial], name: str) -> Judged:
+    return joined([[{k: trial.floors[k][name] for k in LENGTHS} for trial in trials]])
 
 
-def _quality(trial: Trial, scores: FloatArray) -> ListQuality:
+def _qualities(trial: Trial, scores: FloatArray) -> dict[int, ListQuality]:
     examples = trial.examples
-    return list_quality(examples.origin, examples.product, scores, examples.label, trial.wanted)
-
-
-def _without_promotions(figures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Hide this week's promotions, as on a Monday: the ranker was trained on such rows too."""
-    hidden = np.flatnonzero(np.isin(GROUP_OF_FEATURE, [GROUPS.index("promotion")]))
-    without = figures.copy()
-    without[:, hidden] = np.nan
-    return without
-
-
-def _rows(system: str, name: str, qualities: list[ListQuality]) -> Iterator[BenchRow]:
-    values: Mapping[str, FloatArray] = {
-        "recall@10": np.concatenate([quality.recall for quality in qualities]),
-        "ndcg@10": np.concatenate([quality.ndcg for quality in qualities]),
-        "hit_rate@10": np.concatenate([quality.hit_rate for quality in qualities]),
-    }
-    for metric in METRICS:
-        value = values[metric]
-        random = np.random.default_rng(SEED)
-        means = np.array([value[random.integers(len(value), size=len(value))].mean() for _ in range(DRAWS)])
-        low, high = np.quantile(means, (0.05, 0.95)).tolist()
-        yield BenchRow(system, metric, name, float(value.mean()), low, high, len(value))
+    return {k: list_quality(examples.origin, examples.product, scores, examples.label, trial.wanted, k) for k in LENGTHS}
 
 
 def _edges(lake: Lake, as_of: date) -> dict[str, pa.Table]:

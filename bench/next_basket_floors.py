@@ -40,14 +40,14 @@ class _Lists:
     scores: Mapping[str, FloatArray]
 
 
-def floor_qualities(purchases: Purchases, origins: Origins, wanted: IntArray) -> dict[str, ListQuality]:
-    """Return the quality of each floor's list of ten, one value per origin. `wanted` counts what each basket held."""
+def floor_qualities(purchases: Purchases, origins: Origins, wanted: IntArray, k: int = 10) -> dict[str, ListQuality]:
+    """Return the quality of each floor's list of `k`, one value per origin. `wanted` counts what each basket held."""
     parts = list(_chunks(purchases, origins))
     first = np.cumsum([0, *(CHUNK for _ in parts)])
     origin = np.concatenate([part.origin + first[place] for place, part in enumerate(parts)])
     product, label = (np.concatenate([getattr(part, name) for part in parts]) for name in ("product", "label"))
     scores = {name: np.concatenate([part.scores[name] for part in parts]) for name in OWN_COLUMNS}
-    return {name: list_quality(origin, product, score, label, wanted) for name, score in scores.items()}
+    return {name: list_quality(origin, product, score, label, wanted, k) for name, score in scores.items()}
 
 
 def _chunks(purchases: Purchases, origins: Origins) -> Iterator[_Lists]:
@@ -59,7 +59,7 @@ def _lists(purchases: Purchases, origins: Origins) -> _Lists:
     products = purchases.products.items
     own = history(purchases, purchases.products, origins)
     own_key = own["origin"].astype(np.int64) * products + own["item"].astype(np.int64)
-    popular = best_sellers(purchases, origins.day, window_days=POPULAR_DAYS, limit=POPULAR_LIMIT)
+    popular = best_sellers(purchases, origins.facts_day, window_days=POPULAR_DAYS, limit=POPULAR_LIMIT)
     row, place = np.nonzero(popular >= 0)
     popular_key = row * products + popular[row, place]
     key = np.union1d(own_key, popular_key)

@@ -13,13 +13,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.recommend_rebuying import REBUYING_COLUMNS, Rebuying
 from features.repertoire import EPOCH, FloatArray, IntArray, Purchases
 from lake.ports import Lake
 
 __all__ = [
     "PRODUCT_COLUMNS",
     "PROMOTION_COLUMNS",
+    "SAVED_COLUMNS",
     "STORE_COLUMNS",
+    "STORE_DAYS",
+    "STORE_MISSING",
     "EventIndex",
     "Population",
     "PopulationBefore",
@@ -31,10 +35,14 @@ Matrix = npt.NDArray[np.float32]
 
 PRODUCT_COLUMNS = (
     "sold_7", "sold_28", "sold_91", "sold_ever", "buyers_ever", "repeat_gap", "days_since_sold", "days_since_first_sold",
-    "type_sold_28", "type_buyers_ever",
+    "type_sold_28", "type_buyers_ever", "sold_1", "sold_3", "sold_14", "type_sold_7", *REBUYING_COLUMNS,
 )  # fmt: skip
-STORE_COLUMNS = ("store_sold_28", "store_sold_91")
+STORE_COLUMNS = ("store_sold_28", "store_sold_91", "store_sold_3", "store_sold_14", "store_days_since_sold")
+STORE_MISSING = (0.0, 0.0, 0.0, 0.0, np.nan)
+"""What a store's `STORE_COLUMNS` are for a product it has not sold in 91 days."""
+STORE_DAYS = 91
 PROMOTION_COLUMNS = ("mailer_share", "display_share")
+SAVED_COLUMNS = ("saved_3", "saved_7", "saved_28", "saved_91")
 SPAN = 1 << 20
 """More days than any calendar here holds: keys are entity * SPAN + day."""
 
@@ -48,6 +56,14 @@ class Population(Protocol):
 
     def stores(self, store: IntArray, product: IntArray, day: IntArray) -> Matrix:
         """Return `STORE_COLUMNS`, counted strictly before `day` in that store."""
+        ...
+
+    def saved(self, product: IntArray, day: IntArray) -> Matrix:
+        """Return `SAVED_COLUMNS`: discounts as a share of full prices in the days strictly before `day`; NaN without sales."""
+        ...
+
+    def gaps(self, product: IntArray, day: IntArray, own_days: Matrix, type_days: Matrix) -> Matrix:
+        """Return `GAP_COLUMNS` for gaps of so many days since the product and since its type, NaN for NaN."""
         ...
 
     def promotions(self, product: IntArray, day: IntArray) -> Matrix:
@@ -86,6 +102,13 @@ class EventIndex:
         days = self._key[np.maximum(place - 1, 0)] % SPAN if len(self._key) else np.zeros(len(place))
         return np.where(place > self._start[entity], days, np.nan)
 
+    def last_day_of(self, entity: IntArray, place: IntArray) -> FloatArray:
+        """Return the same for entities that are too many to be listed: the event before the place says whose it is."""
+        if not len(self._key):
+            return np.full(len(place), np.nan)
+        before = self._key[np.maximum(place - 1, 0)]
+        return np.where((place > 0) & (before // SPAN == entity), (before % SPAN).astype(np.float64), np.nan)
+
     def first_day(self, entity: IntArray, place: IntArray) -> FloatArray:
         """Return the day of each entity's first event if that lies before the place, or NaN."""
         first = self._start[entity]
@@ -114,6 +137,13 @@ class PopulationBefore:
         day, household = purchases.basket_day[basket], purchases.basket_household[basket]
         self._sold = EventIndex(item, day, self._products)
         self._in_store = EventIndex(purchases.basket_store[basket] * self._products + item, day, 0)
+        by_household = purchases.products.basket_by_household
+        bought, on = purchases.products.item_by_household, purchases.basket_day[by_household]
+        priced = ~np.isnan(purchases.lines.full)
+        full, saved = purchases.lines.full[priced], purchases.lines.saved[priced]
+        self._full = EventIndex(bought[priced], on[priced], self._products, full)
+        self._saved = EventIndex(bought[priced], on[priced], self._products, saved)
+        self._rebuying = Rebuying(purchases)
         pair = household * self._products + item
         order = np.lexsort((day, pair))
         first = np.r_[True, np.diff(pair[order]) != 0] if len(order) else np.zeros(0, bool)
@@ -145,14 +175,35 @@ class PopulationBefore:
             day - self._sold.first_day(product, now),
             self._type_sold.between(self._type_sold.before(kind, day - 28), types_now),
             self._type_buyers.ever(kind, self._type_buyers.before(kind, day)),
+            *(self._sold.between(self._sold.before(product, day - days), now) for days in (1, 3, 14)),
+            self._type_sold.between(self._type_sold.before(kind, day - 7), types_now),
+            *self._rebuying.rates(product, day),
         )
         return np.column_stack(columns).astype(np.float32)
 
     def stores(self, store: IntArray, product: IntArray, day: IntArray) -> Matrix:
         entity = store * self._products + product
         now = self._in_store.before(entity, day)
-        columns = [self._in_store.between(self._in_store.before(entity, day - days), now) for days in (28, 91)]
+        columns = [self._in_store.between(self._in_store.before(entity, day - days), now) for days in (28, 91, 3, 14)]
+        since = day - self._in_store.last_day_of(entity, now)
+        return np.column_stack([*columns, np.where(since <= STORE_DAYS, since, np.nan)]).astype(np.float32)
+
+    def saved(self, product: IntArray, day: IntArray) -> Matrix:
+        now = self._full.before(product, day)
+        columns = []
+        for days in (3, 7, 28, 91):
+            first = self._full.before(product, day - days)
+            full = self._full.between(first, now)
+            share = np.divide(self._saved.between(first, now), full, out=np.zeros(len(full)), where=full > 0)
+            columns.append(np.where(now > first, share, np.nan))
         return np.column_stack(columns).astype(np.float32)
+
+    def gaps(self, product: IntArray, day: IntArray, own_days: Matrix, type_days: Matrix) -> Matrix:
+        return self._rebuying.gaps(product, day, own_days, type_days)
+
+    def gap_tables(self, day: int) -> tuple[FloatArray, FloatArray]:
+        """Return the counts of gaps that ended before `day`: arrays (types, bins), of products pooled by type and of types."""
+        return self._rebuying.gap_tables(day)
 
     def promotions(self, product: IntArray, day: IntArray) -> Matrix:
         known = self._promotions

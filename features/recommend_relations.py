@@ -1,6 +1,7 @@
 """How strongly the items of a basket speak for other products, through the published relations.
 
-`isBoughtWith` runs from the basket item to the candidate; `isComplementTo` runs from the candidate to the item it goes with.
+`isBoughtWith` runs from the basket item to the candidate; `isComplementTo` runs from the candidate to the item it goes with, and
+`isSubstituteFor` from the candidate to the item that it can stand in for.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from kg.ports import CHAIN
 __all__ = [
     "RELATIONS",
     "RELATION_COLUMNS",
+    "TOWARDS_ITEM",
     "Items",
     "Neighbours",
     "RelationEvidence",
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 RELATIONS = ("isBoughtWith", "isComplementTo")
+TOWARDS_ITEM = frozenset({"isComplementTo", "isSubstituteFor"})
+"""Relations whose edges run from the candidate to the item."""
 RELATION_COLUMNS = ("strongest", "total", "edges")
 
 
@@ -75,7 +79,7 @@ def neighbours_of_edges(relation: str, edges: pa.Table, product_ids: pa.Array, a
     target = pc.index_in(edges["target"].combine_chunks(), product_ids)
     kept = pc.and_(pc.is_valid(source), pc.is_valid(target)).to_numpy(zero_copy_only=False) & _in_force(edges, as_of)
     ends = [pc.fill_null(end, 0).to_numpy().astype(np.int64)[kept] for end in (source, target)]
-    item, candidate = ends if relation != "isComplementTo" else ends[::-1]
+    item, candidate = ends[::-1] if relation in TOWARDS_ITEM else ends
     strength = edges["strength"].to_numpy().astype(np.float64)[kept]
     events = pc.fill_null(edges["events"], 0).to_numpy().astype(np.float64)[kept]
     return compress(item, candidate, strength, events, np.flatnonzero(kept), len(product_ids))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from features.recommend_population import PRODUCT_COLUMNS, PROMOTION_COLUMNS, STORE_COLUMNS, Population
+from features.recommend_own import DETAIL_COLUMNS, DETAIL_COUNTS, VISIT_COLUMNS, own_details, own_in_stores, visit_columns
+from features.recommend_population import PRODUCT_COLUMNS, PROMOTION_COLUMNS, SAVED_COLUMNS, STORE_COLUMNS, Population
+from features.recommend_rebuying import GAP_COLUMNS
 from features.recommend_relations import RELATION_COLUMNS, RELATIONS, Items, Neighbours, RelationEvidence, relation_evidence
 from features.repertoire import IntArray, Levels, Origins, Purchases, history
 
@@ -19,7 +21,9 @@ __all__ = [
     "GROUP_OF_FEATURE",
     "HANDS",
     "HOUSEHOLD_COLUMNS",
+    "MISSING_OWN",
     "MISSING_RHYTHM",
+    "OWN_COLUMNS",
     "RHYTHM_COLUMNS",
     "HouseholdKnowledge",
     "InHand",
@@ -38,7 +42,11 @@ RHYTHM_COLUMNS = (
     "recent_baskets", "recent_days", "decay_95", "decay_98", "decay_days",
 )  # fmt: skip
 COUNTS = {"baskets", "recent_baskets", "recent_days", "decay_95", "decay_98", "decay_days"}
-HOUSEHOLD_COLUMNS = ("baskets", "mean_basket_size", "mean_gap_days", "days_since_last", "recent_days", "distinct_products")
+OWN_COLUMNS = (*RHYTHM_COLUMNS, *DETAIL_COLUMNS)
+"""What is kept of a household's own products; of types and categories it is the rhythm alone."""
+HOUSEHOLD_COLUMNS = (
+    "baskets", "mean_basket_size", "mean_gap_days", "days_since_last", "recent_days", "distinct_products", *VISIT_COLUMNS,
+)  # fmt: skip
 HANDS = tuple(f"{hand}_{relation}" for hand in ("basket", "recent") for relation in RELATIONS)
 RECENT_BASKETS = 2
 RECENT_ITEMS = 40
@@ -49,17 +57,21 @@ DERIVED = (
     ("type_overdue", "rhythm"), ("category_overdue", "rhythm"), ("type_days_after_own", "rhythm"),
     ("product_trend_7", "popularity"), ("product_trend_28", "popularity"), ("product_repeats", "popularity"),
     ("product_share_of_type", "popularity"), ("store_share", "popularity"),
+    ("own_share_of_baskets", "habit"), ("own_share_lately", "habit"), ("own_a_day", "habit"), ("own_overdue_by_units", "habit"),
+    ("own_in_store", "habit"), ("own_share_in_store", "habit"),
+    ("type_trend_7", "popularity"), ("product_trend_3", "popularity"), ("saved_more", "promotion"),
 )  # fmt: skip
 GROUPS = ("habit", "rhythm", "popularity", "promotion", "relations")
 """What moved a score: the household's own purchases, its category and type rhythm, the population, promotions, relations."""
 
 _NAMED = (
-    *((f"own_{name}", "habit") for name in RHYTHM_COLUMNS),
+    *((f"own_{name}", "habit") for name in OWN_COLUMNS),
     *((f"{level}_{name}", "rhythm") for level in LEVELS[1:] for name in RHYTHM_COLUMNS),
     *((f"household_{name}", "habit") for name in HOUSEHOLD_COLUMNS),
     *((f"product_{name}", "popularity") for name in PRODUCT_COLUMNS),
     *((name, "popularity") for name in STORE_COLUMNS),
-    *((name, "promotion") for name in PROMOTION_COLUMNS),
+    *((name, "promotion") for name in (*PROMOTION_COLUMNS, *SAVED_COLUMNS)),
+    *((name, "rhythm" if name.startswith("type") else "habit") for name in GAP_COLUMNS),
     *(
         (f"{hand}_{relation}_{name}", "relations")
         for hand in ("basket", "recent")
@@ -111,11 +123,19 @@ class HouseholdKnowledge:
     own: Keyed
     types: Keyed
     categories: Keyed
+    in_stores: Keyed
+    """How often each own product was bought in each store: an item is product position * stores + store."""
     last_basket: IntArray
     """The latest basket with the product, one per row of `own`."""
     household: Matrix
     day: IntArray
+    """Facts about the population count strictly before it."""
     store: IntArray
+
+    @property
+    def stores(self) -> int:
+        """How many stores there are."""
+        return self.in_stores.items // self.own.items
 
     def between(self, first: int, last: int) -> "HouseholdKnowledge":
         """Return what is known at the origins `[first, last)`, counted from 0."""
@@ -124,6 +144,7 @@ class HouseholdKnowledge:
             self.own.between(first, last),
             self.types.between(first, last),
             self.categories.between(first, last),
+            self.in_stores.between(first, last),
             self.last_basket[low:high],
             self.household[first:last],
             self.day[first:last],
@@ -179,13 +200,16 @@ def household_knowledge(purchases: Purchases, origins: Origins) -> HouseholdKnow
     own = history(purchases, purchases.products, origins)
     types = history(purchases, purchases.types, origins)
     categories = history(purchases, purchases.categories, origins)
+    values = np.concatenate([_values(own), own_details(purchases, origins, own)], axis=1)
+    kept = (own["origin"].astype(np.int64), own["item"].astype(np.int64))
     return HouseholdKnowledge(
-        _keyed(own, purchases.products.items),
+        Keyed(*kept, values, purchases.products.items, MISSING_OWN),
         _keyed(types, purchases.types.items),
         _keyed(categories, purchases.categories.items),
+        _in_stores(purchases, origins),
         own["last_basket"].astype(np.int64),
         household_columns(purchases, origins, own),
-        origins.day,
+        origins.facts_day,
         origins.store,
     )
 
@@ -208,7 +232,7 @@ def household_columns(purchases: Purchases, origins: Origins, own: Mapping[str, 
         recent,
         distinct,
     )
-    return np.column_stack(columns).astype(np.float32)
+    return np.concatenate([np.column_stack(columns), visit_columns(purchases, origins)], axis=1).astype(np.float32)
 
 
 def assemble(
@@ -222,11 +246,16 @@ def assemble(
     day, store = knowledge.day[origin], knowledge.store[origin]
     facts = population.products(product, day)
     here = population.stores(store, product, day)
-    promoted = population.promotions(product, day)
+    promoted = [population.promotions(product, day), population.saved(product, day)]
+    gaps = population.gaps(product, day, own[:, _DAYS], types[:, _DAYS])
     spoken = [hand.figures(key, origin, product, knowledge.own.items) for key in HANDS]
     size = hand.basket_size[origin].astype(np.float32)[:, None]
-    derived = _derived(own, types, categories, household, facts, here)
-    return np.concatenate([own, types, categories, household, facts, here, promoted, *spoken, size, derived], axis=1)
+    in_store = knowledge.in_stores.gather(origin, product * knowledge.stores + store)[:, 0]
+    derived = [
+        _derived(own, types, categories, household, facts, here),
+        _more_derived(own, household, facts, promoted[1], in_store),
+    ]
+    return np.concatenate([own, types, categories, household, facts, here, *promoted, gaps, *spoken, size, *derived], axis=1)
 
 
 def _derived(own: Matrix, types: Matrix, categories: Matrix, household: Matrix, facts: Matrix, here: Matrix) -> Matrix:
@@ -252,9 +281,38 @@ def _derived(own: Matrix, types: Matrix, categories: Matrix, household: Matrix, 
     return np.stack(columns, axis=1)
 
 
+def _more_derived(own: Matrix, household: Matrix, facts: Matrix, saved: Matrix, in_store: Matrix) -> Matrix:
+    one, least = np.float32(1.0), np.float32(0.1)
+    mine = {name: own[:, OWN_COLUMNS.index(name)] for name in OWN_COLUMNS}
+    fact = dict(zip(PRODUCT_COLUMNS, facts.T, strict=True))
+    share = mine["decay_95"] / np.maximum(household[:, HOUSEHOLD_COLUMNS.index("faded_baskets")], least)
+    stocked = np.maximum(mine["last_units"] / np.maximum(mine["mean_units"], least), 2 * least)
+    columns = (
+        share,
+        share * fact["rebuy_4_weeks"],
+        mine["baskets"] / np.maximum(mine["known_days"], one),
+        mine["days_since"] / np.maximum(mine["mean_gap_days"], one / 2) / stocked,
+        in_store,
+        in_store / np.maximum(mine["decay_98"], least),
+        (fact["type_sold_7"] + one) / (fact["type_sold_28"] + 4 * one),
+        (fact["sold_3"] + one / 2) / (fact["sold_91"] + 15 * one),
+        saved[:, SAVED_COLUMNS.index("saved_7")] - saved[:, SAVED_COLUMNS.index("saved_91")],
+    )
+    return np.stack(columns, axis=1)
+
+
+def _in_stores(purchases: Purchases, origins: Origins) -> Keyed:
+    origin, place, faded = own_in_stores(purchases, origins)
+    items = purchases.products.items * max(len(purchases.store_ids), 1)
+    return Keyed(origin, place, faded[:, None].astype(np.float32), items, np.zeros(1, np.float32))
+
+
+def _values(table: Mapping[str, npt.NDArray[np.generic]]) -> Matrix:
+    return np.column_stack([table[name] for name in RHYTHM_COLUMNS]).astype(np.float32)
+
+
 def _keyed(table: Mapping[str, npt.NDArray[np.generic]], items: int) -> Keyed:
-    values = np.column_stack([table[name] for name in RHYTHM_COLUMNS]).astype(np.float32)
-    return Keyed(table["origin"].astype(np.int64), table["item"].astype(np.int64), values, items, MISSING_RHYTHM)
+    return Keyed(table["origin"].astype(np.int64), table["item"].astype(np.int64), _values(table), items, MISSING_RHYTHM)
 
 
 def _baskets_since(purchases: Purchases, origins: Origins, days: int) -> npt.NDArray[np.float64]:
@@ -267,3 +325,6 @@ def _baskets_since(purchases: Purchases, origins: Origins, days: int) -> npt.NDA
 
 MISSING_RHYTHM = np.array([0.0 if name in COUNTS else np.nan for name in RHYTHM_COLUMNS], np.float32)
 """What was never bought: counts of zero, and no times."""
+MISSING_OWN = np.r_[
+    MISSING_RHYTHM, np.array([0.0 if name in DETAIL_COUNTS else np.nan for name in DETAIL_COLUMNS], np.float32)
+].astype(np.float32)

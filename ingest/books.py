@@ -17,6 +17,7 @@ from lake.errors import TableMissing
 from lake.ports import Lake
 
 __all__ = [
+    "AGE_LIMITS",
     "DUPLICATES",
     "LEDGER",
     "OPEN",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 QUARANTINE, DUPLICATES, LEDGER, SOURCES = "quarantine", "duplicates", "ingest_ledger", "sources"
+AGE_LIMITS = "age_limits"
 OPEN, RESTORED, SUPERSEDED, DUPLICATE = "open", "restored", "superseded", "duplicate"
 
 _REFUSED = [
@@ -78,6 +80,7 @@ SCHEMAS = {
             ("assumptions", pa.string()),
         ]
     ),
+    AGE_LIMITS: pa.schema([("category", pa.string()), ("years", pa.int64())]),
 }
 
 

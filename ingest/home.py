@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ingest.age_limits import enter_age_limits
 from ingest.books import LEDGER, SCHEMAS, SOURCES, read_book, write_book
 from ingest.errors import OtherSourceHeld
 from ingest.simulate.assumptions import Assumptions
@@ -43,6 +44,7 @@ def enter_source(lake: Lake, source: SourceConfiguration) -> None:
         "assumptions": json.dumps(source.assumptions.as_yaml(), sort_keys=True),
     }
     write_book(lake, SOURCES, pa.Table.from_pylist([row], schema=SCHEMAS[SOURCES]))
+    enter_age_limits(lake, source.age_limits)
 
 
 def held_retailer(lake: Lake) -> Retailer | None:

@@ -40,7 +40,9 @@ TRANSFORM_WORDS: Mapping[str, TransformWords] = MappingProxyType(
 
 KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "source": frozenset({"name", "title", "location", "currency", "business_time_zone", "simulated", "simulation"}),
+        "source": frozenset(
+            {"name", "title", "location", "currency", "business_time_zone", "simulated", "simulation", "age_limits"}
+        ),
         "location": frozenset({"package", "folder", "path"}),
         "simulation": frozenset({"fresh_departments", "margins", "default_margin"}),
         "feed": frozenset({"feed", "file", "format", "personal", "entities", "columns", "aggregate", "rules"}),

@@ -139,7 +139,7 @@ def _parsed(text: str, form: str, name: str) -> Graph:
     try:
         graph.parse(data=text, format=form, publicID=BASE_IRI)
     # beside its own two errors the parser lets these slip out on damaged input
-    except (BadSyntax, ParserError, ValueError, LookupError, AssertionError, RecursionError, TypeError) as error:
+    except (BadSyntax, ParserError, ValueError, LookupError, AssertionError, AttributeError, RecursionError, TypeError) as error:
         raise UnreadableDocument(name, _first_lines(str(error))) from error
     return graph
 

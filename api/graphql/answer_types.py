@@ -6,7 +6,7 @@ import strawberry
 
 from api.graphql.described import described
 from api.graphql.envelope_types import Decision, Explanation, PageInfo
-from api.graphql.node_types import Ask, Household, ProductCategory, Store
+from api.graphql.node_types import Ask, ProductCategory, Store
 from api.graphql.override_types import OverriddenForecast, overridden_of
 from api.graphql.product_types import Product
 from decisions.forecast.contract import ForecastRequest
@@ -18,35 +18,10 @@ __all__ = [
     "Health",
     "ProductConnection",
     "ProductEdge",
-    "RecommendationConnection",
-    "RecommendationEdge",
     "SalesWeek",
     "SearchConnection",
     "SearchEdge",
 ]
-
-
-@strawberry.type(description="One suggestion with the reasons for it.")
-class RecommendationEdge:
-    """One suggestion."""
-
-    cursor: str
-    node: Product
-    rank: int
-    score: float
-    sources: list[str] = strawberry.field(description="The candidate sources that brought it.")
-    explanation: Explanation
-
-
-@strawberry.type(description="Suggestions, best first, and the decision that chose them.")
-class RecommendationConnection:
-    """A page of suggestions."""
-
-    system: str = strawberry.field(description="Which system ordered the list.")
-    household: Household | None
-    edges: list[RecommendationEdge]
-    page_info: PageInfo
-    decision: Decision
 
 
 @strawberry.type(

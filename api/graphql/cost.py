@@ -44,6 +44,14 @@ LIST_BOUNDS: Mapping[str, int] = {
     "Forecast.points": 8,
     "Forecast.history": 26,
     "Forecast.drivers": 40,
+    "RecommendationItem.checks": 10,
+    "RecommendationEdge.checks": 10,
+    "RecommendationConnection.withheld": 12,
+    "RecommendationConnection.rungs": 4,
+    "RecommendationPage.placements": 8,
+    "PlacementList.items": 12,
+    "PlacementList.rungs": 4,
+    "WhyNotRecommended.checks": 12,
     "WhyRelated.relations": 100,
     "WhyRelated.paths": 9,
     "WhyRelated.shared": 3,
@@ -61,7 +69,8 @@ LIST_BOUNDS: Mapping[str, int] = {
     "AssortmentProposal.assumptions": 12,
 }
 DECISIONS = frozenset({
-    "Query.substitutes", "Query.complements", "Query.boughtWith", "Query.recommendations", "Query.forecast",
+    "Query.substitutes", "Query.complements", "Query.boughtWith", "Query.recommendations",
+    "Query.recommendationPage", "Query.whyNotRecommended", "Query.forecast",
     "Query.delistWhatIf", "Query.assortmentProposal", "Query.whyRelated", "Query.graphDiff", "Query.relationQuality",
     "Product.substitutes", "Product.complements", "Product.boughtWith",
 })  # fmt: skip

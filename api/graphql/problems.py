@@ -24,6 +24,7 @@ __all__ = [
     "UnknownCategory",
     "UnknownDecision",
     "UnknownHousehold",
+    "UnknownPlacement",
     "UnknownProduct",
     "UnknownStore",
     "UnknownStoreCluster",
@@ -49,6 +50,13 @@ class UnknownProduct(Problem):
 @strawberry.type(description="The graph version that answers has no such household.")
 class UnknownHousehold(Problem):
     """No such household."""
+
+
+@strawberry.type(description="No placement has this name.")
+class UnknownPlacement(Problem):
+    """No such placement."""
+
+    known: list[str] = strawberry.field(description="The placements that there are.")
 
 
 @strawberry.type(description="The graph version that answers has no such store.")

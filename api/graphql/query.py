@@ -17,7 +17,6 @@ from api.graphql.answer_types import (
     ForecastPoint,
     Health,
     ProductConnection,
-    RecommendationConnection,
     SalesWeek,
     SearchConnection,
 )
@@ -28,18 +27,16 @@ from api.graphql.node_types import NODE_TYPES, Ask, Node, ProductCategory, Store
 from api.graphql.planning_questions import PlanningQuestions
 from api.graphql.product_types import Product, load_product
 from api.graphql.questions import question
+from api.graphql.recommend_questions import RecommendQuestions
 from api.graphql.relation_questions import RelationQuestions
-from api.graphql.suggestions import recommendation_connection
 from api.graphql.what_if_questions import WhatIfQuestions
 from api.identifiers import node_ref, plain_id
 from api.loaders import Page
 from decisions.forecast.contract import ForecastAnswer, ForecastRequest
-from decisions.recommend.contract import RecommendationRequest
 from governance.policy import Operation
 
 __all__ = ["Query"]
 
-MAXIMUM_BASKET = 50
 MAXIMUM_SWITCHED_OFF = 30
 _T = TypeVar("_T")
 
@@ -47,10 +44,6 @@ _P = problems
 ProductResult: TypeAlias = Annotated[
     Product | _P.UnknownProduct | _P.NotAuthorised, strawberry.union("ProductResult", description="A product, or why not.")
 ]
-RecommendationsResult: TypeAlias = Annotated[
-    RecommendationConnection | _P.UnknownHousehold | _P.UnknownProduct | _P.UnknownStore | _P.InvalidRequest | _P.NotAuthorised,
-    strawberry.union("RecommendationsResult", description="Suggestions, or why not."),
-]  # fmt: skip
 ForecastResult: TypeAlias = Annotated[
     Forecast | _P.InsufficientEvidence | _P.UnknownProduct | _P.UnknownStore | _P.InvalidRequest | _P.NotAuthorised,
     strawberry.union("ForecastResult", description="A forecast, or why not."),
@@ -60,12 +53,11 @@ DecisionResult: TypeAlias = Annotated[
     strawberry.union("DecisionResult", description="A logged decision, or why not."),
 ]
 FORECAST_OUTCOMES = (_P.UnknownStore, _P.UnknownProduct, _P.InvalidRequest, _P.NotAuthorised)
-RECOMMENDATION_OUTCOMES = (_P.UnknownHousehold, *FORECAST_OUTCOMES)
 """What an error may become in these fields. Too little evidence is none of them: it comes with its decision."""
 
 
 @strawberry.type(description="All questions. Ids may be given as the retailer's own or as the opaque `id` of a node.")
-class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
+class Query(RelationQuestions, RecommendQuestions, PlanningQuestions, WhatIfQuestions):
     """The root of the schema."""
 
     @question("One product with all that the graph knows around it.", Operation.READ_PRODUCT, _P.UnknownProduct, _P.NotAuthorised)
@@ -90,23 +82,6 @@ class Query(RelationQuestions, PlanningQuestions, WhatIfQuestions):
         merchandise_only: bool = True,
     ) -> SearchConnection:  # fmt: skip
         return search_connection(info.context, text, first, after, merchandise_only=merchandise_only)
-
-    @question(
-        "What to offer to a household, beside a basket, or both; without either, what sells.",
-        Operation.RECOMMEND,
-        *RECOMMENDATION_OUTCOMES,
-    )
-    def recommendations(
-        self, info: Ask, *, first: int, after: str | None = None, household_id: strawberry.ID | None = None,
-        basket: list[strawberry.ID] | None = None, store_id: strawberry.ID | None = None, as_of: date | None = None,
-    ) -> RecommendationsResult:  # fmt: skip
-        request = RecommendationRequest(
-            plain_id("Household", str(household_id)) if household_id else None,
-            _basket(basket or []),
-            plain_id("Store", str(store_id)) if store_id else None,
-            as_of=as_of,
-        )
-        return recommendation_connection(info.context, request, first, after)
 
     @question(
         "Units in the next weeks of a product (in a store or the whole chain), of a category or, with neither, of everything.",
@@ -175,12 +150,6 @@ def _few(argument: str, given: list[_T] | None) -> list[_T]:
     if given is not None and len(given) > MAXIMUM_SWITCHED_OFF:
         raise ArgumentInvalid(argument, f"at most {MAXIMUM_SWITCHED_OFF}")
     return given or []
-
-
-def _basket(ids: list[strawberry.ID]) -> tuple[str, ...]:
-    if len(ids) > MAXIMUM_BASKET:
-        raise ArgumentInvalid("basket", f"at most {MAXIMUM_BASKET} products")
-    return tuple(plain_id("Product", str(one)) for one in ids)
 
 
 def _forecast(asked: Asked, request: ForecastRequest) -> Any:

@@ -3,9 +3,11 @@
 The answer's bytes are made once, for the log, and sent as they are.
 """
 
+import re
 from collections.abc import Callable
 
 import orjson
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,19 +18,28 @@ from api.error_map import answer_for
 from api.errors import ArgumentInvalid
 from api.loaders import Page
 from api.metrics import Metrics
-from decisions.recommend.contract import RecommendationRequest
+from api.recommending import completed
+from decisions.recommend.contract import Constraints, RecommendationRequest, RequestContext, Surface
 from governance.policy import Principal
 from kit.errors import ShelfgraphError
 
 __all__ = ["RecommendationsRoute"]
 
-PARAMETERS = frozenset({"household", "basket", "store", "limit"})
+PARAMETERS = frozenset(
+    {
+        "household", "basket", "store", "limit", "surface", "session", "product", "candidates", "exclude", "discovery_share",
+        "hour", "weekday", "device", "weather", "without_allergens", "diets", "age", "in_stock_only", "priced_only",
+        "stock_age_days", "purpose",
+    }
+)  # fmt: skip
 MAXIMUM_TEXT = 4000
 MAXIMUM_BASKET = 50
+MAXIMUM_DIGITS = 9
+SHARE = re.compile(r"[01](\.\d{1,6})?", re.ASCII)
 
 
 class RecommendationsRoute:
-    """Answers GET /v1/recommendations?household=…&basket=ID,ID&store=…&limit=10."""
+    """Answers GET /v1/recommendations?household=…&basket=ID,ID&store=…&limit=10&surface=household."""
 
     def __init__(self, front: Front, principal_of: Callable[[Request], Principal], metrics: Metrics) -> None:
         self._front = front
@@ -39,7 +50,7 @@ class RecommendationsRoute:
         """Answer one request."""
         try:
             asked = self._front.ask(self._principal_of(request))
-            made = asked.desk.decide("recommendations", _request_of(request))
+            made = asked.desk.decide("recommendations", completed(asked, _request_of(request)))
             body = _body(asked, made)
             self._metrics.decisions(await asked.desk.make_durable())
         except ShelfgraphError as error:
@@ -55,10 +66,67 @@ def _request_of(request: Request) -> RecommendationRequest:
     for name in given:
         if name not in PARAMETERS or len(given.getlist(name)) > 1:
             raise ArgumentInvalid(name[:40], f"one of {', '.join(sorted(PARAMETERS))}, given once")
-    basket = tuple(one for one in given.get("basket", "").split(",") if one)
+    basket = _listed(given, "basket")
     if len(basket) > MAXIMUM_BASKET:
         raise ArgumentInvalid("basket", f"at most {MAXIMUM_BASKET} products")
-    return RecommendationRequest(given.get("household") or None, basket, given.get("store") or None, _limit(given.get("limit")))
+    return RecommendationRequest(
+        given.get("household") or None,
+        basket,
+        given.get("store") or None,
+        _limit(given.get("limit")),
+        surface=_surface(given.get("surface")),
+        session_id=given.get("session") or None,
+        product_id=given.get("product") or None,
+        candidates=_listed(given, "candidates"),
+        exclude=_listed(given, "exclude"),
+        discovery_share=_share(given.get("discovery_share")),
+        context=RequestContext(
+            _number(given, "hour"), _number(given, "weekday"), given.get("device") or None, given.get("weather") or None
+        ),
+        constraints=Constraints(
+            _listed(given, "without_allergens"),
+            _listed(given, "diets"),
+            _number(given, "age"),
+            _truth(given, "in_stock_only"),
+            _number(given, "stock_age_days"),
+            _truth(given, "priced_only"),
+        ),
+        purpose=given.get("purpose") or "personalisation",
+    )
+
+
+def _listed(given: QueryParams, name: str) -> tuple[str, ...]:
+    return tuple(one for one in given.get(name, "").split(",") if one)
+
+
+def _surface(text: str | None) -> Surface:
+    if text is not None and text not in set(Surface):
+        raise ArgumentInvalid("surface", f"one of {', '.join(Surface)}")
+    return Surface(text) if text is not None else Surface.HOUSEHOLD
+
+
+def _number(given: QueryParams, name: str) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS):
+        raise ArgumentInvalid(name, f"a whole number of at most {MAXIMUM_DIGITS} digits")
+    return int(text)
+
+
+def _truth(given: QueryParams, name: str) -> bool:
+    text = given.get(name, "false")
+    if text not in {"true", "false"}:
+        raise ArgumentInvalid(name, "`true` or `false`")
+    return text == "true"
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not SHARE.fullmatch(text):
+        raise ArgumentInvalid("discovery_share", "a number from 0 to 1, such as 0.2")
+    return float(text)
 
 
 def _limit(text: str | None) -> int:

@@ -4,7 +4,15 @@
 ├── UnknownStore                the graph has no such store
 ├── LimitOutOfRange             fewer than 1 or more than 100 products were asked for
 ├── BasketTooLarge              more than 200 products are in the basket
+├── EmptyBasket                 suggestions beside a basket or in a session, and neither was given
+├── SurfaceIncomplete           the surface asks for something that the request does not hold
+├── ListTooLong                 more candidates, or products to leave out, than an answer looks at
+├── DetailOutOfRange            a share, a moment, an age or a number is outside what it can be
+├── UnknownPlacement            no placement has this name
+├── PlacementsUnreadable        the file of placements cannot be used
+├── PageInvalid                 a page without placements, with too many, or with one twice
 ├── OtherDay                    the request names a day that the release was not built for
+├── UnknownPurpose              the request is for a purpose that nobody consents to
 ├── NothingSold                 no merchandise was sold on or before the day to learn from
 └── RecommendationArtefactError the ranker's files are missing, changed or of another format
 """
@@ -15,13 +23,21 @@ from kit.errors import ShelfgraphError
 
 __all__ = [
     "BasketTooLarge",
+    "DetailOutOfRange",
+    "EmptyBasket",
     "LimitOutOfRange",
+    "ListTooLong",
     "NothingSold",
     "OtherDay",
+    "PageInvalid",
+    "PlacementsUnreadable",
     "RecommendationArtefactError",
     "RecommendationError",
+    "SurfaceIncomplete",
     "UnknownHousehold",
+    "UnknownPlacement",
     "UnknownProducts",
+    "UnknownPurpose",
     "UnknownStore",
 ]
 
@@ -81,6 +97,73 @@ class BasketTooLarge(RecommendationError):
         super().__init__(f"The basket holds {size} products.", f"Send at most {highest}.")
 
 
+class EmptyBasket(RecommendationError):
+    """Suggestions beside a basket or in a session were asked for, and neither was given."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is neither a basket nor a session to suggest something beside.",
+            "Send the basket's products or a session id, or ask for the surface `trending`.",
+        )
+
+
+class SurfaceIncomplete(RecommendationError):
+    """The surface asks for something that the request does not hold."""
+
+    def __init__(self, surface: str, missing: str) -> None:
+        self.surface = surface
+        self.missing = missing
+        super().__init__(f"The surface `{surface}` needs {missing}.", f"Send {missing}, or ask for another surface.")
+
+
+class ListTooLong(RecommendationError):
+    """More candidates, or products to leave out, than an answer looks at."""
+
+    def __init__(self, what: str, size: int, highest: int) -> None:
+        self.what = what
+        self.size = size
+        self.highest = highest
+        super().__init__(f"{size} {what} were sent.", f"Send at most {highest}.")
+
+
+class DetailOutOfRange(RecommendationError):
+    """A share, a moment, an age or a number is outside what it can be."""
+
+    def __init__(self, name: str, given: object, allowed: str) -> None:
+        self.name = name
+        self.given = given
+        self.allowed = allowed
+        super().__init__(f"`{name}` cannot be {str(given)[:40]}.", f"Send {allowed}, or leave it out.")
+
+
+class UnknownPlacement(RecommendationError):
+    """No placement has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        self.known = known
+        super().__init__(f"There is no placement '{name[:80]}'.", f"Known are {', '.join(known)}.")
+
+
+class PlacementsUnreadable(RecommendationError):
+    """The file of placements cannot be used."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file = file
+        super().__init__(
+            f"The placements in {file[:80]} cannot be used: {problem}.",
+            'Write {"home": {"surface": "household", "limit": 10}, …}; surfaces are in docs/api.md.',
+        )
+
+
+class PageInvalid(RecommendationError):
+    """A page without placements, with too many, or with one twice."""
+
+    def __init__(self, problem: str, highest: int) -> None:
+        self.highest = highest
+        super().__init__(f"The page cannot be filled: {problem}.", f"Name 1 to {highest} different placements.")
+
+
 class OtherDay(RecommendationError):
     """The request names a day that the release was not built for."""
 
@@ -90,6 +173,15 @@ class OtherDay(RecommendationError):
         super().__init__(
             f"This release recommends as of {served}, not as of {asked}.", "Leave `as_of` out, or ask for the day that is served."
         )
+
+
+class UnknownPurpose(RecommendationError):
+    """The request is for a purpose that nobody consents to."""
+
+    def __init__(self, purpose: str, purposes: tuple[str, ...]) -> None:
+        self.purpose = purpose
+        self.purposes = purposes
+        super().__init__(f"There is no purpose '{purpose[:40]}'.", f"Name one of {', '.join(purposes)}.")
 
 
 class NothingSold(RecommendationError):

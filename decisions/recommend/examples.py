@@ -1,7 +1,7 @@
 """Learning examples: moments in the past, the candidates of each, and which of them were in the next basket."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,20 +67,34 @@ def build_examples(
     """
     random = np.random.default_rng(seed)
     asked_midway = random.random(len(origins)) < revealed_share
-    parts = []
+    parts: list[Examples] = []
+    figures: list[npt.NDArray[np.float32]] = []
     for rows in _chunks(len(origins)):
         some = origins.take(rows)
         truth = outcomes(purchases, some)
         shown = asked_midway[rows][truth.origin] & (random.random(len(truth.origin)) < 0.5)
         asked = _Asked(some, truth, shown, truth if edges_hold_outcomes else None)
-        parts.append(_chunk(purchases, population, neighbours, asked, only_hits=only_hits))
+        part = _chunk(purchases, population, neighbours, asked, only_hits=only_hits)
+        figures.append(part.figures)
+        parts.append(replace(part, figures=np.empty((0, 0), np.float32)))
     first = np.cumsum([0, *(CHUNK for _ in parts)])
     return Examples(
-        np.concatenate([part.figures for part in parts]),
+        _joined(figures),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.origin + first[place] for place, part in enumerate(parts)]),
         np.concatenate([part.product for part in parts]),
     )
+
+
+def _joined(parts: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Return the rows of all parts and empty the list: a whole takes memory as rows are written, while parts give it back."""
+    joined = np.empty((sum(len(part) for part in parts), parts[0].shape[1]), np.float32)
+    last = len(joined)
+    while parts:
+        part = parts.pop()
+        joined[last - len(part) : last] = part
+        last -= len(part)
+    return joined
 
 
 def _chunks(count: int) -> Iterator[IntArray]:
@@ -106,7 +120,7 @@ def _chunk(
     basket = Items(truth.origin[shown], truth.product[shown])
     knowledge = household_knowledge(purchases, origins)
     hand = in_hand(neighbours, basket, recent_items(knowledge), len(origins), products, hidden=asked.counted)
-    popular = best_sellers(purchases, origins.day, window_days=POPULAR_DAYS, limit=POPULAR_LIMIT)
+    popular = best_sellers(purchases, origins.facts_day, window_days=POPULAR_DAYS, limit=POPULAR_LIMIT)
     candidates = candidates_of(knowledge, hand.evidence, popular, products)
     key = candidates.origin * products + candidates.product
     kept = ~np.isin(key, basket.origin * products + basket.product)

@@ -8,17 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
+from decisions.recommend.calibration import Calibration, calibration_figures
+from decisions.recommend.discovery_lists import discovery_figures, discovery_tables, read_discoveries
 from decisions.recommend.errors import NothingSold
-from decisions.recommend.examples import build_examples, origins_before, outcomes
+from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
 from features import InMemory
+from features.collaborative import fit_tastes, taste_tables
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
+from features.recommend_rules import eligibility_tables
 from features.recommend_tables import read_serving_features, serving_tables
-from features.repertoire import IntArray, Purchases, day_number, read_purchases
+from features.repertoire import IntArray, Origins, Purchases, day_number, read_purchases
 from kit.canonical import canonical_bytes, digest_of_bytes
 from kit.progress import Progress
 from lake.ports import Lake
@@ -33,16 +37,20 @@ __all__ = [
     "read_world",
     "train_ranker",
     "training_baskets",
+    "training_examples",
 ]
 
 HELD_OUT_DAYS = 14
 """The last days of the year that training never sees: the back-test ranks each household's first basket in them."""
-BASKETS_PER_HOUSEHOLD = 5
+BASKETS_PER_HOUSEHOLD = 8
 LEAST_HISTORY = 2
 """Baskets that a household must have behind it to be an example."""
 LEAST_ORIGINS = 50
 """Origins with a hit below which no ranker is trained, and back-test origins below which none is trusted."""
 REVEALED_SHARE = 0.25
+AGED_SHARE = 0.5
+OLDEST_FACTS_DAYS = 6
+"""Half of the examples know the population as of up to six days before the basket: what serves is never of this minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +64,15 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The ranker, None when there was too little to learn from, and what the back-test measured."""
+    """The ranker, None when there was too little to learn from, and what the back-test measured.
+
+    `calibration` says what the scores of `system` mean; None where too few were held out.
+    """
 
     ranker: Ranker | None
     system: str
     figures: Mapping[str, float]
+    calibration: Calibration | None = None
 
 
 def fit(
@@ -88,12 +100,17 @@ def fit(
     with progress.stage("Training the ranker"):
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
     with progress.stage("Computing features for serving"):
-        features = serving_tables(world.purchases, world.population)
+        features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
+        tastes = fit_tastes(world.purchases, day_number(as_of) + 1, seed)
+        features |= taste_tables(tastes)
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
-        features |= list_tables(Ranking(facts, world.neighbours, system))
-    return _artefact(trained, as_of, seed), features, dict(trained.figures)
+        features |= list_tables(Ranking(facts, world.neighbours, system)) | discovery_tables(facts.knowledge, tastes)
+        discoveries = read_discoveries(InMemory(features), len(facts.household_ids))
+    sold = np.bincount(world.purchases.products.item, minlength=world.purchases.products.items).astype(np.float64)
+    spread = discovery_figures(discoveries, facts.levels, sold, len(world.purchases.basket_day))
+    return _artefact(trained, as_of, seed), features, {**trained.figures, **spread}
 
 
 def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:
@@ -126,20 +143,29 @@ def train_ranker(world: World, baskets: IntArray, seed: int) -> Ranker | None:
 
     The baskets are among those that the world's edges were derived from.
     """
-    origins = origins_before(world.purchases, baskets)
+    examples = training_examples(world, baskets, seed)
+    return None if examples is None else fit_ranker(examples, seed)
+
+
+def training_examples(world: World, baskets: IntArray, seed: int) -> Examples | None:
+    """Return the examples that `train_ranker` learns from; None where they are too few."""
     examples = build_examples(
         world.purchases,
         world.population,
         world.neighbours,
-        origins,
+        _aged(origins_before(world.purchases, baskets), seed),
         REVEALED_SHARE,
         seed,
         edges_hold_outcomes=True,
         only_hits=True,
     )
-    if len(np.unique(examples.origin)) < LEAST_ORIGINS:
-        return None
-    return fit_ranker(examples, seed)
+    return examples if len(np.unique(examples.origin)) >= LEAST_ORIGINS else None
+
+
+def _aged(origins: Origins, seed: int) -> Origins:
+    random = np.random.default_rng(seed)
+    aged = random.random(len(origins)) < AGED_SHARE
+    return replace(origins, known_day=origins.day - aged * random.integers(0, OLDEST_FACTS_DAYS + 1, len(origins)))
 
 
 def _train_and_test(world: World, seed: int) -> Trained:
@@ -160,12 +186,20 @@ def _train_and_test(world: World, seed: int) -> Trained:
         for system, score in scores.items()
     }
     best = max(sorted(ndcg), key=lambda system: ndcg[system])
+    calibration, calibrated = calibration_figures(scores[best], examples.label, origins.household[examples.origin])
     figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
-    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins))})
+    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, calibration)
 
 
 def _artefact(trained: Trained, as_of: date, seed: int) -> dict[str, bytes]:
-    about = {"format": "recommend-1", "system": trained.system, "as_of": as_of, "seed": seed, "figures": dict(trained.figures)}
+    about = {
+        "format": "recommend-2",
+        "system": trained.system,
+        "as_of": as_of,
+        "seed": seed,
+        "figures": dict(trained.figures),
+        "calibration": None if trained.calibration is None else trained.calibration.as_json(),
+    }
     if trained.ranker is None:
         return {"recommend.json": canonical_bytes({**about, "model": None})}
     text = trained.ranker.text()

@@ -8,13 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from decisions.envelope import EVIDENCE_COLUMNS, FACT, Evidence, Hop, NodeName
-from features.recommend_relations import RELATIONS, Neighbours, neighbours_of_edges
+from decisions.recommend.graph_places import product_places
+from features.recommend_relations import RELATIONS, TOWARDS_ITEM, Neighbours, neighbours_of_edges
 from features.recommend_tables import ServingFeatures
 from kg.ports import Adjacency, ArrayGraph, Direction
 
 __all__ = ["GraphView"]
 
 KEPT_HOPS = 50_000
+TOLD_RELATIONS = (*RELATIONS, "isSubstituteFor")
+"""The ranker reads the first two; what replaces a product is asked beside it."""
 
 
 class GraphView:
@@ -30,11 +33,11 @@ class GraphView:
         self.as_of = graph.version.as_of
         self._product_ids: list[str] = features.product_ids.to_pylist()
         self._household_ids = features.household_ids
-        places = [graph.position("Product", product) for product in self._product_ids]
-        self._place = np.array([-1 if place is None else place for place in places], dtype=np.int64)
-        self.present = self._place >= 0
+        self.place = product_places(graph, self._product_ids)
+        """Where each product of the features lies in the graph, `NOT_THERE` for one that it does not have."""
+        self.present = self.place >= 0
         """Which products of the features the graph has."""
-        edges_of = {relation: graph.export_edges(relation) for relation in RELATIONS}
+        edges_of = {relation: graph.export_edges(relation) for relation in TOLD_RELATIONS}
         self._evidence = {
             relation: {name: edges.column(name).combine_chunks() for name in EVIDENCE_COLUMNS}
             for relation, edges in edges_of.items()
@@ -74,7 +77,7 @@ class GraphView:
         basket = int(self._last_basket[row]) if row >= 0 else -1
         if buyer is None or basket < 0:
             return ()
-        if int(self._place[product]) not in _row(self._contains, basket) or buyer[0] not in _row(self._made_by, basket):
+        if int(self.place[product]) not in _row(self._contains, basket) or buyer[0] not in _row(self._made_by, basket):
             return ()
         there = self._node("Basket", basket, self._basket_ids[basket])
         fact = _fact_of_day(int(self._basket_day[basket]))
@@ -82,11 +85,11 @@ class GraphView:
 
     def _find_product(self, product: int) -> NodeName:
         """Return a product's name."""
-        return self._node("Product", int(self._place[product]), self._product_ids[product])
+        return self._node("Product", int(self.place[product]), self._product_ids[product])
 
     def _find_category(self, product: int) -> tuple[Hop, ...]:
         """Return Product − inCategory → ProductCategory, or nothing for a product without one."""
-        found = _row(self._category, int(self._place[product]))
+        found = _row(self._category, int(self.place[product]))
         if not len(found):
             return ()
         place = int(found[0])
@@ -95,7 +98,7 @@ class GraphView:
 
     def _find_promotion(self, product: int) -> tuple[Hop, ...]:
         """Return the latest Promotion − promotes → Product that is valid on `as_of`, or nothing."""
-        found = _row(self._promoted, int(self._place[product]))
+        found = _row(self._promoted, int(self.place[product]))
         number = (self.as_of - date(1970, 1, 1)).days
         valid = found[(self._valid[0][found] <= number) & (number < self._valid[1][found])]
         if not len(valid):
@@ -112,7 +115,7 @@ class GraphView:
         values = {name: column[row].as_py() for name, column in self._evidence[relation].items()}
         evidence = Evidence(**{**values, "sources": tuple(values["sources"] or ()), "grade": values["grade"] or FACT})
         ends = self.product(item), self.product(candidate)
-        backwards = relation == "isComplementTo"
+        backwards = relation in TOWARDS_ITEM
         return Hop(*_ordered(ends, relation, backwards=backwards), evidence, walked_backwards=backwards)
 
     def _node(self, label: str, place: int, node_id: str) -> NodeName:

@@ -15,7 +15,7 @@ from kit.canonical import digest_of_bytes
 
 __all__ = ["LISTED", "StoredLists", "list_tables", "read_lists"]
 
-LISTED = 30
+LISTED = 20
 """Products kept per household. Longer lists, baskets and other stores are ranked when they are asked for."""
 CHUNK = 1000
 """Households ranked at once: bounds the memory at some 300 MB."""

@@ -15,7 +15,7 @@ from decisions.recommend.model import Ranker
 from features.recommend_evidence import latest_alike, strongest_edges
 from features.recommend_relations import Items, Neighbours
 from features.recommend_tables import ServingFeatures
-from features.recommend_transform import GROUPS, HouseholdKnowledge, assemble, in_hand, recent_items
+from features.recommend_transform import GROUPS, HouseholdKnowledge, InHand, assemble, in_hand, recent_items
 from features.repertoire import FloatArray, IntArray
 
 __all__ = ["Ranked", "Ranking", "RankingSystem"]
@@ -91,18 +91,31 @@ class Ranking:
             present: by product, whether it may be recommended.
             limit: products per origin.
         """
-        features, origins, products = self.features, len(knowledge.household), knowledge.own.items
+        origins, products = len(knowledge.household), knowledge.own.items
         recent = recent_items(knowledge)
         hand = in_hand(self.neighbours, basket, recent, origins, products)
         sellers = np.broadcast_to(self.best_sellers, (origins, POPULAR_LIMIT))
         found = _open(candidates_of(knowledge, hand.evidence, sellers, products), basket, present)
+        return self._ordered(knowledge, (basket, recent), hand, found, limit)
+
+    def rank_given(self, knowledge: HouseholdKnowledge, basket: Items, given: IntArray, limit: int) -> Ranked:
+        """Return the best `limit` of the given products (ascending) for the one origin of `knowledge`, candidates or not."""
+        recent = recent_items(knowledge)
+        hand = in_hand(self.neighbours, basket, recent, len(knowledge.household), knowledge.own.items)
+        found = Candidates(np.zeros(len(given), np.int64), given, np.zeros(len(given), np.uint8))
+        return self._ordered(knowledge, (basket, recent), hand, found, limit)
+
+    def _ordered(
+        self, knowledge: HouseholdKnowledge, hands: tuple[Items, Items], hand: InHand, found: Candidates, limit: int
+    ) -> Ranked:
+        features = self.features
         figures = assemble(knowledge, features.population, features.levels, hand, found.origin, found.product)
         scores = self.system.scores(figures)
         best = _best(found, scores, limit)
         kept = Candidates(found.origin[best], found.product[best], found.sources[best])
         # what groups brought costs a hundred times the score: it is asked for the best alone
         brought = self.system.contributions(figures[best], scores[best])
-        return self._pointed(knowledge, (basket, recent), kept, scores[best], brought)
+        return self._pointed(knowledge, hands, kept, scores[best], brought)
 
     def _pointed(
         self,

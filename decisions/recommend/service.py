@@ -1,44 +1,85 @@
-"""Answers recommendation requests from the published graph, the feature snapshot and the ranker."""
+"""Answers recommendation requests from the published graph, the feature snapshot and the ranker.
+
+Each surface has a ladder: the first rung is the system that won its back-test, the ones below fill the places that it leaves
+open, and the answer says which rung it came down to and why.
+"""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from decisions.envelope import Degradation
-from decisions.recommend.candidates import SOURCES
-from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest, RecommendedProduct
-from decisions.recommend.errors import (
-    BasketTooLarge,
-    LimitOutOfRange,
-    OtherDay,
-    RecommendationArtefactError,
-    UnknownHousehold,
-    UnknownProducts,
-    UnknownStore,
+from decisions.recommend.asking import Asked
+from decisions.recommend.beside import BesideLists
+from decisions.recommend.bounds import Bounds, exposure_shares, levels_of
+from decisions.recommend.calibration import read_calibration
+from decisions.recommend.checking import check_page, check_request
+from decisions.recommend.contract import (
+    PageAnswer,
+    PageRequest,
+    PlacementAnswer,
+    RecommendationAnswer,
+    RecommendationRequest,
+    RecommendedProduct,
+    RuleCheck,
+    RungUsed,
+    Surface,
+    WhyNotAnswer,
+    WhyNotOutcome,
+    WhyNotRequest,
 )
-from decisions.recommend.explain import Explainer, RelationExplainer
+from decisions.recommend.discover import DISCOVERY_SYSTEM, DiscoverLists
+from decisions.recommend.discovery import Discovery
+from decisions.recommend.discovery_lists import PLACES, read_discoveries
+from decisions.recommend.eligibility import Eligibility, EligibilityAsk
+from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
-from decisions.recommend.lists import LISTED, read_lists
+from decisions.recommend.habit import HabitLists
+from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
+from decisions.recommend.lists import read_lists
+from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
-from decisions.recommend.ranking import Ranked, Ranking, RankingSystem
-from features.recommend_population import STORE_COLUMNS
-from features.recommend_relations import Items
+from decisions.recommend.ranking import Ranking, RankingSystem
+from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
+from decisions.recommend.shelf import Shelf
+from decisions.recommend.suggestions import Suggestion, first_of_each, mixed
+from decisions.recommend.trending import TrendLists
+from decisions.recommend.why_not import Change, standing_of, told
+from features.collaborative import read_tastes
 from features.recommend_tables import read_serving_features
-from features.repertoire import FloatArray, IntArray
+from features.repertoire import IntArray
 from features.snapshot import FeatureSnapshot
 from kg.ports import ArrayGraph
 
 __all__ = ["RecommendService"]
 
-LARGEST_LIMIT = 100
-LARGEST_BASKET = 200
 KEPT_ANSWERS = 4096
-_STORE_SOLD_28 = STORE_COLUMNS.index("store_sold_28")
+LONGEST_ORDER = 1_000
+"""Places of the order that `why_not` looks at: more than there are candidates."""
+CHANGES_TRIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """One step of a surface's ladder: its name, what it suggests (asked for where places are left), and what is said where
+    that is nothing.
+    """
+
+    name: str
+    suggest: Callable[[], Iterable[Suggestion]]
+    nothing: str = "nothing that may be suggested is left"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ladder:
+    """The steps from the best to the last. `cause`: why the surface's own first step is missing."""
+
+    rungs: tuple[_Rung, ...]
+    cause: str = ""
 
 
 class RecommendService:
@@ -48,136 +89,314 @@ class RecommendService:
         graph: the published version that explanations lead through.
         features: the snapshot that `fit` filled.
         artefact: the files that `fit` gave.
+        online: what happened since the release.
+        settings: the retailer's bounds of eligibility.
 
     Raises:
         RecommendationArtefactError: the files are missing, changed or of another format.
     """
 
-    def __init__(self, graph: ArrayGraph, features: FeatureSnapshot, artefact: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        graph: ArrayGraph,
+        features: FeatureSnapshot,
+        artefact: Mapping[str, bytes],
+        online: OnlineFacts | None = None,
+        settings: EligibilitySettings = USUAL_SETTINGS,
+    ) -> None:
         self._graph = graph
         self._as_of = features.as_of
+        self._online = online or NoEvents()
         about = _about(artefact)
         self._system = RankingSystem(about["system"], _ranker(artefact, about))
-        self._features = read_serving_features(features)
-        self._view = GraphView(graph, self._features)
-        self._ranking = Ranking(self._features, self._view.neighbours, self._system)
-        self._lists = read_lists(features, self._ranking)
-        if not self._view.present.all():
-            # the lists may name products that this graph does not have
-            self._lists = None
-        self._product = {product: place for place, product in enumerate(self._features.product_ids.to_pylist())}
-        self._household = {household: place for place, household in enumerate(self._features.household_ids)}
-        self._store = {store: place for place, store in enumerate(self._features.store_ids)}
-        self._share = _shares(self._features.population.baskets_in_28_days)
+        facts = read_serving_features(features)
+        self._view = GraphView(graph, facts)
+        ranking = Ranking(facts, self._view.neighbours, self._system)
+        # the stored lists may name products that this graph does not have: those are not open
+        self._shelf = Shelf(graph, facts, self._view)
+        self._rules = Eligibility(graph, features, features.as_of, settings)
+        self._habit = HabitLists(self._shelf, ranking, read_lists(features, ranking), read_calibration(about))
+        kept = read_discoveries(features, len(facts.household_ids))
+        exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
+        bounds = Bounds(levels_of(graph, self._view.place), exposure)
+        self._discover = DiscoverLists(self._shelf, Discovery(facts, read_tastes(features)), bounds, kept)
+        self._beside = BesideLists(self._shelf)
+        self._items = ItemLists(self._shelf)
+        self._trends = TrendLists(self._shelf)
+        self._ladders = {
+            Surface.HOUSEHOLD: self._for_household,
+            Surface.BASKET: self._for_household,
+            Surface.ITEM: self._for_item,
+            Surface.BUY_AGAIN: self._to_buy_again,
+            Surface.DISCOVER: self._to_discover,
+            Surface.TRENDING: self._trending,
+            Surface.RERANK: self._reordered,
+        }
         # a release never changes, so neither does its answer to a request
         self._answer = lru_cache(KEPT_ANSWERS)(self._compute)
 
     @property
     def base_score(self) -> float:
         """What every score of the ranker starts from: the contributions of an item sum to its score less this."""
-        return 0.0 if self._system.ranker is None else self._system.ranker.base
+        return self._habit.base_score
 
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """Return at most `limit` merchandise products, best first, none of them in the basket.
 
-        A household with purchases is ranked by the system that won the back-test; otherwise relations of the basket speak,
-        and what sells fills up.
-
         Raises:
-            LimitOutOfRange, BasketTooLarge, UnknownProducts, UnknownHousehold, UnknownStore: the request cannot be answered.
+            LimitOutOfRange, BasketTooLarge, ListTooLong, DetailOutOfRange, EmptyBasket, SurfaceIncomplete, UnknownProducts,
+            UnknownHousehold, UnknownStore: the request cannot be answered.
             OtherDay: `as_of` is another day than the release's.
         """
-        self._check(request)
-        return self._answer(replace(request, as_of=None, basket=tuple(sorted(set(request.basket)))))
-
-    def _compute(self, request: RecommendationRequest) -> RecommendationAnswer:
-        basket = np.array([self._product[p] for p in request.basket if p in self._product], dtype=np.int64)
-        household = self._household.get(request.household_id) if request.household_id is not None else None
-        if household is None:
-            return self._without_history(request, basket)
-        return RecommendationAnswer(self._as_of, self._system.name, self._ranked(request, household, np.sort(basket)))
-
-    def _check(self, request: RecommendationRequest) -> None:
-        if not 1 <= request.limit <= LARGEST_LIMIT:
-            raise LimitOutOfRange(request.limit, LARGEST_LIMIT)
-        if len(request.basket) > LARGEST_BASKET:
-            raise BasketTooLarge(len(request.basket), LARGEST_BASKET)
-        unknown = tuple(p for p in dict.fromkeys(request.basket) if self._graph.position("Product", p) is None)
-        if unknown:
-            raise UnknownProducts(unknown)
-        if request.household_id is not None and self._graph.position("Household", request.household_id) is None:
-            raise UnknownHousehold(request.household_id)
-        if request.store_id is not None and self._graph.position("Store", request.store_id) is None:
-            raise UnknownStore(request.store_id)
+        check_request(self._graph, request)
         if request.as_of is not None and request.as_of != self._as_of:
             raise OtherDay(request.as_of, self._as_of)
+        return self._answer(_as_sets(request))
 
-    def _ranked(self, request: RecommendationRequest, household: int, basket: IntArray) -> tuple[RecommendedProduct, ...]:
-        """Read the household's list where one was kept for such a request; rank now where not: the answer is the same."""
-        if self._lists is not None and not len(basket) and request.store_id is None and request.limit <= LISTED:
-            first, last = self._lists.of(household, request.limit)
-            return self._items(self._lists.ranked, first, last, household)
-        ranked = self._rank_now(household, basket, self._store_of(request, household), request.limit)
-        return self._items(ranked, 0, len(ranked), household)
+    def page(self, request: PageRequest) -> PageAnswer:
+        """Fill the placements from the first to the last; no product comes twice. Raises: PageInvalid, and as `recommend`.
 
-    def _rank_now(self, household: int, basket: IntArray, store: int, limit: int) -> Ranked:
-        knowledge = self._features.knowledge.of(household, store)
-        in_basket = Items(np.zeros(len(basket), np.int64), basket)
-        return self._ranking.rank(knowledge, in_basket, self._view.present, limit)
-
-    def _items(self, ranked: Ranked, first: int, last: int, household: int) -> tuple[RecommendedProduct, ...]:
-        explainer = Explainer(self._view, self._features, household)
-        return tuple(
-            RecommendedProduct(
-                self._view.product(int(ranked.product[row])).id,
-                row - first + 1,
-                float(ranked.score[row]),
-                SOURCE_NAMES[ranked.sources[row]],
-                explainer.explain(ranked, row),
+        A placement that asks for what the visit does not have, such as a household, is empty and says so.
+        """
+        check_page(request)
+        shown: tuple[str, ...] = ()
+        filled: list[PlacementAnswer] = []
+        for placement in request.placements:
+            asked = replace(
+                request.shared,
+                surface=placement.surface,
+                limit=placement.limit,
+                product_id=placement.product_id or request.shared.product_id,
+                exclude=(*request.shared.exclude, *shown),
             )
-            for row in range(first, last)
+            answer = self._placed(asked)
+            shown = (*shown, *(item.product_id for item in answer.items))
+            filled.append(PlacementAnswer(placement.name, answer))
+        return PageAnswer(self._as_of, tuple(filled))
+
+    def why_not(self, request: WhyNotRequest) -> WhyNotAnswer:
+        """Say which rule forbids a product, or where it stands and the smallest change that would list it.
+
+        Raises: UnknownProducts, and as `recommend`.
+        """
+        if self._graph.position("Product", request.product_id) is None:
+            raise UnknownProducts((request.product_id,))
+        answer = self.recommend(request.asked)
+        asked = self._asked(_as_sets(request.asked))
+        plain = WhyNotAnswer(self._as_of, request.product_id, WhyNotOutcome.LISTED, "", degraded=answer.degraded)
+        listed = next((item for item in answer.items if item.product_id == request.product_id), None)
+        if listed is not None:
+            text = f"It is in the list, in place {listed.rank}."
+            return replace(plain, text=text, rank=listed.rank, score=listed.score)
+        plain = replace(plain, checks=self._checks(asked, request.product_id))
+        place = self._shelf.product.get(request.product_id)
+        if place is None:
+            return told(plain, request.product_id, None, ())
+        standing = standing_of(place, self._whole_order(asked), request.asked.limit)
+        return told(plain, self._view.product(place).display_name, standing, self._changes(asked, place))
+
+    def _checks(self, asked: Asked, product_id: str) -> tuple[RuleCheck, ...]:
+        place = self._shelf.product.get(product_id)
+        if place is None:
+            return (RuleCheck("in_range", passed=False, proof="it was never sold"),)
+        return self._rules.checks(asked.openness.ask, place)
+
+    def _changes(self, asked: Asked, product: int) -> Iterator[Change]:
+        """Yield one product more in the basket, those whose edges to the product are strongest first."""
+        for item in self._items.leading_to(product, CHANGES_TRIED):
+            name = self._view.product(item).display_name
+            with_it = replace(asked, hand=np.union1d(asked.hand, [item]))
+            yield Change(f"{name} in the basket", partial(self._score, with_it, product))
+
+    def _score(self, asked: Asked, product: int) -> float | None:
+        return next((one.score for one in self._whole_order(asked) if one.product == product), None)
+
+    def _whole_order(self, asked: Asked) -> Iterable[Suggestion]:
+        """Return all that the surface's first step would suggest, best first."""
+        whole = replace(asked, request=replace(asked.request, limit=LONGEST_ORDER))
+        return self._ladders[asked.request.surface](whole).rungs[0].suggest()
+
+    def _placed(self, request: RecommendationRequest) -> RecommendationAnswer:
+        try:
+            return self.recommend(request)
+        except (EmptyBasket, SurfaceIncomplete) as error:
+            nothing = Degradation(error.problem.rstrip("."), "nothing")
+            return RecommendationAnswer(self._as_of, "nothing", (), nothing, request.surface)
+
+    def _compute(self, request: RecommendationRequest) -> RecommendationAnswer:
+        asked = self._asked(request)
+        ladder = self._ladders[request.surface](asked)
+        chosen: list[Suggestion] = []
+        used: list[RungUsed] = []
+        cause = ladder.cause
+        for rung in ladder.rungs:
+            more = first_of_each(rung.suggest(), request.limit - len(chosen), chosen)
+            if more:
+                used.append(RungUsed(rung.name, len(more), cause))
+                chosen += more
+            if len(chosen) == request.limit:
+                break
+            cause = f"{rung.name} gave {len(more)} of {request.limit} places" if chosen else rung.nothing
+        items = tuple(self._item(asked, one, rank) for rank, one in enumerate(chosen, start=1))
+        new = sum(one.kind == "discovery" for one in chosen)
+        return RecommendationAnswer(
+            as_of=self._as_of,
+            system=used[0].name if used else "nothing",
+            items=items,
+            degraded=_degradation(ladder, used, cause),
+            surface=request.surface,
+            discovery_share=new / len(chosen) if chosen else 0.0,
+            withheld=asked.openness.withheld(self._considered(asked)),
+            unused_context=_unused(request),
+            newest_event=asked.live.newest_event,
+            rungs=tuple(used),
         )
 
-    def _without_history(self, request: RecommendationRequest, basket: IntArray) -> RecommendationAnswer:
-        """Rank by the sum of the basket's edges; below one unit of strength, what sells orders the list and fills it."""
-        neighbours = self._view.neighbours
-        spoken = np.zeros(len(self._product))
-        for relation in neighbours.values():
-            entry, _ = relation.entries(basket)
-            np.add.at(spoken, relation.candidate[entry], relation.strength[entry])
-        share = self._share if request.store_id is None else self._share_in(self._store.get(request.store_id, -1))
-        scores = spoken + share
-        open_rows = self._view.present.copy()
-        open_rows[basket] = False
-        rows = np.flatnonzero(open_rows & (scores > 0))
-        best = rows[np.lexsort((rows, -scores[rows]))][: request.limit]
-        explainer = RelationExplainer(self._view, self._features, basket)
-        items = tuple(self._related(int(row), rank, scores, share, explainer) for rank, row in enumerate(best, start=1))
-        rung = "basket_relations" if bool((spoken[best] > 0).any()) else "popularity"
-        return RecommendationAnswer(self._as_of, rung, items, _degradation(request, rung))
+    def _considered(self, asked: Asked) -> IntArray:
+        """Return what rules are counted against: the household's own list, what the hand speaks for, or the best sellers."""
+        if asked.household is not None:
+            return self._habit.listed(asked.household)
+        return self._beside.considered(asked)
 
-    def _related(
-        self, product: int, rank: int, scores: FloatArray, share: FloatArray, explainer: RelationExplainer
-    ) -> RecommendedProduct:
-        edges = explainer.edges_to(product)
-        explanation = explainer.explain(product, edges, float(share[product]))
-        sources = (("basket_relations",) if edges else ()) + (("popularity",) if share[product] else ())
-        return RecommendedProduct(self._view.product(product).id, rank, float(scores[product]), sources, explanation)
+    def _item(self, asked: Asked, one: Suggestion, rank: int) -> RecommendedProduct:
+        told = one.tell()
+        return RecommendedProduct(
+            product_id=self._view.product(one.product).id,
+            rank=rank,
+            score=one.score,
+            sources=one.sources,
+            explanation=told.explanation,
+            kind=one.kind,
+            customer_text=told.customer_text,
+            p_accept=one.p_accept,
+            propensity=one.propensity,
+            base_score=one.base_score,
+            checks=self._rules.asked(asked.openness.ask, one.product),
+        )
 
-    def _store_of(self, request: RecommendationRequest, household: int) -> int:
-        if request.store_id is None:
-            return int(self._features.knowledge.store[household])
-        return self._store.get(request.store_id, -1)
+    def _asked(self, request: RecommendationRequest) -> Asked:
+        shelf = self._shelf
+        live = self._online.facts(request.household_id, request.session_id, request.store_id, request.events_until)
+        cause = self._not_personal(request, live)
+        household = None if cause or request.household_id is None else shelf.household.get(request.household_id)
+        store = self._store_of(request, household)
+        basket = shelf.positions((*request.basket, *live.carted))
+        there = EligibilityAsk(store, request.constraints, live)
+        anchor = None if request.product_id is None else shelf.product.get(request.product_id)
+        replaces = request.surface is Surface.ITEM and (anchor is None or not self._rules.open(there).mask[anchor])
+        ask = replace(
+            there,
+            stands_in_for=request.product_id if replaces else None,
+            basket=basket,
+            excluded=shelf.positions(request.exclude),
+        )
+        openness = self._rules.open(ask)
+        may = openness.mask
+        if request.surface is Surface.ITEM and anchor is not None:
+            may = may.copy()
+            may[anchor] = False
+        hand = np.union1d(basket, shelf.positions(live.viewed))
+        return Asked(request, household, hand, store, live, openness, may, replaces, cause)
 
-    def _share_in(self, store: int) -> FloatArray:
-        """Return each product's share of the best seller's baskets in 28 days in the store, below 1."""
-        products = np.arange(len(self._product))
-        in_store = self._features.population.stores(np.full(len(products), store), products, products)
-        return _shares(in_store[:, _STORE_SOLD_28])
+    def _not_personal(self, request: RecommendationRequest, live: LiveFacts) -> str:
+        """Return why what is known of the household may not be used; "" where it may, or nobody is named."""
+        if request.household_id is None:
+            return ""
+        consent = self._rules.personal(request.household_id, request.purpose, live)
+        if not consent.passed:
+            return "no consent is known for this purpose"
+        return "" if request.household_id in self._shelf.household else "the household has no purchases to learn from"
+
+    def _store_of(self, request: RecommendationRequest, household: int | None) -> int | None:
+        if request.store_id is not None:
+            return self._shelf.store.get(request.store_id)
+        return None if household is None else int(self._shelf.features.knowledge.store[household])
+
+    def _for_household(self, asked: Asked) -> _Ladder:
+        if asked.household is None:
+            return _Ladder(self._without_history(asked), asked.cause)
+        return _Ladder((_Rung(self._system.name, partial(self._habit_and_new, asked)), *self._without_history(asked)))
+
+    def _habit_and_new(self, asked: Asked) -> list[Suggestion]:
+        limit, share = asked.request.limit, asked.request.discovery_share or 0.0
+        habit = self._habit.suggestions(asked, limit)
+        if not share or asked.request.surface is not Surface.HOUSEHOLD:
+            return habit
+        return mixed(habit, self._discover.suggestions(asked, limit), share, limit)
+
+    def _without_history(self, asked: Asked) -> tuple[_Rung, ...]:
+        sells = self._selling(asked)
+        if not len(asked.hand):
+            return (sells,)
+        silent = "no published relation speaks for a product beside this basket"
+        return (_Rung("basket_relations", partial(self._beside.suggestions, asked, asked.request.limit), silent), sells)
+
+    def _selling(self, asked: Asked, among: IntArray | None = None, name: str = "popularity") -> _Rung:
+        return _Rung(name, partial(self._beside.selling, asked, asked.request.limit, among))
+
+    def _for_item(self, asked: Asked) -> _Ladder:
+        product_id = str(asked.request.product_id)
+        there = self._shelf.product.get(product_id)
+        below = (self._selling(asked, self._shelf.beside(product_id), "category"), self._selling(asked))
+        if there is None:
+            return _Ladder(below, "the product was never sold, so no relation speaks of it")
+        name, relations = ("substitutes", SUBSTITUTES) if asked.replaces else ("complements", COMPLEMENTS)
+        related = partial(self._items.related, asked, there, relations, asked.request.limit)
+        return _Ladder((_Rung(name, related, "no published relation leads from the product"), *below))
+
+    def _to_buy_again(self, asked: Asked) -> _Ladder:
+        bought = partial(self._habit.suggestions, asked, asked.request.limit, bought_only=True)
+        return _Ladder((_Rung(self._system.name, bought),), asked.cause)
+
+    def _to_discover(self, asked: Asked) -> _Ladder:
+        nothing = "nothing is known of the household's or the basket's tastes"
+        new = _Rung(DISCOVERY_SYSTEM, partial(self._discover.suggestions, asked, asked.request.limit), nothing)
+        if asked.household is not None:
+            asked = replace(asked, open=self._habit.never_bought(asked, asked.household))
+        return _Ladder((new, self._selling(asked)), asked.cause if not len(asked.hand) else "")
+
+    def _trending(self, asked: Asked) -> _Ladder:
+        grows = partial(self._trends.suggestions, asked, asked.request.limit)
+        return _Ladder((_Rung("trending", grows, "nothing sells more for sure than it used to"), self._selling(asked)))
+
+    def _reordered(self, asked: Asked) -> _Ladder:
+        given = self._shelf.positions(asked.request.candidates)
+        below = (self._selling(asked, given), _Rung("given", partial(self._beside.rest, asked, given)))
+        if asked.household is None:
+            return _Ladder(below, asked.cause)
+        ours = partial(self._habit.reordered, asked, given, asked.request.limit)
+        return _Ladder((_Rung(self._system.name, ours), *below))
 
 
-def _shares(sold: npt.NDArray[np.float32]) -> FloatArray:
-    return np.asarray(sold.astype(np.float64) / (float(sold.max(initial=0.0)) + 1.0))
+def _as_sets(request: RecommendationRequest) -> RecommendationRequest:
+    """Return the request with what is a set in one order, so that equal requests are one."""
+    return replace(
+        request,
+        as_of=None,
+        basket=_set(request.basket),
+        candidates=_set(request.candidates),
+        exclude=_set(request.exclude),
+    )
+
+
+def _unused(request: RecommendationRequest) -> tuple[str, ...]:
+    """Return what was told of the moment: the ranker that serves looks at none of it."""
+    context = request.context
+    given = {"hour": context.hour, "weekday": context.weekday, "device": context.device, "weather": context.weather}
+    return tuple(name for name, value in given.items() if value is not None)
+
+
+def _set(product_ids: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(product_ids)))
+
+
+def _degradation(ladder: _Ladder, used: list[RungUsed], cause: str) -> Degradation | None:
+    """Say why the surface's own first step did not answer; places that others filled are told with the steps."""
+    if not used:
+        return Degradation(cause, "nothing")
+    if ladder.cause or used[0].name != ladder.rungs[0].name:
+        return Degradation(used[0].cause, used[0].name)
+    return None
 
 
 def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
@@ -185,8 +404,8 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(artefact["recommend.json"])
     except (KeyError, ValueError) as error:
         raise RecommendationArtefactError("its description cannot be read.") from error
-    if about.get("format") != "recommend-1":
-        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-1'.")
+    if about.get("format") != "recommend-2":
+        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-2'.")
     return about
 
 
@@ -196,15 +415,3 @@ def _ranker(artefact: Mapping[str, bytes], about: Mapping[str, Any]) -> Ranker |
     if "ranker.txt" not in artefact:
         raise RecommendationArtefactError("the model's text is missing.")
     return open_ranker(artefact["ranker.txt"], about["model"])
-
-
-def _degradation(request: RecommendationRequest, rung: str) -> Degradation | None:
-    if request.household_id is not None:
-        return Degradation("the household has no purchases to learn from", rung)
-    if request.basket and rung == "popularity":
-        return Degradation("no published relation speaks for a product beside this basket", rung)
-    return None
-
-
-SOURCE_NAMES = tuple(tuple(name for place, name in enumerate(SOURCES) if bits >> place & 1) for bits in range(1 << len(SOURCES)))
-"""The sources of a candidate by its bits."""

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.in_force import in_force
 from kg.ports import CHAIN
 from lake.ports import Lake
 
@@ -52,7 +52,7 @@ def read_rules(lake: Lake, as_of: date) -> Rules:
     declared = {relation: PAIRS.empty_table() for relation in (NEVER, REQUIRES)}
     known = set(lake.names())
     if "product_declarations" in known:
-        held = _held(lake.table("product_declarations"), as_of)
+        held = in_force(lake.table("product_declarations"), as_of)
         for relation in declared:
             pairs = held.filter(held.relation == relation)
             columns = pairs.select(
@@ -63,7 +63,7 @@ def read_rules(lake: Lake, as_of: date) -> Rules:
     for name, schema in (("safety_requirements", REQUIRED), ("safety_statements", STATED)):
         tables[name] = schema.empty_table()
         if name in known:
-            tables[name] = lake.to_arrow(_held(lake.table(name), as_of).select(*schema.names).distinct()).cast(schema)
+            tables[name] = lake.to_arrow(in_force(lake.table(name), as_of).select(*schema.names).distinct()).cast(schema)
     categories = lake.arrow("products", ("product_id", "category"))
     return Rules(declared[NEVER], declared[REQUIRES], tables["safety_requirements"], tables["safety_statements"], categories)
 
@@ -95,10 +95,6 @@ def consistent(edges: Mapping[str, pa.Table], rules: Rules) -> tuple[dict[str, p
             counts[FOR_REVIEW] += int(both.sum())
             kept[relation] = _reviewed(kept[relation], both)
     return kept, counts
-
-
-def _held(table: ir.Table, as_of: date) -> ir.Table:
-    return table.filter((table.valid_from <= as_of) & (table.valid_to.isnull() | (table.valid_to > as_of)))
 
 
 def _broken(substitutes: pa.Table, rules: Rules, bought_with: pa.Table | None) -> dict[str, np.ndarray]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from ingest.age_limits import read_age_limits
 from ingest.contract import shipped_contracts
 from ingest.errors import ConfigurationInvalid, FeedUnknown, FeedUnmapped, SourceFolderMissing, SourceUnknown
 from ingest.mapping import FeedMapping
@@ -37,6 +39,8 @@ class SourceConfiguration:
     feeds: tuple[FeedMapping, ...]
     assumptions: Assumptions = field(default_factory=Assumptions)
     """What the generator of missing feeds assumes of the retailer."""
+    age_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """From which age on what is sold, by the name of a department, category or type."""
     only_file: Path | None = None
     """The file that all feeds are read from, where it was given itself."""
 
@@ -132,6 +136,7 @@ def _read(home: Path) -> SourceConfiguration:
             folder=_location(known_keys("location", document.get("location", {}))),
             feeds=tuple(mappings),
             assumptions=Assumptions.from_yaml(known_keys("simulation", document.get("simulation", {}))),
+            age_limits=read_age_limits(document.get("age_limits", {})),
         )
         _check_pseudonyms(source)
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -15,7 +15,17 @@ from decisions.envelope import Evidence, Explanation, ExplanationPath, Hop, Node
 from decisions.forecast.contract import Driver, ForecastAnswer, ForecastPoint, ForecastRequest
 from decisions.forecast.errors import ForecastSubjectUnclear, NoHistory, UnknownProduct
 from decisions.overlay import NO_OVERLAY, ForecastOverlay
-from decisions.recommend.contract import RecommendationAnswer, RecommendationRequest, RecommendedProduct
+from decisions.recommend.contract import (
+    PageAnswer,
+    PageRequest,
+    PlacementAnswer,
+    RecommendationAnswer,
+    RecommendationRequest,
+    RecommendedProduct,
+    WhyNotAnswer,
+    WhyNotOutcome,
+    WhyNotRequest,
+)
 from decisions.relations import RelationService
 from decisions.relations.quality import QualityFigure, RelationQuality
 from decisions.search import ProductSearch
@@ -147,6 +157,13 @@ class FixedRecommender:
             for n in range(min(request.limit, PRODUCTS))
         )
         return RecommendationAnswer(AS_OF, "shelfgraph", items)
+
+    def page(self, request: PageRequest) -> PageAnswer:
+        lists = [(one, replace(request.shared, surface=one.surface, limit=one.limit)) for one in request.placements]
+        return PageAnswer(AS_OF, tuple(PlacementAnswer(one.name, self.recommend(asked)) for one, asked in lists))
+
+    def why_not(self, request: WhyNotRequest) -> WhyNotAnswer:
+        return WhyNotAnswer(AS_OF, request.product_id, WhyNotOutcome.RANKED_LOWER, "It is ranked lower.", 12, 0.1, 0.2)
 
 
 @dataclass

@@ -289,7 +289,7 @@ def test_a_logged_decision_is_shown_as_it_was_answered(shop):
 def test_every_saved_query_runs_and_shows_rows(shop):
     examples = shop.client.get("/playground/examples.json").json()
     assert {e["role"] for e in examples} == {"merchandiser", "recommendation client", "planner", "data steward"}
-    assert len(examples) == 8
+    assert len(examples) == 9
     for example in examples:
         assert set(example) == {"role", "title", "description", "query", "variables"}
         answer = shop.ask(example["query"], **example["variables"])

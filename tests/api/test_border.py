@@ -87,6 +87,7 @@ def room_errors():
 
 
 NOT_AT_REQUESTS = {
+    "PlacementsUnreadable",
     "RunUnknown", "RunFinished", "NothingReleased", "ReleaseUnknown", "ReleaseConflict", "ArtefactUnknown", "ArtefactDamaged",
     "DecisionRepeated", "IdentityNotAvailable", "UnknownTerm", "InvalidBatch", "UnknownEndpoint", "ReplayImpossible",
     "TooLittleHistory", "NothingSold", "ProjectionRefused", "LeaseLost",
@@ -120,7 +121,7 @@ def test_roles_are_asked_for_at_every_question(open_shop):
 ROOT_FIELDS = build_schema({}).compiled.query_type.fields
 NEEDED = {"productId": '"P007"', "id": f'"{global_id("Product", "P007")}"', "first": "1", "text": '"milk"',
           "a": '"P007"', "b": '"P008"', "relation": '"isSubstituteFor"', "scenarios": "[]",
-          "productIds": '["P007"]', "categoryId": '"GROCERY"', "count": "1"}  # fmt: skip
+          "placements": '["home"]', "productIds": '["P007"]', "categoryId": '"GROCERY"', "count": "1"}  # fmt: skip
 
 
 @pytest.mark.requirement("R-SEC-03")

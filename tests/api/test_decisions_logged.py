@@ -29,6 +29,12 @@ ALL_KINDS = """{
   j: delistWhatIf(productIds: ["P007"]) { ... on DelistWhatIf { decision { id kind } } }
   k: assortmentProposal(categoryId: "GROCERY > DAIRY", count: 2) { ... on AssortmentProposal { decision { id kind } } }
 }"""
+OTHER_KINDS = """{
+  a: recommendationPage(placements: ["home", "cart"], visit: {householdId: "hh_a", basket: ["P001"]}) {
+    ... on RecommendationPage { decision { id kind } } }
+  b: whyNotRecommended(productId: "P007", visit: {householdId: "hh_a"}) { ... on WhyNotRecommended { decision { id kind } } }
+}"""
+"""A document has at most ten root fields."""
 HEADER = """id kind asOf servedFrom releaseId graphVersion ontologyVersion featureSnapshot modelVersion policyDigest experiment
   freshness { table newest ageDays simulated } degraded { cause rung } recordedAt"""
 
@@ -110,16 +116,16 @@ def test_without_the_log_no_decision_leaves(open_shop):
 
 @pytest.mark.requirement("R-AUD-01")
 def test_each_answer_has_exactly_one_entry(shop):
-    answer = shop.ask(ALL_KINDS)["data"]
-    kinds = {one["decision"]["id"]: one["decision"]["kind"] for one in answer.values()}
+    answers = [*shop.ask(ALL_KINDS)["data"].values(), *shop.ask(OTHER_KINDS)["data"].values()]
+    kinds = {one["decision"]["id"]: one["decision"]["kind"] for one in answers}
     entries = list(shop.log.entries())
     assert {entry.id: entry.kind for entry in entries} == kinds
-    assert len(entries) == 10
+    assert len(entries) == 12
     assert set(kinds.values()) == set(KINDS) - PLANNED
     twice = shop.ask("""{ a: forecast(productId: "P007") { ... on Forecast { decision { id } } }
                           b: forecast(productId: "P007") { ... on Forecast { decision { id } } } }""")["data"]
     assert twice["a"] == twice["b"]
-    assert shop.log.verify().entries == 11
+    assert shop.log.verify().entries == 13
 
 
 def test_the_header_names_every_version(shop):
@@ -137,14 +143,17 @@ def test_the_header_names_every_version(shop):
 
 def test_every_kind_names_its_model(shop):
     shop.ask(ALL_KINDS)
+    shop.ask(OTHER_KINDS)
     named = {entry.kind: json.loads(entry.header)["model_version"] for entry in shop.log.entries()}
-    others = {"recommendations": "m-rec", "forecast": "m-fc", "delist_what_if": "m-sub", "assortment_proposal": "m-sub"}
+    others = dict.fromkeys(("recommendations", "recommendation_page", "why_not_recommended"), "m-rec")
+    others |= {"forecast": "m-fc", "delist_what_if": "m-sub", "assortment_proposal": "m-sub"}
     assert named == dict.fromkeys(set(KINDS) - PLANNED, "m-rel") | others
 
 
 @pytest.mark.requirement("R-AUD-07")
 def test_every_kind_of_decision_replays_to_the_same_bytes(shop):
     shop.ask(ALL_KINDS)
+    shop.ask(OTHER_KINDS)
     opened = []
 
     def open_services(release_id):
@@ -152,10 +161,10 @@ def test_every_kind_of_decision_replays_to_the_same_bytes(shop):
         return shop.services
 
     reports = [replay(entry.id, shop.log, open_services) for entry in shop.log.entries()]
-    assert len(reports) == 10
+    assert len(reports) == 12
     assert {r.kind for r in reports} == set(KINDS) - PLANNED
     assert all(r.identical and r.first_difference is None and r.logged_digest == r.replayed_digest for r in reports)
-    assert opened == ["rel_1"] * 10
+    assert opened == ["rel_1"] * 12
 
 
 def test_a_replay_that_differs_says_where(shop):
@@ -178,8 +187,14 @@ def test_a_replay_that_differs_says_where(shop):
 def test_the_logged_request_is_canonical_and_complete(shop):
     shop.client.get("/v1/recommendations?household=hh_a&basket=P001,P002&store=st1&limit=7")
     entry = next(shop.log.entries())
-    expected = {"household_id": "hh_a", "basket": ["P001", "P002"], "store_id": "st1", "limit": 7, "as_of": None}
-    assert entry.request == canonical_bytes(expected)
+    given = {"household_id": "hh_a", "basket": ["P001", "P002"], "store_id": "st1", "limit": 7, "as_of": None}
+    moment = dict.fromkeys(("hour", "weekday", "device", "weather"))
+    must = {"without_allergens": [], "diets": [], "age_years": None, "in_stock_only": False, "largest_stock_age_days": None,
+            "priced_only": False}  # fmt: skip
+    rest = {"surface": "household", "session_id": None, "product_id": None, "candidates": [], "exclude": [],
+            "discovery_share": shop.services.discovery_share, "context": moment, "constraints": must,
+            "purpose": "personalisation", "events_until": 0}  # fmt: skip
+    assert entry.request == canonical_bytes({**given, **rest})
 
 
 class Weather(StrEnum):

@@ -105,6 +105,11 @@ SPECIAL = {
         "valid_from": "2010-01-05",
         "valid_to": "2010-02-05",
     },
+    "household_consents": lambda n: {
+        "purpose": ("personalisation", "marketing", "operations")[n % 3],
+        "valid_from": "2010-01-05",
+        "valid_to": "2010-02-05",
+    },
     "session_events": lambda n: {"event_type": ("view", "cart", "search")[n % 3]},
 }
 

@@ -26,7 +26,7 @@ def test_every_contract_is_valid_in_the_standard():
         document = yaml.safe_load(path.read_text())
         jsonschema.Draft201909Validator(schema).validate(document)
         OpenDataContractStandard.from_file(str(path))
-    assert len(FILES) == 18
+    assert len(FILES) == 19
 
 
 def test_contracts_have_the_tables_of_the_vocabulary():
@@ -40,7 +40,7 @@ def test_every_reference_leads_to_a_column():
         for reference in contract.references:
             table, column = reference.split(".")
             assert column in contract_of(table).table_schema.names
-    assert sum(len(contract.references) for contract in shipped_contracts()) == 24
+    assert sum(len(contract.references) for contract in shipped_contracts()) == 25
 
 
 RANGES = {
@@ -93,7 +93,7 @@ def test_every_column_means_a_term_of_the_ontology():
             label = vocabulary.value(term, SG.nodeLabel) or vocabulary.value(term, SKOS.notation)
             assert item.name.removeprefix("source_").removeprefix("target_") in (str(label).lower(), f"{str(label).lower()}_id")
     assert without == WITHOUT_A_TERM
-    assert resolved == sum(len(contract.fields) for contract in shipped_contracts()) - 16 == 85
+    assert resolved == sum(len(contract.fields) for contract in shipped_contracts()) - 16 == 91
 
 
 def test_a_contract_that_is_wrong_is_refused(tmp_path):

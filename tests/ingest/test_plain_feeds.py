@@ -190,7 +190,7 @@ def test_every_contract_has_such_a_mapping():
             mapping = load_source(source).reading(feed).feed(feed)
             assert set(mapping.source_columns) == {item.name for item in contract_of(feed).fields}
     contracts = shipped_contracts()
-    assert len(contracts) == 18
+    assert len(contracts) == 19
     for contract in contracts:
         mapping, fields = plain_mapping(contract.feed), contract.fields
         assert set(mapping.source_columns) == {item.name for item in fields}

@@ -109,7 +109,16 @@ def test_figures_of_the_population_count_strictly_before_the_day(recommend_shop,
             d >= day - 28 for d, _ in alike
         )
         here = world.population.stores(np.array([stores.index(store)]), place, np.array([day]))[0]
-        assert here.tolist() == [sum(d >= day - n and r["store_id"] == store for d, r in own) for n in (28, 91)]
+        inside = [d for d, r in own if r["store_id"] == store]
+        assert here[:4].tolist() == [sum(d >= day - n for d in inside) for n in (28, 91, 3, 14)]
+        since = day - max(inside) if inside and day - max(inside) <= 91 else np.nan
+        assert here[4] == pytest.approx(since, nan_ok=True)
+        saved = world.population.saved(place, np.array([day]))[0]
+        for position, days in enumerate((3, 7, 28, 91)):
+            late = [r for d, r in own if d >= day - days]
+            full = sum(r["net_sales"] + abs(r["retail_discount"]) for r in late)
+            share = sum(abs(r["retail_discount"]) for r in late) / full if late else np.nan
+            assert saved[position] == pytest.approx(share, nan_ok=True)
 
 
 def test_promotions_are_known_once_their_week_has_begun(recommend_shop, shop_constants):

@@ -8,9 +8,11 @@ import pytest
 
 from decisions.recommend import RecommendationRequest, RecommendService
 from decisions.recommend.candidates import top_by_origin
+from decisions.recommend.contract import RequestContext
+from decisions.recommend.habit import HabitLists
 from decisions.recommend.lists import LISTED, read_lists
 from features import publish_features
-from features.recommend_relations import Items
+from features.recommend_relations import RELATIONS, Items
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
 NOTHING = Items(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -20,8 +22,8 @@ NOTHING = Items(np.empty(0, np.int64), np.empty(0, np.int64))
 def live_service(recommend_shop):
     """The same release without its lists: every request is ranked when it is asked."""
     service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, recommend_shop.artefact)
-    assert service._lists is not None
-    service._lists = None
+    assert service._habit._stored is not None
+    service._habit._stored = None
     return service
 
 
@@ -38,10 +40,12 @@ def test_every_household_gets_what_ranking_now_would_give(recommend_shop, live_s
 
 def test_each_array_of_a_kept_row_has_the_bits_of_the_live_one(recommend_shop):
     service = recommend_shop.service
-    ranked = service._lists.ranked
+    stored, ranking = service._habit._stored, service._habit._ranking
+    ranked = stored.ranked
     for place in range(HOUSEHOLDS):
-        first, last = service._lists.of(place, LISTED)
-        now = service._ranking.rank(service._features.knowledge.between(place, place + 1), NOTHING, service._view.present, LISTED)
+        first, last = stored.of(place, LISTED)
+        knowledge = ranking.features.knowledge.between(place, place + 1)
+        now = ranking.rank(knowledge, NOTHING, service._view.present, LISTED)
         assert len(now) == last - first > 0
         for name in ("product", "score", "sources", "brought", "own", "alike", "relation", "entry", "item", "recent"):
             assert getattr(ranked, name)[first:last].tobytes() == getattr(now, name).tobytes(), name
@@ -50,12 +54,18 @@ def test_each_array_of_a_kept_row_has_the_bits_of_the_live_one(recommend_shop):
 def test_a_kept_answer_asks_the_ranker_nothing(recommend_shop, monkeypatch):
     service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, recommend_shop.artefact)
 
-    def refuse(*_arguments):
+    def refuse(*_arguments, **_named):
         raise AssertionError("the ranker was asked")
 
-    monkeypatch.setattr(RecommendService, "_rank_now", refuse)
+    monkeypatch.setattr(HabitLists, "_rank_now", refuse)
     assert service.recommend(RecommendationRequest(household_id=household(1))).items
-    for fields in ({"basket": ("pasta",)}, {"store_id": "st0"}, {"limit": LISTED + 1}):
+    features = service._shelf.features
+    own = features.store_ids[int(features.knowledge.store[service._shelf.household[household(1)]])]
+    elsewhere = next(store for store in features.store_ids if store != own)
+    assert service.recommend(RecommendationRequest(household_id=household(1), store_id=own)).items
+    moment = RequestContext(hour=9)
+    assert service.recommend(RecommendationRequest(household_id=household(1), context=moment)).unused_context == ("hour",)
+    for fields in ({"basket": ("pasta",)}, {"store_id": elsewhere}):
         with pytest.raises(AssertionError, match="ranker was asked"):
             service.recommend(RecommendationRequest(household_id=household(1), **fields))
 
@@ -65,21 +75,21 @@ def test_lists_of_another_system_or_of_other_relations_are_not_used(recommend_sh
     about = {**json.loads(recommend_shop.artefact["recommend.json"]), "system": "decayed_frequency_95"}
     baseline = {**recommend_shop.artefact, "recommend.json": json.dumps(about).encode()}
     other = publish_features(tmp_path, AS_OF, {**tables, **lists_for(baseline, tables)})
-    assert read_lists(other, service._ranking) is None
-    assert RecommendService(recommend_shop.graph, other, baseline)._lists is not None
+    assert read_lists(other, service._habit._ranking) is None
+    assert RecommendService(recommend_shop.graph, other, baseline)._habit._stored is not None
     changed = service._view.neighbours["isBoughtWith"].strength
     before = changed[0]
     changed[0] += 1.0
     try:
-        assert read_lists(recommend_shop.snapshot, service._ranking) is None
+        assert read_lists(recommend_shop.snapshot, service._habit._ranking) is None
     finally:
         changed[0] = before
-    assert read_lists(recommend_shop.snapshot, service._ranking) is not None
+    assert read_lists(recommend_shop.snapshot, service._habit._ranking) is not None
 
 
 def test_the_latest_alike_purchase_and_the_strongest_edge_agree_with_a_plain_search(recommend_shop):
     service = recommend_shop.service
-    ranked, features, view = service._lists.ranked, service._features, service._view
+    ranked, features, view = service._habit._stored.ranked, service._habit._ranking.features, service._view
     own, kind = features.knowledge.own, features.levels.product_type
     rows_of = {n: np.flatnonzero(own.key // own.items == n).tolist() for n in range(HOUSEHOLDS)}
     for row in range(len(ranked)):
@@ -89,7 +99,7 @@ def test_the_latest_alike_purchase_and_the_strongest_edge_agree_with_a_plain_sea
         assert ranked.alike[row] == (min(alike)[2] if alike else -1)
         assert ranked.own[row] == next((r for r, p in bought if p == item), -1)
         lately = {p for r, p in bought if own.values[r, 1] < 2}
-        for relation, neighbours in enumerate(view.neighbours.values()):
+        for relation, neighbours in enumerate(view.neighbours[name] for name in RELATIONS):
             edges = [
                 (float(neighbours.strength[e]), p)
                 for p in lately

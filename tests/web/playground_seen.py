@@ -9,7 +9,7 @@ from pathlib import Path
 __all__ = ["check_playground", "empty_lists"]
 
 ROLES = {"merchandiser", "recommendation client", "planner", "data steward"}
-NEVER_EMPTY = ("edges", "points", "paths", "hops")
+NEVER_EMPTY = ("edges", "points", "paths", "hops", "placements", "items")
 
 
 def check_playground(address: str, project_root: Path, screenshot: Path) -> None:
