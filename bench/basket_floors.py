@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 CHUNK_USERS = 512
-"""Users scored at once: 12,000 items make 50 MB."""
+CHUNK_CELLS = 8_000_000
+"""So many users are scored at once, fewer where items are many: 64 MB a matrix."""
 TIE = 1e-6
 """What a popular item adds to a score of its own: it orders equals and fills what is left of a list."""
 

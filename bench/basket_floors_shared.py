@@ -12,7 +12,7 @@ from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from scipy import linalg, sparse
 
-from bench.basket_floors import Floor
+from bench.basket_floors import CHUNK_USERS, Floor
 from features.repertoire import FloatArray, IntArray
 from kg.algorithms.embedding import fast_random_projection
 from kg.algorithms.limits import Limit
@@ -22,7 +22,7 @@ __all__ = ["MOST_ITEMS", "als", "als_factors", "bpr", "ease", "ease_weights", "f
 CHUNK_ITEMS = 1000
 """Items compared with all others at once: 20,000 items make 160 MB."""
 MOST_ITEMS = 12_500
-"""The best sold items that EASE knows: it holds all pairs of them, 12,500 make 625 MB twice."""
+"""The best sold items whose pairs are looked at: as a matrix 12,500 make 625 MB, and EASE holds two."""
 LIMIT_SECONDS = 600.0
 FASTRP_WEIGHTS = (0.8, 1.0, 1.0, 1.0)
 
@@ -52,16 +52,24 @@ class _Factors:
         return np.asarray(self.user[users] @ self.item.T, dtype=np.float64)
 
 
-def item_knn(bought: sparse.csr_array, *, neighbours: int = 100, shrinkage: float = 20.0) -> Floor:
+def item_knn(
+    bought: sparse.csr_array, *, neighbours: int = 100, shrinkage: float = 20.0, most_items: int = MOST_ITEMS
+) -> Floor:
     """Cosine between items over the users that bought them (Sarwar et al., WWW 2001).
 
     Args:
         bought: users x items.
         neighbours: of each item only its so many most alike count.
         shrinkage: added to the product of the lengths: what few users share is drawn towards nothing.
+        most_items: only the best sold are known; the rest score 0.
     """
-    weights = item_likeness(bought, neighbours=neighbours, shrinkage=shrinkage)
-    return _Linear(bought, weights, np.arange(bought.shape[1]), bought.shape[1])
+    kept = _best_sold(bought, most_items)
+    known = sparse.csr_array(bought[:, kept])
+    return _Linear(known, item_likeness(known, neighbours=neighbours, shrinkage=shrinkage), kept, bought.shape[1])
+
+
+def _best_sold(bought: sparse.csr_array, most_items: int) -> IntArray:
+    return np.sort(np.argsort(-np.asarray(bought.sum(axis=0)), kind="stable")[:most_items])
 
 
 def item_likeness(bought: sparse.csr_array, *, neighbours: int, shrinkage: float) -> sparse.csr_array:
@@ -82,7 +90,12 @@ def item_likeness(bought: sparse.csr_array, *, neighbours: int, shrinkage: float
 
 
 def ease(bought: sparse.csr_array, *, regularization: float = 500.0, most_items: int = MOST_ITEMS) -> Floor:
-    """The linear model of items by all others with a closed form (Steck, Embarrassingly Shallow Autoencoders, WWW 2019)."""
+    """The linear model of items by all others with a closed form (Steck, Embarrassingly Shallow Autoencoders, WWW 2019).
+
+    With fewer users than items it is solved between users, for all items and without holding a pair of them.
+    """
+    if bought.shape[0] < bought.shape[1]:
+        return _ease_of_users(bought, regularization)
     weights, kept = ease_weights(bought, regularization=regularization, most_items=most_items)
     # of one precision with the weights: otherwise each product would copy all of them
     return _Linear(sparse.csr_array(bought[:, kept]).astype(np.float32), weights, kept, bought.shape[1])
@@ -98,10 +111,8 @@ def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items:
 
     Raises: ValueError where the ridge is not above 0.
     """
-    if regularization <= 0.0:
-        raise ValueError("EASE needs a regularization above 0: without it the pairs of items may have no inverse.")
-    sold = np.asarray(bought.sum(axis=0))
-    kept = np.sort(np.argsort(-sold, kind="stable")[:most_items])
+    _check_ridge(regularization)
+    kept = _best_sold(bought, most_items)
     known = sparse.csr_array(bought[:, kept]).astype(np.float32)
     gram = (known.T @ known).toarray()
     own = np.arange(len(kept))
@@ -119,6 +130,40 @@ def ease_weights(bought: sparse.csr_array, *, regularization: float, most_items:
     weights /= -np.diag(weights).copy()[None, :]
     weights[own, own] = 0.0
     return weights, kept
+
+
+def _check_ridge(regularization: float) -> None:
+    if regularization <= 0.0:
+        raise ValueError("EASE needs a regularization above 0: without it the pairs of items may have no inverse.")
+
+
+def _ease_of_users(bought: sparse.csr_array, regularization: float) -> Floor:
+    # with P = (X'X + r)^-1 the weights are I - P / diag P, and XP = (XX' + r)^-1 X, which is between users
+    _check_ridge(regularization)
+    gram = (bought @ bought.T).toarray()
+    own = np.arange(len(gram))
+    gram[own, own] += regularization
+    # in single precision: half the time, and the order of the lists stays
+    inverse = linalg.inv(gram, overwrite_a=True).astype(np.float32)
+    known = sparse.csr_array(bought).astype(np.float32)
+    turned = sparse.csr_array(known.T)
+    taken = np.zeros(bought.shape[1])
+    for first in range(0, len(gram), CHUNK_USERS):
+        some = slice(first, first + CHUNK_USERS)
+        taken += np.asarray(known[some].multiply((turned @ inverse[:, some]).T).sum(axis=0), dtype=np.float64).ravel()
+    return _OfUsers(known, turned, inverse, regularization / (1.0 - taken))
+
+
+@dataclass(frozen=True, slots=True)
+class _OfUsers:
+    bought: sparse.csr_array
+    turned: sparse.csr_array
+    inverse: FloatArray
+    worth: FloatArray
+
+    def scores(self, users: IntArray) -> FloatArray:
+        # the inverse is symmetric
+        return np.asarray(self.bought[users].toarray() - (self.turned @ self.inverse[:, users]).T * self.worth)
 
 
 def als(

@@ -64,6 +64,16 @@ class Baskets:
         matrix.data[:] = 1.0
         return matrix
 
+    def of_items(self, kept: IntArray) -> "Baskets":
+        """Return the baskets with the named items alone (ascending), which take their places among these as numbers."""
+        place = np.full(self.items, -1, np.int64)
+        place[kept] = np.arange(len(kept))
+        item = place[self.item]
+        there = item >= 0
+        # reduceat would give an empty basket its neighbour's entries
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(there)])
+        return Baskets(self.user_start, before[self.item_start], item[there], len(kept))
+
 
 def baskets_of_lists(histories: Sequence[Sequence[Sequence[int]]], items: int) -> Baskets:
     """Return the baskets of each user's list of lists. An item twice in a basket counts once, at its first place."""
