@@ -4,7 +4,7 @@ The same two stages as the product's: systems that each know something propose i
 worth. Every figure is computed from the baskets that are given, so what is to be predicted must not be among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from bench.basket_floors_shared import MOST_ITEMS, als, ease, item_knn
 from bench.baskets import Baskets
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["FIGURES", "CandidateFigures", "candidate_figures", "proposers", "transitions"]
+__all__ = ["FIGURES", "ITEM_FIGURES", "CandidateFigures", "candidate_figures", "proposers", "transitions"]
 
 PROPOSED = 40
 """Items that each system may propose, beside all that the user has bought."""
@@ -39,6 +39,11 @@ class CandidateFigures:
         """Return the rows of some users."""
         rows = np.isin(self.user, users)
         return CandidateFigures(self.user[rows], self.item[rows], self.values[rows], self.names)
+
+    def without(self, names: Collection[str]) -> "CandidateFigures":
+        """Return the rows without the named figures."""
+        kept = [place for place, name in enumerate(self.names) if name not in names]
+        return CandidateFigures(self.user, self.item, self.values[:, kept], tuple(self.names[place] for place in kept))
 
 
 def proposers(baskets: Baskets, seed: int, most_items: int = MOST_ITEMS) -> dict[str, Floor]:

@@ -17,6 +17,7 @@ from features.repertoire import FloatArray, IntArray
 __all__ = [
     "Floor",
     "decayed_frequency",
+    "frequency_beside",
     "personal_frequency",
     "popularity",
     "published_frequency",
@@ -88,6 +89,11 @@ def popularity(baskets: Baskets) -> Floor:
 def personal_frequency(baskets: Baskets) -> Floor:
     """In how many of the user's own baskets, equals and the rest by popularity (GP-TopFreq)."""
     return _Own(baskets.counts(), _filling(baskets))
+
+
+def frequency_beside(baskets: Baskets, everybody: FloatArray) -> Floor:
+    """As `personal_frequency`, with a score of everybody's per item added that may outweigh what is the user's own."""
+    return _Own(baskets.counts(), everybody)
 
 
 def decayed_frequency(baskets: Baskets, decay: float) -> Floor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from scipy import linalg, sparse
@@ -52,9 +53,7 @@ class _Factors:
         return np.asarray(self.user[users] @ self.item.T, dtype=np.float64)
 
 
-def item_knn(
-    bought: sparse.csr_array, *, neighbours: int = 100, shrinkage: float = 20.0, most_items: int = MOST_ITEMS
-) -> Floor:
+def item_knn(bought: sparse.csr_array, *, neighbours: int = 100, shrinkage: float = 20.0, most_items: int = MOST_ITEMS) -> Floor:
     """Cosine between items over the users that bought them (Sarwar et al., WWW 2001).
 
     Args:
@@ -158,7 +157,7 @@ def _ease_of_users(bought: sparse.csr_array, regularization: float) -> Floor:
 class _OfUsers:
     bought: sparse.csr_array
     turned: sparse.csr_array
-    inverse: FloatArray
+    inverse: npt.NDArray[np.float32]
     worth: FloatArray
 
     def scores(self, users: IntArray) -> FloatArray:

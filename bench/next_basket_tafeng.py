@@ -6,8 +6,10 @@ earlier baskets are known. The last baskets of train users teach the ranker, tho
 of test users are looked at once.
 
 Nothing is known of an item but who bought it when, and of time but the order of a user's baskets. So another user's earlier
-basket may be of a later day than what is foretold, for every system alike; and only a system that learns from the last baskets
-of train users is told what sold in those days. Slices: `published_fold`, and `folds`, the mean of
+basket may be of a later day than what is foretold, for every system alike. Only a system that learns from the last baskets of
+train users is told what sold in those days. How much that alone is worth says `frequency_and_last_baskets`: personal frequency
+beside what those baskets held, its weight chosen by validation users; and `shelfgraph-without-items`, trained without the
+figures that tell one item from another. Slices: `published_fold`, and `folds`, the mean of
 the five; `low` and `high` are one standard deviation over folds away.
 """
 
@@ -20,11 +22,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from bench.basket_candidates import CandidateFigures, candidate_figures, proposers
+from bench.basket_candidates import ITEM_FIGURES, CandidateFigures, candidate_figures, proposers
 from bench.basket_floors import (
     CHUNK_USERS,
     Floor,
     decayed_frequency,
+    frequency_beside,
     personal_frequency,
     popularity,
     published_frequency,
@@ -54,6 +57,10 @@ SEED = 7
 SEEDS = (7, 8, 9)
 DECAYED = "decayed_frequency"
 DECAYS = (0.95, 0.8, 0.6)
+LAST_BASKETS = "frequency_and_last_baskets"
+LAST_BASKET_WEIGHTS = (1.0, 2.0, 4.0, 8.0)
+"""How many own baskets the item that most last baskets held may count."""
+WITHOUT_ITEMS = f"{MODEL_SYSTEM}-without-items"
 QUICK_STEP = 6
 """A sample holds every so manieth user."""
 QUICK_ROUNDS = (20, 40)
@@ -63,6 +70,7 @@ NOTES = [
     "gp_topfreq orders items bought equally often by their first purchase, personal_frequency by popularity: all that differs",
     "published elsewhere on the five folds: tifu_knn recall@10 .1306, ndcg@10 .1144",
     "tifu_knn: k 300, decays .9 and .7, 7 groups, alpha .7; up_cf: r 25, q 5, alpha .25; decayed_frequency by validation users",
+    "frequency_and_last_baskets: personal frequency beside the last baskets of train users, which tell what sold in those days",
     "ndcg@10_untruncated compares with the best list of all that was bought, as the published figures do",
     "low and high: one standard deviation over folds; of the ratio: 90 %, users resampled",
 ]
@@ -144,16 +152,36 @@ def tafeng_rows(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     with context.progress.stage("Candidates and their figures", total=chunks) as stage:
         systems = proposers(data.known, SEED, most_items)
         figures = candidate_figures(data.known, systems, np.arange(data.known.users), stage.advance)
-    with context.progress.stage("Learning, fold by fold", total=len(seeds) * len(names)) as stage:
-        ours: dict[str, Scores] = {}
-        for name in names:
-            # the published splits repeat each other: what was learnt once need not be learnt again
-            same = next((other for other in ours if data.folds[other].equals(data.folds[name])), None)
-            rounds = QUICK_ROUNDS if quick else ROUNDS
-            ours[name] = ours[same] if same else _of_seeds(data, figures, data.folds[name], seeds, rounds)
-            stage.advance(len(seeds))
-    rows = [*_published(data, judged), *_rows(data, judged, ours, len(seeds))]
+    folds = {name: data.folds[name] for name in names}
+    learnt: dict[str, list[Scores]] = {LAST_BASKETS: [_told(data, fold) for fold in folds.values()]}
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    trainings = ((WITHOUT_ITEMS, figures.without(ITEM_FIGURES), seeds[:1]), (MODEL_SYSTEM, figures, seeds))
+    for system, known, its_seeds in trainings:
+        with context.progress.stage(f"Learning {system}, fold by fold", total=len(folds)) as stage:
+            learnt[system] = _by_fold(partial(_of_seeds, data, known, its_seeds, rounds), list(folds.values()), stage.advance)
+    rows = [*_published(data, judged), *_rows(list(folds.values()), judged, learnt, len(seeds))]
     return rows, _notes(data, quick=quick)
+
+
+def _by_fold(learn: Callable[[Fold], Scores], folds: Sequence[Fold], advance: Callable[[], object]) -> list[Scores]:
+    """Return what each fold's learning gives; the published splits repeat each other, and one that does is not learnt again."""
+    found: list[Scores] = []
+    for place, fold in enumerate(folds):
+        same = next((other for other in range(place) if folds[other].equals(fold)), None)
+        found.append(learn(fold) if same is None else found[same])
+        advance()
+    return found
+
+
+def _told(data: TaFeng, fold: Fold) -> Scores:
+    """Return how personal frequency does beside what the last baskets of train users held."""
+    held = np.asarray(data.wanted[fold.train].sum(axis=0), dtype=np.float64)
+
+    def judged(weight: float, users: IntArray) -> Scores:
+        floor = frequency_beside(data.known, weight * held / max(float(held.max()), 1.0))
+        return list_scores(top_lists(floor, users, LENGTH), data.wanted[users])
+
+    return judged(max(LAST_BASKET_WEIGHTS, key=lambda weight: float(judged(weight, fold.valid)["ndcg@10"].mean())), fold.test)
 
 
 def _floors(known: Baskets, most_items: int) -> dict[str, Callable[[], Floor]]:
@@ -173,7 +201,7 @@ def _floors(known: Baskets, most_items: int) -> dict[str, Callable[[], Floor]]:
     }
 
 
-def _of_seeds(data: TaFeng, figures: CandidateFigures, fold: Fold, seeds: tuple[int, ...], rounds: tuple[int, ...]) -> Scores:
+def _of_seeds(data: TaFeng, figures: CandidateFigures, seeds: tuple[int, ...], rounds: tuple[int, ...], fold: Fold) -> Scores:
     """Return per metric one value per test user: the mean over trainings with each seed."""
     train, valid, test = (figures.of_users(users) for users in (fold.train, fold.valid, fold.test))
     found = []
@@ -190,36 +218,38 @@ def _published(data: TaFeng, judged: Mapping[str, Scores]) -> Iterator[BenchRow]
         yield BenchRow("gp_topfreq", metric, "published_fold", float(values[test].mean()), n=len(test))
 
 
-def _rows(data: TaFeng, judged: Mapping[str, Scores], ours: Mapping[str, Scores], seeds: int) -> Iterator[BenchRow]:
-    by_fold = {system: [_of(scores, data.folds[name].test) for name in ours] for system, scores in judged.items()}
-    valid = np.concatenate([data.folds[name].valid for name in ours])
+def _rows(folds: Sequence[Fold], judged: Mapping[str, Scores], learnt: dict[str, list[Scores]], seeds: int) -> Iterator[BenchRow]:
+    valid = np.concatenate([fold.valid for fold in folds])
     decayed = [name for name in judged if name.startswith(DECAYED)]
     best = max(decayed, key=lambda name: float(judged[name]["ndcg@10"][valid].mean()))
-    shown = {name: folds for name, folds in by_fold.items() if name not in decayed}
-    shown |= {DECAYED: by_fold[best], MODEL_SYSTEM: list(ours.values())}
-    for system, folds in shown.items():
-        many = sum(len(next(iter(scores.values()))) for scores in folds)
-        for metric in folds[0]:
-            means = np.array([scores[metric].mean() for scores in folds])
+    shown = {name: scores for name, scores in judged.items() if name not in decayed} | {DECAYED: judged[best]}
+    by_fold = {name: [_of(scores, fold.test) for fold in folds] for name, scores in shown.items()} | learnt
+    for system, of_folds in by_fold.items():
+        many = sum(len(next(iter(scores.values()))) for scores in of_folds)
+        for metric in of_folds[0]:
+            means = np.array([scores[metric].mean() for scores in of_folds])
             value, spread = float(means.mean()), float(means.std())
             of_seeds = seeds if system == MODEL_SYSTEM else 1
             yield BenchRow(system, metric, "folds", value, value - spread, value + spread, many, of_seeds)
-    for floor in ("tifu_knn", "up_cf", "personal_frequency"):
-        yield _ratio(data, floor, judged[floor], ours, seeds)
+    for floor in ("tifu_knn", "up_cf", "personal_frequency", LAST_BASKETS):
+        yield _ratio(folds, floor, by_fold[floor], learnt[MODEL_SYSTEM], seeds)
 
 
 def _of(scores: Scores, users: IntArray) -> Scores:
     return {metric: values[users] for metric, values in scores.items()}
 
 
-def _ratio(data: TaFeng, floor: str, judged: Scores, ours: Mapping[str, Scores], seeds: int) -> BenchRow:
+def _ratio(folds: Sequence[Fold], floor: str, theirs: list[Scores], ours: list[Scores], seeds: int) -> BenchRow:
     """Return how many times the floor's NDCG ours is, over users: one in the test of several folds counts once, by its mean."""
-    user = np.concatenate([data.folds[name].test for name in ours])
+    user = np.concatenate([fold.test for fold in folds])
     times = np.bincount(user)
-    values = np.concatenate([scores["ndcg@10"] for scores in ours.values()])
-    mean = (np.bincount(user, weights=values) / np.maximum(times, 1))[times > 0]
-    value, low, high = paired_interval(mean, judged["ndcg@10"][np.flatnonzero(times)])
-    return BenchRow(MODEL_SYSTEM, f"ndcg@10_ratio_to_{floor}", "folds", value, low, high, len(mean), seeds)
+
+    def mean(of_folds: list[Scores]) -> FloatArray:
+        values = np.concatenate([scores["ndcg@10"] for scores in of_folds])
+        return np.asarray((np.bincount(user, weights=values) / np.maximum(times, 1))[times > 0])
+
+    value, low, high = paired_interval(mean(ours), mean(theirs))
+    return BenchRow(MODEL_SYSTEM, f"ndcg@10_ratio_to_{floor}", "folds", value, low, high, int((times > 0).sum()), seeds)
 
 
 def _notes(data: TaFeng, *, quick: bool) -> list[str]:

@@ -61,7 +61,7 @@ class _System:
 
 
 def _of_weights(fit: Callable[..., Floor], baskets: Baskets, *, weights: str, **settings: Any) -> Floor:
-    matrices = {
+    matrices: dict[str, Callable[[], sparse.csr_array]] = {
         "bought": baskets.bought,
         "baskets": baskets.counts,
         "fading": partial(baskets.weighted, FADING ** baskets.age_of_basket.astype(np.float64)),

@@ -87,7 +87,10 @@ def test_a_run_gives_the_published_floor_and_both_stages(folder: Path, tmp_path:
     assert any("hold 3 different sets" in note for note in notes)
     systems = {row.system for row in rows}
     floors = {"popularity", "gp_topfreq", "personal_frequency", "decayed_frequency", "tifu_knn", "up_cf", "item_knn", "ease"}
-    assert systems == floors | {"als", "bpr", "fastrp_knn", "shelfgraph"}
+    assert systems == floors | {
+        "als", "bpr", "fastrp_knn", "frequency_and_last_baskets", "shelfgraph", "shelfgraph-without-items"
+    }  # fmt: skip
+    assert value["frequency_and_last_baskets", "ndcg@10", "folds"] > value["popularity", "ndcg@10", "folds"]
 
 
 def by_hand(history: list[list[int]], future: list[list[int]], everybody: dict[str, list[list[int]]]) -> tuple[float, float]:
