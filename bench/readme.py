@@ -24,6 +24,7 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
         "recall@20",
         "ndcg@20",
         "ndcg@10_ratio_to_decayed_frequency",
+        "ndcg@10_ratio_to_best_floor",
         "ndcg@10_seed_spread",
         "candidate_recall",
         "p50_ms",

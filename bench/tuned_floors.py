@@ -15,11 +15,22 @@ from scipy import sparse
 
 from bench.basket_floors import Floor, tifu_knn, top_lists, up_cf
 from bench.basket_floors_shared import als, bpr, ease, fastrp_knn, item_knn
-from bench.baskets import Baskets
+from bench.baskets import Baskets, baskets_until
 from bench.list_scores import list_scores
-from features.repertoire import FloatArray, IntArray
+from decisions.recommend.examples import outcomes
+from features.repertoire import FloatArray, IntArray, Origins, Purchases
 
-__all__ = ["FLOORS", "Question", "Settings", "chosen_settings", "published_settings", "settings_text", "tuned_scores"]
+__all__ = [
+    "FLOORS",
+    "Question",
+    "Scores",
+    "Settings",
+    "chosen_settings",
+    "question_at",
+    "settings_text",
+    "tuned_scores",
+    "usual_settings",
+]
 
 LEAST_BASKETS = 3
 LISTED = 20
@@ -84,9 +95,20 @@ FLOORS: Mapping[str, _System] = {
 """`weights` says what a user's items weigh: each once, by their baskets, or by these with older ones fading."""
 
 
-def published_settings() -> Settings:
+def usual_settings() -> Settings:
     """Return what each floor begins with."""
     return {name: system.usual for name, system in FLOORS.items()}
+
+
+def question_at(purchases: Purchases, origins: Origins, before_day: int) -> Question:
+    """Ask for a lake's baskets at `origins`: known is what each household bought before, of others what lies before the day."""
+    earlier = purchases.basket_household[purchases.basket_day < before_day]
+    until = purchases.household_start[:-1] + np.bincount(earlier, minlength=len(purchases.household_start) - 1)
+    until[origins.household] = origins.until
+    held = outcomes(purchases, origins)
+    shape = (len(origins), purchases.products.items)
+    wanted = sparse.csr_array((np.ones(len(held.product)), (held.origin, held.product)), shape=shape)
+    return Question(baskets_until(purchases, until), origins.household, wanted)
 
 
 def chosen_settings(earlier: Question, advance: Callable[[], object] = lambda: None) -> Settings:

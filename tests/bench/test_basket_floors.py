@@ -23,7 +23,7 @@ from bench.basket_floors import (
     top_lists,
     up_cf,
 )
-from bench.basket_floors_shared import als, bpr, ease, fastrp_knn, item_knn
+from bench.basket_floors_shared import als, bpr, ease, ease_weights, fastrp_knn, item_knn
 from bench.baskets import Baskets, baskets_of_lists, baskets_until
 from bench.list_scores import list_scores, paired_interval, rows_of_lists
 from features.repertoire import read_purchases
@@ -61,6 +61,14 @@ def test_baskets_are_kept_in_order_and_items_once() -> None:
     assert baskets.item_start.tolist() == [0, 2, 3, 4]
     assert baskets.age_of_basket.tolist() == [1, 0, 0]
     assert baskets.counts().toarray().tolist() == [[0, 1, 1, 1], [0, 0, 0, 0], [1, 0, 0, 0]]
+
+
+def test_baskets_of_some_items_keep_their_order_and_may_be_empty() -> None:
+    some = baskets_of_lists([[[3, 1], [2]], [], [[0, 3]]], 4).of_items(np.array([0, 3]))
+    assert (some.items, some.users) == (2, 3)
+    assert some.item.tolist() == [1, 0, 1]
+    assert some.item_start.tolist() == [0, 1, 1, 3]
+    assert some.counts().toarray().tolist() == [[0, 1], [0, 0], [1, 1]]
 
 
 def test_own_frequencies_are_those_counted_by_hand() -> None:
@@ -151,6 +159,27 @@ def test_ease_is_the_ridge_regression_of_each_item_on_the_others(chunk: int, mon
     few = ease(baskets.bought(), regularization=5.0, most_items=6).scores(everybody(baskets))
     best = np.argsort(-dense.sum(axis=0), kind="stable")[:6]
     assert set(np.flatnonzero(few.any(axis=0)).tolist()) <= set(best.tolist())
+
+
+@pytest.mark.parametrize("weights", ["bought", "counts"])
+def test_ease_between_few_users_is_the_same_regression(weights: str) -> None:
+    baskets = baskets_of_lists(histories(20), ITEMS)
+    matrix = getattr(baskets, weights)()
+    assert matrix.shape[0] < matrix.shape[1]
+    pairs, kept = ease_weights(matrix, regularization=5.0, most_items=ITEMS)
+    assert kept.tolist() == list(range(ITEMS))
+    expected = matrix.toarray() @ pairs
+    assert ease(matrix, regularization=5.0).scores(everybody(baskets)) == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(ValueError, match="regularization"):
+        ease(matrix, regularization=0.0)
+
+
+def test_likeness_of_the_best_sold_knows_no_other() -> None:
+    _, baskets = world()
+    bought = baskets.bought()
+    scores = item_knn(bought, most_items=6).scores(everybody(baskets))
+    best = np.argsort(-np.asarray(bought.sum(axis=0)), kind="stable")[:6]
+    assert set(np.flatnonzero(scores.any(axis=0)).tolist()) == set(best.tolist())
 
 
 FITS: dict[str, Callable[[sparse.csr_array], Floor]] = {
