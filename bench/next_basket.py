@@ -34,6 +34,7 @@ from bench.tuned_floors import (
     Scores,
     Settings,
     chosen_settings,
+    known_before,
     question_at,
     settings_text,
     tuned_scores,
@@ -59,6 +60,8 @@ SEED = 7
 SEEDS = (7, 8, 9)
 LEAST_BASKETS = 3
 WEEKS_TO_GO = (10, 9, 8, 7, 6, 5, 4, 3)
+RANKED_BASKETS = 3
+"""The learning floors rank products of so many baskets."""
 TUNING_DAYS = 14
 """The learning floors are set by the baskets of so many days before the first fixed day."""
 QUICK_HOUSEHOLDS = 400
@@ -104,7 +107,11 @@ def _earlier(purchases: Purchases) -> Question:
     """Ask for the baskets of the days before the first fixed one, with what was known before these."""
     last_day = day_number(fixed_days(purchases.as_of)[0])
     origins = _next_baskets(purchases, last_day - TUNING_DAYS)
-    return question_at(purchases, origins.take(np.flatnonzero(origins.day < last_day)), last_day - TUNING_DAYS)
+    return _asked(purchases, origins.take(np.flatnonzero(origins.day < last_day)), last_day - TUNING_DAYS)
+
+
+def _asked(purchases: Purchases, origins: Origins, before_day: int) -> Question:
+    return question_at(purchases, origins, known_before(purchases, before_day), RANKED_BASKETS)
 
 
 def fixed_days(as_of: date) -> tuple[date, ...]:
@@ -206,7 +213,7 @@ def _trial(world: World, origins: Origins, before_day: int, settings: Settings) 
     examples = build_examples(world.purchases, world.population, world.neighbours, origins, 0.0, SEED, edges_hold_outcomes=False)
     wanted = np.bincount(outcomes(world.purchases, origins).origin, minlength=len(origins))
     floors = {k: floor_qualities(world.purchases, origins, wanted, k) for k in LENGTHS}
-    learning = tuned_scores(question_at(world.purchases, origins, before_day), settings)
+    learning = tuned_scores(_asked(world.purchases, origins, before_day), settings)
     return Trial(origins.household, examples, wanted, floors, learning)
 
 

@@ -2,34 +2,24 @@
 
 Nothing is changed but what a mapping says: relations are derived from their sales, candidates, figures and ranker are those
 that are served. Leave-last-out as on the demo data: the last basket of each household with at least three is foretold, the
-ranker learns from earlier baskets, relations are derived without the baskets that are foretold. Floors rank all products.
+ranker learns from earlier baskets, relations are derived without the baskets that are foretold. Floors rank all products; the
+settings of those that learn are chosen by the basket before the last.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from bench.basket_floors import (
-    Floor,
-    decayed_frequency,
-    personal_frequency,
-    popularity,
-    published_frequency,
-    tifu_knn,
-    top_lists,
-    up_cf,
-)
-from bench.basket_floors_shared import als, bpr, ease, fastrp_knn, item_knn
-from bench.baskets import Baskets, baskets_of_lists, baskets_until
+from bench.basket_floors import decayed_frequency, personal_frequency, popularity, published_frequency, top_lists
 from bench.frame import BenchContext, BenchRow
 from bench.list_scores import list_scores, paired_interval, rows_of_lists
 from bench.retailer_lakes import instacart_tables, lent_lake, online_retail_tables
+from bench.tuned_floors import FLOORS, Question, chosen_settings, question_at, settings_text, tuned_scores, usual_settings
 from decisions.recommend.examples import build_examples, origins_before
 from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, train_ranker, training_baskets
 from decisions.recommend.model import MODEL_SYSTEM
@@ -77,14 +67,15 @@ def _rows(context: BenchContext, tables: Tables) -> tuple[list[BenchRow], list[s
         lent_lake(lines.filter(pc.invert(pc.is_in(lines["basket_id"], foretold))), products) as earlier,
     ):
         world = replace(world, neighbours=neighbours_by_relation(_edges(earlier, as_of), purchases.product_ids, as_of))
-    wanted, floors, judged = _baskets_at(purchases, last), _floors(_known(purchases, last)), {}
-    with context.progress.stage("Floors", total=len(floors)) as stage:
-        for name, fit in floors.items():
-            judged[name] = list_scores(top_lists(fit(), purchases.basket_household[last], LENGTH), wanted)
-            stage.advance()
+    question, settings = _question(purchases, last), usual_settings()
+    if not context.quick:
+        with context.progress.stage("Settings of the floors that learn", total=len(FLOORS)) as stage:
+            settings = chosen_settings(_question(purchases, last, before_last=True), stage.advance)
+    with context.progress.stage("Floors", total=len(FLOORS)) as stage:
+        judged = _counting(question) | tuned_scores(question, settings, stage.advance)
     with context.progress.stage("Training and ranking"):
-        ours = _served(world, last, wanted, SEEDS[:1] if context.quick else SEEDS)
-    return list(_judged(judged, ours)), _notes(purchases, last, quick=context.quick)
+        ours = _served(world, last, question.wanted, SEEDS[:1] if context.quick else SEEDS)
+    return list(_judged(judged, ours)), [*_notes(purchases, last, quick=context.quick), *settings_text(settings)]
 
 
 def _edges(lake: Lake, as_of: date) -> dict[str, pa.Table]:
@@ -93,34 +84,23 @@ def _edges(lake: Lake, as_of: date) -> dict[str, pa.Table]:
     return derive(lake, None, as_of=as_of, run_id="bench", recorded_at=recorded_at, scoped=False).edges
 
 
-def _known(purchases: Purchases, last: IntArray) -> Baskets:
+def _question(purchases: Purchases, last: IntArray, *, before_last: bool = False) -> Question:
+    """Ask for the last baskets, or for those before them, the last ones hidden from everybody."""
     until = purchases.household_start[1:].copy()
     until[purchases.basket_household[last]] = last
-    return baskets_until(purchases, until)
+    asked = last[purchases.basket_place[last] >= LEAST_BASKETS] - 1 if before_last else last
+    return question_at(purchases, origins_before(purchases, asked), until)
 
 
-def _baskets_at(purchases: Purchases, baskets: IntArray) -> sparse.csr_array:
-    """Return baskets x items: 1 where the basket held the item."""
-    start, item = purchases.products.start, purchases.products.item
-    held = [[item[start[basket] : start[basket + 1]].tolist()] for basket in baskets]
-    return baskets_of_lists(held, purchases.products.items).bought()
-
-
-def _floors(known: Baskets) -> dict[str, Callable[[], Floor]]:
-    bought = known.bought()
-    return {
-        "popularity": partial(popularity, known),
-        "gp_topfreq": partial(published_frequency, known),
-        "personal_frequency": partial(personal_frequency, known),
-        **{f"{DECAYED}_{decay}": partial(decayed_frequency, known, decay) for decay in DECAYS},
-        "tifu_knn": partial(tifu_knn, known),
-        "up_cf": partial(up_cf, known),
-        "item_knn": partial(item_knn, bought),
-        "ease": partial(ease, bought),
-        "als": partial(als, bought, seed=SEED),
-        "bpr": partial(bpr, bought, seed=SEED),
-        "fastrp_knn": partial(fastrp_knn, bought, seed=SEED),
+def _counting(question: Question) -> dict[str, Scores]:
+    known = question.known
+    floors = {
+        "popularity": popularity(known),
+        "gp_topfreq": published_frequency(known),
+        "personal_frequency": personal_frequency(known),
+        **{f"{DECAYED}_{decay}": decayed_frequency(known, decay) for decay in DECAYS},
     }
+    return {name: list_scores(top_lists(floor, question.users, LENGTH), question.wanted) for name, floor in floors.items()}
 
 
 def _served(world: World, last: IntArray, wanted: sparse.csr_array, seeds: tuple[int, ...]) -> list[Scores]:
@@ -177,6 +157,9 @@ def _notes(purchases: Purchases, last: IntArray, *, quick: bool) -> list[str]:
     return [
         f"{size}, {len(purchases.basket_household):,} baskets of all",
         "floors rank all products, the ranker its candidates; decayed_frequency is the best of its decays on the slice itself",
+        "settings of floors that learn: the usual ones"
+        if quick
+        else "settings of floors that learn: by the basket before the last",
         "intervals: 90 %, households resampled; ratios are paired",
         *sample,
     ]

@@ -1,8 +1,7 @@
 """The floors that learn from what users share, each with settings chosen on an earlier moment and never on what is judged.
 
 Settings are searched one after the other: each takes the value of the best NDCG@10 while the others stay, beginning with the
-published ones. Floors rank the items of at least three baskets: what fewer held is half of the demo's numbers and 3 % of
-what is bought, and ranking it would take as long again.
+published ones.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +31,6 @@ __all__ = [
     "usual_settings",
 ]
 
-LEAST_BASKETS = 3
 LISTED = 20
 ASKED = 600
 """So many users at most choose the settings."""
@@ -47,11 +45,16 @@ Scores = Mapping[str, FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is known, whose next baskets are asked for, and what they held (one row per user asked for, all items)."""
+    """What is known, whose next baskets are asked for, and what they held (one row per user asked for, all items).
+
+    Only items of `least_baskets` are ranked. On the demo data what fewer than three held is half of the numbers and 3 % of what
+    is bought, and ranking it would take as long again.
+    """
 
     known: Baskets
     users: IntArray
     wanted: sparse.csr_array
+    least_baskets: int = 1
 
     def some(self, most: int) -> "Question":
         """Return the question to so many users at most, spread over all."""
@@ -100,15 +103,20 @@ def usual_settings() -> Settings:
     return {name: system.usual for name, system in FLOORS.items()}
 
 
-def question_at(purchases: Purchases, origins: Origins, before_day: int) -> Question:
-    """Ask for a lake's baskets at `origins`: known is what each household bought before, of others what lies before the day."""
-    earlier = purchases.basket_household[purchases.basket_day < before_day]
-    until = purchases.household_start[:-1] + np.bincount(earlier, minlength=len(purchases.household_start) - 1)
-    until[origins.household] = origins.until
+def known_before(purchases: Purchases, day: int) -> IntArray:
+    """Return per household the position of its first basket on or after a day, in all baskets."""
+    earlier = purchases.basket_household[purchases.basket_day < day]
+    return purchases.household_start[:-1] + np.bincount(earlier, minlength=len(purchases.household_start) - 1)
+
+
+def question_at(purchases: Purchases, origins: Origins, until: IntArray, least_baskets: int = 1) -> Question:
+    """Ask for a lake's baskets at `origins`: known is what each household bought before, of others the baskets before `until`."""
+    known = until.copy()
+    known[origins.household] = origins.until
     held = outcomes(purchases, origins)
     shape = (len(origins), purchases.products.items)
     wanted = sparse.csr_array((np.ones(len(held.product)), (held.origin, held.product)), shape=shape)
-    return Question(baskets_until(purchases, until), origins.household, wanted)
+    return Question(baskets_until(purchases, known), origins.household, wanted, least_baskets)
 
 
 def chosen_settings(earlier: Question, advance: Callable[[], object] = lambda: None) -> Settings:
@@ -147,7 +155,7 @@ def tuned_scores(question: Question, settings: Settings, advance: Callable[[], o
 
 
 def _asked(system: _System, settings: Mapping[str, Any], question: Question) -> Scores:
-    kept = np.flatnonzero(np.bincount(question.known.item, minlength=question.known.items) >= LEAST_BASKETS)
+    kept = np.flatnonzero(np.bincount(question.known.item, minlength=question.known.items) >= question.least_baskets)
     floor = system.fit(question.known.of_items(kept), **settings)
     length = min(LISTED, len(kept))
     return list_scores(kept[top_lists(floor, question.users, length)], question.wanted)

@@ -10,7 +10,17 @@ from bench import tuned_floors
 from bench.basket_floors import tifu_knn, top_lists
 from bench.baskets import baskets_of_lists
 from bench.list_scores import list_scores
-from bench.tuned_floors import FLOORS, LISTED, Question, chosen_settings, question_at, settings_text, tuned_scores, usual_settings
+from bench.tuned_floors import (
+    FLOORS,
+    LISTED,
+    Question,
+    chosen_settings,
+    known_before,
+    question_at,
+    settings_text,
+    tuned_scores,
+    usual_settings,
+)
 from decisions.recommend.examples import origins_before
 from features.repertoire import day_number, read_purchases
 from tests.tiny_retailer import AS_OF, build_tiny_lake
@@ -52,8 +62,9 @@ def test_scores_are_those_of_the_floor_with_its_settings() -> None:
 def test_items_of_few_baskets_are_not_listed_and_still_wanted() -> None:
     histories = [[[0, 1], [0, 1], [0, 2]], [[0, 3], [1]]]
     wanted = sparse.csr_array(np.array([[0.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]))
-    found = tuned_scores(Question(baskets_of_lists(histories, 4), np.arange(2), wanted), usual_settings())
-    assert found["tifu_knn"]["recall@10"].tolist() == [0.0, 0.5]
+    for least, recall in ((1, [1.0, 1.0]), (3, [0.0, 0.5])):
+        asked = Question(baskets_of_lists(histories, 4), np.arange(2), wanted, least)
+        assert tuned_scores(asked, usual_settings())["tifu_knn"]["recall@10"].tolist() == recall
 
 
 def test_a_few_users_choose_for_all_of_them() -> None:
@@ -70,7 +81,7 @@ def test_what_is_asked_of_a_lake_knows_nothing_of_the_day_and_later(tmp_path: Pa
     day = day_number(AS_OF) - 20
     later = np.flatnonzero((purchases.basket_day >= day) & (purchases.basket_household % 2 == 0))
     baskets = later[np.diff(purchases.basket_household[later], prepend=-1) > 0]
-    asked = question_at(purchases, origins_before(purchases, baskets), day)
+    asked = question_at(purchases, origins_before(purchases, baskets), known_before(purchases, day))
     assert 0 < len(baskets) < len(purchases.household_ids)
     known = purchases.basket_day < day
     assert np.diff(asked.known.user_start).tolist() == [
