@@ -7,16 +7,17 @@ after chooses the number of trees; the test item is looked at once. What systems
 the user who asks shows it. `shelfgraph-refitted` learns from the validation items too, as a shop would.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import lightgbm
 import numpy as np
 
 from bench.basket_floors import Floor, top_lists
+from bench.basket_floors_shared import MOST_ITEMS
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.list_scores import paired_interval, rows_of_lists
-from bench.next_item_candidates import ItemCandidates, item_candidates
+from bench.next_item_candidates import ItemCandidates, candidates_by_chunk, item_candidates
 from bench.next_item_data import SequenceData, read_sequences
 from bench.next_item_systems import SYSTEMS, Sequences, sequence_popularity
 from decisions.recommend.model import MODEL_SYSTEM
@@ -28,10 +29,10 @@ LENGTHS = (5, 10, 20)
 SEED = 7
 SEEDS = (7, 8, 9)
 ROUNDS = (40, 80, 120, 160)
-MOST_ITEMS = 12_500
 QUICK_STEP, QUICK_ITEMS, QUICK_ROUNDS = 5, 2000, (20, 40)
 TEST, VALIDATION, LEARNT = 1, 2, 3
 """Places from the end of a sequence."""
+NOT_FOUND = np.iinfo(np.int64).max
 POPULARITY, POPULARITY_LEAKING = "popularity", "popularity_of_all"
 SHOWN = ("followers", "item_knn", "ease", "als", "near_users", "attributes")
 PARAMETERS = {
@@ -84,25 +85,19 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     """Measure popularity, the single systems and their fusion. Raises: DataMissing, DataDamaged."""
     effort = QUICK if context.quick else FULL
     data = read_sequences(context.path, effort.step)
-    users = np.arange(len(data.sequences))
     with context.progress.stage("What is learnt from, its last item foretold") as stage:
-        learning = _moment(data, LEARNT, LEARNT, effort)
-        train = item_candidates(learning.given, learning.systems, users, stage.advance, learning.wanted)
+        boosters = _learn(data, effort, stage.advance)
     with context.progress.stage("Choosing by the validation items") as stage:
-        choosing = _moment(data, VALIDATION, VALIDATION, effort)
-        valid = item_candidates(choosing.given, choosing.systems, users, stage.advance)
-        boosters = {seed: _learn(train, learning.wanted, seed, effort.rounds) for seed in effort.seeds}
-        best = {seed: _best_rounds(booster, valid, choosing.wanted, effort.rounds) for seed, booster in boosters.items()}
-    rows = []
-    with context.progress.stage("Test items", total=2) as stage:
-        for name, learnt_until in ((MODEL_SYSTEM, VALIDATION), (f"{MODEL_SYSTEM}-refitted", TEST)):
+        best = _best_rounds(data, boosters, effort, stage.advance)
+    rows: list[BenchRow] = []
+    for name, learnt_until in ((MODEL_SYSTEM, VALIDATION), (f"{MODEL_SYSTEM}-refitted", TEST)):
+        with context.progress.stage(f"Test items: {name}") as stage:
             asking = _moment(data, learnt_until, TEST, effort)
-            test = item_candidates(asking.given, asking.systems, users, lambda: None)
-            by_seed = [_fused(booster, best[seed], test, asking.wanted) for seed, booster in boosters.items()]
+            places = _places(asking, boosters, {seed: (some,) for seed, some in best.items()}, stage.advance)
+            by_seed = [item_scores(place) for place in places.values()]
             ours = {metric: np.mean([scores[metric] for scores in by_seed], axis=0) for metric in by_seed[0]}
-            floors = _floors(data, asking) if name == MODEL_SYSTEM else {}
-            rows += list(_rows(name, ours, floors, len(by_seed)))
-            stage.advance()
+            rows += _rows(name, ours, _floors(data, asking) if name == MODEL_SYSTEM else {}, len(by_seed))
+            del asking
     return rows, _notes(data, best, quick=context.quick)
 
 
@@ -111,29 +106,58 @@ def _moment(data: SequenceData, learnt_until: int, foretold: int, effort: _Effor
     return _Moment(given, {name: fit(given) for name, fit in SYSTEMS.items()}, data.at(foretold))
 
 
-def _learn(train: ItemCandidates, wanted: IntArray, seed: int, rounds: tuple[int, ...]) -> lightgbm.Booster:
-    label = (train.item == wanted[train.user]).astype(np.int32)
+def _learn(data: SequenceData, effort: _Effort, advance: Callable[[], object]) -> dict[int, lightgbm.Booster]:
+    """Return the rankers by seed. What they learn from is let go of with this call, the systems of that moment included."""
+    learning = _moment(data, LEARNT, LEARNT, effort)
+    train = item_candidates(learning.given, learning.systems, np.arange(len(data.sequences)), advance, learning.wanted)
+    label = (train.item == learning.wanted[train.user]).astype(np.int32)
     groups = np.unique(train.user, return_counts=True)[1]
-    binning = {name: PARAMETERS[name] for name in ("max_bin", "verbosity", "num_threads")}
-    data = lightgbm.Dataset(train.values, label, group=groups, feature_name=list(train.names), params=binning)
-    return lightgbm.train({**PARAMETERS, "seed": seed}, data, num_boost_round=max(rounds))
+    binning = {name: PARAMETERS[name] for name in ("max_bin", "min_data_in_leaf", "verbosity", "num_threads")}
+    known = lightgbm.Dataset(train.values, label, group=groups, feature_name=list(train.names), params=binning)
+    return {
+        seed: lightgbm.train({**PARAMETERS, "seed": seed}, known, num_boost_round=max(effort.rounds)) for seed in effort.seeds
+    }
 
 
-def _best_rounds(booster: lightgbm.Booster, valid: ItemCandidates, wanted: IntArray, rounds: tuple[int, ...]) -> int:
-    quality = {some: float(_fused(booster, some, valid, wanted)["ndcg@10"].mean()) for some in rounds}
-    return max(rounds, key=lambda some: quality[some])
+def _best_rounds(
+    data: SequenceData, boosters: Mapping[int, lightgbm.Booster], effort: _Effort, advance: Callable[[], object]
+) -> dict[int, int]:
+    choosing = _moment(data, VALIDATION, VALIDATION, effort)
+    places = _places(choosing, boosters, dict.fromkeys(boosters, effort.rounds), advance)
+    quality = {key: float(item_scores(place)["ndcg@10"].mean()) for key, place in places.items()}
+    return {seed: max(effort.rounds, key=lambda some: quality[seed, some]) for seed in boosters}
 
 
-def _fused(booster: lightgbm.Booster, rounds: int, candidates: ItemCandidates, wanted: IntArray) -> Scores:
-    """Return the metrics of each user's list by the ranker's scores; what is not proposed is not found."""
-    score = np.asarray(booster.predict(candidates.values, num_iteration=rounds, num_threads=1), dtype=np.float64)
-    order = np.lexsort((candidates.item, -score, candidates.user))
-    user, item = candidates.user[order], candidates.item[order]
-    place = np.arange(len(user)) - np.searchsorted(user, user)
-    found = np.full(len(wanted), np.iinfo(np.int64).max)
-    hit = item == wanted[user]
-    found[user[hit]] = place[hit]
-    return item_scores(found)
+def _places(
+    asking: _Moment,
+    boosters: Mapping[int, lightgbm.Booster],
+    rounds: Mapping[int, tuple[int, ...]],
+    advance: Callable[[], object],
+) -> dict[tuple[int, int], IntArray]:
+    """Return by seed and number of trees where each user's wanted item stands, from 0; what is not proposed is not found."""
+    places = {(seed, some): np.full(len(asking.wanted), NOT_FOUND) for seed, numbers in rounds.items() for some in numbers}
+    for candidates in candidates_by_chunk(asking.given, asking.systems, np.arange(len(asking.wanted))):
+        for seed, booster in boosters.items():
+            score, trees = np.zeros(len(candidates.item)), 0
+            for some in rounds[seed]:
+                # trees add up: those of fewer rounds need not be asked again
+                more = booster.predict(candidates.values, start_iteration=trees, num_iteration=some - trees, num_threads=1)
+                score, trees = score + np.asarray(more, dtype=np.float64), some
+                user, place = _wanted_places(candidates, score, asking.wanted)
+                places[seed, some][user] = place
+        advance()
+    return places
+
+
+def _wanted_places(candidates: ItemCandidates, score: FloatArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the users whose wanted item is a candidate, and its place; equals by position."""
+    hit = np.flatnonzero(candidates.item == wanted[candidates.user])
+    users = candidates.user[hit]
+    theirs = np.full(len(wanted), np.inf)
+    theirs[users] = score[hit]
+    of_row = theirs[candidates.user]
+    before = (score > of_row) | ((score == of_row) & (candidates.item < wanted[candidates.user]))
+    return users, np.bincount(candidates.user[before], minlength=len(wanted))[users]
 
 
 def item_scores(place: IntArray) -> dict[str, FloatArray]:
@@ -166,7 +190,7 @@ def _floors(data: SequenceData, asking: _Moment) -> dict[str, Scores]:
 def _listed(system: Floor, asking: _Moment) -> Scores:
     lists = top_lists(system, np.arange(len(asking.wanted)), LENGTHS[-1], asking.given.asked.bought())
     hit = lists == asking.wanted[:, None]
-    return item_scores(np.where(hit.any(axis=1), hit.argmax(axis=1), np.iinfo(np.int64).max))
+    return item_scores(np.where(hit.any(axis=1), hit.argmax(axis=1), NOT_FOUND))
 
 
 def _rows(name: str, ours: Scores, floors: Mapping[str, Scores], seeds: int) -> Iterator[BenchRow]:

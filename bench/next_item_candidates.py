@@ -10,7 +10,7 @@ from bench.basket_floors import Floor
 from bench.next_item_systems import Sequences, sequence_popularity
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["ItemCandidates", "item_candidates"]
+__all__ = ["ItemCandidates", "candidates_by_chunk", "item_candidates"]
 
 CHUNK = 256
 """Users at once: twelve systems that score 12,000 items take 300 MB."""
@@ -28,6 +28,15 @@ class ItemCandidates:
     names: tuple[str, ...]
 
 
+def candidates_by_chunk(given: Sequences, systems: Mapping[str, Floor], users: IntArray) -> Iterator[ItemCandidates]:
+    """Yield what any system proposes to each user, less what is in his sequence, some users at a time.
+
+    All users' candidates take more memory than all systems.
+    """
+    for some in _chunks(users):
+        yield ItemCandidates(*_chunk(given, systems, some, None), _names(systems))
+
+
 def item_candidates(
     given: Sequences,
     systems: Mapping[str, Floor],
@@ -35,7 +44,7 @@ def item_candidates(
     advance: Callable[[], object],
     only_with: IntArray | None = None,
 ) -> ItemCandidates:
-    """Return what any system proposes to each user, less what is in his sequence.
+    """Return the candidates of all users.
 
     `only_with` (all users) names an item each: users to whom it is not proposed are left out, since nothing is learnt from
     them.
@@ -44,9 +53,12 @@ def item_candidates(
     for some in _chunks(users):
         parts.append(_chunk(given, systems, some, only_with))
         advance()
-    names = (*ITEM_FIGURES, *(f"{name}_{what}" for name in systems for what in ("score", "share", "place")))
     user, item, values = (np.concatenate([part[place] for part in parts]) for place in range(3))
-    return ItemCandidates(user, item, values, names)
+    return ItemCandidates(user, item, values, _names(systems))
+
+
+def _names(systems: Mapping[str, Floor]) -> tuple[str, ...]:
+    return (*ITEM_FIGURES, *(f"{name}_{what}" for name in systems for what in ("score", "share", "place")))
 
 
 def _chunks(users: IntArray) -> Iterator[IntArray]:

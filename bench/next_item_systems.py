@@ -6,7 +6,7 @@ and `asked` are sequences of the same users: what is learnt from may end earlier
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ ALS_ALPHA = 10.0
 EASE_RIDGE = 200.0
 
 
-@dataclass(frozen=True, slots=True)
+# without slots: what several systems share is kept once it is learnt
+@dataclass(frozen=True)
 class Sequences:
     """What is learnt from, what is known of those who ask, the items' attributes (items x attributes), and a seed."""
 
@@ -44,6 +45,11 @@ class Sequences:
     def profile(self, decay: float) -> sparse.csr_array:
         """Return users x items: `decay` to the power of how many items came later."""
         return self.asked.weighted(decay ** self.asked.age_of_basket.astype(np.float64))
+
+    @cached_property
+    def ease(self) -> tuple[FloatArray, IntArray]:
+        """The weights of EASE between the items that it knows, and which these are: 600 MB."""
+        return ease_weights(self.learnt.bought(), regularization=EASE_RIDGE, most_items=self.most_items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def _two_steps(given: Sequences, *, decay: float) -> Floor:
 
 
 def _ease(given: Sequences, *, decay: float) -> Floor:
-    weights, kept = ease_weights(given.learnt.bought(), regularization=EASE_RIDGE, most_items=given.most_items)
+    weights, kept = given.ease
     # of one precision with the weights: otherwise each product would copy all of them
     known = sparse.csr_array(given.profile(decay)[:, kept]).astype(np.float32)
     return _Chain(known, (weights,), kept=kept, items=given.learnt.items)
