@@ -276,7 +276,7 @@ def _lent(lake: Lake, lines: pa.Table) -> Iterator[Lake]:
 
 BENCH = Bench(
     name="next_basket",
-    claim="how much of the next basket the served ranker finds, beside popularity and personal frequency",
+    claim="how much of the next basket the ranker finds, beside floors that count purchases and floors that learn from them",
     run=run,
     tables=("sales_lines", "products", "promotion_weeks"),
     takes_as_of=True,
