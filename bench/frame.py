@@ -18,7 +18,9 @@ from lake import Lake
 
 __all__ = ["Bench", "BenchContext", "BenchResult", "BenchRow", "measure"]
 
-REPORTED_LIBRARIES = ("duckdb", "graphdatascience", "ibis-framework", "ladybug", "lightgbm", "neo4j", "numpy", "pyarrow", "scipy")
+REPORTED_LIBRARIES = (
+    "duckdb", "graphdatascience", "ibis-framework", "implicit", "ladybug", "lightgbm", "neo4j", "numpy", "pyarrow", "scipy"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
