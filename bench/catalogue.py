@@ -8,6 +8,7 @@ from bench import (
     links,
     load,
     next_basket,
+    next_item,
     off_policy,
     peer_api,
     planted,
@@ -32,6 +33,7 @@ BENCHES: dict[str, Bench] = {
         next_basket.BENCH,
         off_policy.BENCH,
         explanations.BENCH,
+        next_item.BENCH,
         forecast.BENCH,
         forecast_planted.BENCH,
         switching.BENCH,
@@ -44,5 +46,5 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
-NOT_YET_MEASURED: frozenset[str] = frozenset({"peers"})
+NOT_YET_MEASURED: frozenset[str] = frozenset({"next_item", "peers"})
 """Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""

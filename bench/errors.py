@@ -2,12 +2,13 @@
 ├── DataSetUnknown   the benchmark cannot measure on the named data set
 ├── PathNotUsed      a path was given without the name of the data that lie there
 ├── DataMissing      the data set that the benchmark needs is not where it was said to be
+├── DataDamaged      a file of the data set does not hold what it should
 └── DayFixed         the benchmark measures as of the last day of the data alone
 """
 
 from kit.errors import ShelfgraphError
 
-__all__ = ["BenchError", "DataMissing", "DataSetUnknown", "DayFixed", "PathNotUsed"]
+__all__ = ["BenchError", "DataDamaged", "DataMissing", "DataSetUnknown", "DayFixed", "PathNotUsed"]
 
 
 class BenchError(ShelfgraphError):
@@ -38,6 +39,15 @@ class DataMissing(BenchError):
         self.data = data
         needed = f"`bench {bench}` measures on {', '.join(files)} of the data set {data}, which it was not given."
         super().__init__(needed, f"Add --data {data} --path FOLDER, the folder that holds them.")
+
+
+class DataDamaged(BenchError):
+    """A file of the data set does not hold what it should."""
+
+    def __init__(self, data: str, file: str, problem: str) -> None:
+        self.data = data
+        self.file = file
+        super().__init__(f"{file} of the data set {data} cannot be read: {problem}", "Fetch the data set again.")
 
 
 class DayFixed(BenchError):

@@ -18,7 +18,9 @@ from lake import Lake
 
 __all__ = ["Bench", "BenchContext", "BenchResult", "BenchRow", "measure"]
 
-REPORTED_LIBRARIES = ("duckdb", "graphdatascience", "ibis-framework", "ladybug", "lightgbm", "neo4j", "numpy", "pyarrow", "scipy")
+REPORTED_LIBRARIES = (
+    "duckdb", "graphdatascience", "ibis-framework", "implicit", "ladybug", "lightgbm", "neo4j", "numpy", "pyarrow", "scipy"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Bench:
             raise DataSetUnknown(self.name, data, self.data_sets)
         if path and not data:
             raise PathNotUsed(self.name)
-        if as_of and not self.takes_as_of:
+        if as_of and (data or not self.takes_as_of):
             raise DayFixed(self.name)
 
 

@@ -27,7 +27,20 @@ from bench.discovery import discovery_notes, discovery_rows
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.next_basket_cost import cost_rows
 from bench.next_basket_floors import floor_qualities
-from bench.next_basket_scores import LENGTHS, Judged, joined, rows_of
+from bench.next_basket_public import PUBLIC_SETS, public_rows
+from bench.next_basket_scores import LENGTHS, Judged, joined, judged_floors, rows_of
+from bench.tuned_floors import (
+    FLOORS,
+    Question,
+    Scores,
+    Settings,
+    chosen_settings,
+    known_before,
+    question_at,
+    settings_text,
+    tuned_scores,
+    usual_settings,
+)
 from decisions.recommend.baseline import DECAYED_FREQUENCIES
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.fitting import BASKETS_PER_HOUSEHOLD, World, read_world, training_baskets, training_examples
@@ -37,7 +50,7 @@ from decisions.relations import derive
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import neighbours_by_relation
 from features.recommend_transform import GROUPS
-from features.repertoire import FloatArray, IntArray, Origins, day_number, read_purchases
+from features.repertoire import FloatArray, IntArray, Origins, Purchases, day_number, read_purchases
 from kit.progress import Progress
 from lake import Lake
 from lake.delta_lake import DeltaLake
@@ -48,6 +61,10 @@ SEED = 7
 SEEDS = (7, 8, 9)
 LEAST_BASKETS = 3
 WEEKS_TO_GO = (10, 9, 8, 7, 6, 5, 4, 3)
+RANKED_BASKETS = 3
+"""The learning floors rank products of so many baskets."""
+TUNING_DAYS = 14
+"""The learning floors are set by the baskets of so many days before the first fixed day."""
 QUICK_HOUSEHOLDS = 400
 QUICK_PROMOTION_WEEKS = 20
 WITHOUT = {"promotion": ("promotions", len(SEEDS)), "relations": ("relations", 1)}
@@ -56,31 +73,49 @@ WITHOUT = {"promotion": ("promotions", len(SEEDS)), "relations": ("relations", 1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Lists to judge: one origin per household, the figures of its candidates, and how the floors did by length."""
+    """Lists to judge: one origin per household, the figures of its candidates, and how the floors did, counting and learning."""
 
     household: IntArray
     examples: Examples
     wanted: IntArray
     floors: Mapping[int, Mapping[str, ListQuality]]
+    learning: Mapping[str, Scores]
 
 
 def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
-    """Measure popularity, personal and decayed frequency and the served ranker."""
+    """Measure what counts purchases, what learns from those of all households, and the served ranker."""
+    if context.data:
+        return public_rows(context)
     started = time.perf_counter()
     as_of = context.as_of
     if context.quick:
         with _sampled(context.lake) as lake:
-            world = _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS)
-            rows = _last_baskets(lake, world, context.progress, SEEDS[:1])
-            rows += discovery_rows(lake, world.purchases, world.population, context.progress, SEEDS[:1], quick=True)
+            settings = usual_settings()
+            sample = _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS)
+            rows = _last_baskets(lake, sample, settings, context.progress, SEEDS[:1])
+            rows += discovery_rows(lake, sample.purchases, sample.population, context.progress, SEEDS[:1], quick=True)
     else:
         with context.progress.stage("Reading purchases and promotions"):
             world = _world(context.lake, context.lake, as_of)
-        rows = _last_baskets(context.lake, world, context.progress, SEEDS)
-        rows += _fixed_dates(context.lake, world, context.progress)
+        with context.progress.stage("Settings of the floors that learn", total=len(FLOORS)) as stage:
+            settings = chosen_settings(_earlier(world.purchases), stage.advance)
+        rows = _last_baskets(context.lake, world, settings, context.progress, SEEDS)
+        rows += _fixed_dates(context.lake, world, settings, context.progress)
         rows += discovery_rows(context.lake, world.purchases, world.population, context.progress, SEEDS)
     rows.append(BenchRow(MODEL_SYSTEM, "seconds", "", time.perf_counter() - started))
-    return rows, [*_notes(as_of, quick=context.quick), *discovery_notes(quick=context.quick)]
+    notes = [*_notes(as_of, quick=context.quick), *settings_text(settings), *discovery_notes(quick=context.quick)]
+    return rows, notes
+
+
+def _earlier(purchases: Purchases) -> Question:
+    """Ask for the baskets of the days before the first fixed one, with what was known before these."""
+    last_day = day_number(fixed_days(purchases.as_of)[0])
+    origins = _next_baskets(purchases, last_day - TUNING_DAYS)
+    return _asked(purchases, origins.take(np.flatnonzero(origins.day < last_day)), last_day - TUNING_DAYS)
+
+
+def _asked(purchases: Purchases, origins: Origins, before_day: int) -> Question:
+    return question_at(purchases, origins, known_before(purchases, before_day), RANKED_BASKETS)
 
 
 def fixed_days(as_of: date) -> tuple[date, ...]:
@@ -92,17 +127,19 @@ def fixed_days(as_of: date) -> tuple[date, ...]:
 def _notes(as_of: date, *, quick: bool) -> list[str]:
     notes = [
         "decayed_frequency is the best of .95 a basket, .98 a basket and a half-life of 90 days, chosen on the slice itself",
-        "floors rank all products; the ranker ranks its candidates",
+        "floors rank all products, those that learn (tifu_knn to fastrp_knn) all of three baskets; the ranker its candidates",
         "intervals: 90 %, households resampled with all their lists; ratios are paired",
     ]
     if quick:
         return [
             *notes,
             f"a sample: {QUICK_HOUSEHOLDS} households are the whole shop, promotions of {QUICK_PROMOTION_WEEKS} weeks, one seed",
+            "settings of floors that learn are the usual ones, not chosen",
         ]
     days = fixed_days(as_of)
     return [
         *notes,
+        f"settings of floors that learn: the best for baskets of the {TUNING_DAYS} days before {days[0]}, in both slices",
         f"shelfgraph is the mean of seeds {', '.join(map(str, SEEDS))}; without a group it was trained again",
         f"fixed_dates: {len(days)} Tuesdays from {days[0]} to {days[-1]}, each with what was known on its eve",
         "fixed_dates: ranker and relations are of the eve of the first day; a household counts once for each day",
@@ -122,7 +159,7 @@ def _related(world: World, edges: Mapping[str, pa.Table], known_on: date) -> Wor
     return replace(world, neighbours=neighbours_by_relation(edges, world.purchases.product_ids, known_on))
 
 
-def _last_baskets(lake: Lake, world: World, progress: Progress, seeds: tuple[int, ...]) -> list[BenchRow]:
+def _last_baskets(lake: Lake, world: World, settings: Settings, progress: Progress, seeds: tuple[int, ...]) -> list[BenchRow]:
     purchases = world.purchases
     as_of = purchases.as_of
     last = purchases.household_start[1:][np.diff(purchases.household_start) >= LEAST_BASKETS] - 1
@@ -136,12 +173,13 @@ def _last_baskets(lake: Lake, world: World, progress: Progress, seeds: tuple[int
     with progress.stage("Last baskets: training"):
         rankers = _train(world, training[place_from_end[training] > 0], seeds)
     with progress.stage("Last baskets: ranking"):
-        rows = _judge("last_basket", [_trial(world, origins_before(purchases, last))], rankers)
+        trial = _trial(world, origins_before(purchases, last), day_number(as_of) + 1, settings)
+        rows = _judge("last_basket", [trial], rankers)
     with progress.stage("Last baskets: what a list costs"):
         return rows + cost_rows(world, {name: trained[0] for name, trained in rankers.items()})
 
 
-def _fixed_dates(lake: Lake, world: World, progress: Progress) -> list[BenchRow]:
+def _fixed_dates(lake: Lake, world: World, settings: Settings, progress: Progress) -> list[BenchRow]:
     days = fixed_days(world.purchases.as_of)
     eve = days[0] - timedelta(days=1)
     with progress.stage(f"Fixed dates: training before {days[0]}"):
@@ -150,7 +188,8 @@ def _fixed_dates(lake: Lake, world: World, progress: Progress) -> list[BenchRow]
     trials = []
     for day in days:
         with progress.stage(f"Fixed date: {day}"):
-            trials.append(_trial(known, _next_baskets(known, day_number(day))))
+            first_day = day_number(day)
+            trials.append(_trial(known, _next_baskets(known.purchases, first_day), first_day, settings))
     return _judge("fixed_dates", trials, rankers)
 
 
@@ -166,26 +205,27 @@ def _train(world: World, baskets: IntArray, seeds: tuple[int, ...]) -> dict[str,
     return rankers
 
 
-def _next_baskets(world: World, first_day: int) -> Origins:
+def _next_baskets(purchases: Purchases, first_day: int) -> Origins:
     """Return each household's first basket from `first_day` on, with two baskets behind it, and nothing known from then on."""
-    purchases = world.purchases
     usable = np.flatnonzero((purchases.basket_day >= first_day) & (purchases.basket_place >= LEAST_BASKETS - 1))
     household = purchases.basket_household[usable]
     origins = origins_before(purchases, usable[np.diff(household, prepend=-1) > 0])
     return replace(origins, known_day=np.full(len(origins), first_day))
 
 
-def _trial(world: World, origins: Origins) -> Trial:
+def _trial(world: World, origins: Origins, before_day: int, settings: Settings) -> Trial:
     examples = build_examples(world.purchases, world.population, world.neighbours, origins, 0.0, SEED, edges_hold_outcomes=False)
     wanted = np.bincount(outcomes(world.purchases, origins).origin, minlength=len(origins))
     floors = {k: floor_qualities(world.purchases, origins, wanted, k) for k in LENGTHS}
-    return Trial(origins.household, examples, wanted, floors)
+    learning = tuned_scores(_asked(world.purchases, origins, before_day), settings)
+    return Trial(origins.household, examples, wanted, floors, learning)
 
 
 def _judge(name: str, trials: list[Trial], rankers: Mapping[str, list[Ranker]]) -> list[BenchRow]:
     systems = {floor: _floor(trials, floor) for floor in ("popularity", "personal_frequency")}
     decayed = [_floor(trials, floor) for floor in DECAYED_FREQUENCIES]
     systems["decayed_frequency"] = max(decayed, key=lambda judged: float(judged.values["ndcg@10"].mean()))
+    systems |= judged_floors([trial.learning for trial in trials])
     for system, trained in rankers.items():
         systems[system] = joined(
             [[_qualities(trial, ranker.scores(trial.examples.figures)) for trial in trials] for ranker in trained]
@@ -240,8 +280,9 @@ def _lent(lake: Lake, lines: pa.Table) -> Iterator[Lake]:
 
 BENCH = Bench(
     name="next_basket",
-    claim="how much of the next basket the served ranker finds, beside popularity and personal frequency",
+    claim="how much of the next basket the ranker finds, beside floors that count purchases and floors that learn from them",
     run=run,
     tables=("sales_lines", "products", "promotion_weeks"),
     takes_as_of=True,
+    data_sets=tuple(PUBLIC_SETS),
 )

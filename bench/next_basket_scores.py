@@ -1,5 +1,6 @@
 """Figures of next-basket lists: metrics at each length, means over seeds, paired intervals over households."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,13 +10,14 @@ from bench.frame import BenchRow
 from decisions.recommend.scoring import ListQuality
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["LENGTHS", "METRICS", "Judged", "joined", "rows_of"]
+__all__ = ["LENGTHS", "METRICS", "Judged", "joined", "judged_floors", "rows_of"]
 
 DRAWS = 1000
 SEED = 7
 LENGTHS = (10, 20)
 METRICS = ("recall", "ndcg", "hit_rate")
 FLOOR = "decayed_frequency"
+OURS = "shelfgraph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,20 @@ def joined(qualities: Sequence[Sequence[Mapping[int, ListQuality]]]) -> Judged:
     )
 
 
+def judged_floors(scores: Sequence[Mapping[str, Mapping[str, FloatArray]]]) -> dict[str, Judged]:
+    """Return each floor's lists, trial after trial. `scores`: by trial, by floor, by metric."""
+    wanted = [f"{metric}@{k}" for metric in METRICS for k in LENGTHS]
+    return {
+        name: Judged({metric: np.concatenate([trial[name][metric] for trial in scores])[None] for metric in wanted})
+        for name in scores[0]
+    }
+
+
 def rows_of(name: str, systems: Mapping[str, Judged], household: IntArray) -> Iterator[BenchRow]:
     """Return the rows of a slice; `household` says whose each list is. Households are resampled, with all their lists."""
     counts = _resampled(household)
-    floor = systems[FLOOR]
+    floors = [system for system in systems if not system.startswith(OURS)]
+    best = max(floors, key=lambda system: float(systems[system].values["ndcg@10"].mean()))
     for system, judged in systems.items():
         for metric, values in judged.values.items():
             mean = values.mean(axis=0)
@@ -54,16 +66,18 @@ def rows_of(name: str, systems: Mapping[str, Judged], household: IntArray) -> It
             by_seed = judged.values["ndcg@10"].mean(axis=1)
             spread = float(by_seed.max() - by_seed.min())
             yield BenchRow(system, "ndcg@10_seed_spread", name, spread, n=judged.values["ndcg@10"].shape[1], seeds=judged.seeds)
-        if system.startswith("shelfgraph"):
-            yield from _ratios(name, system, judged, floor, household, counts)
+        if system.startswith(OURS):
+            yield from _ratios(name, system, judged, {FLOOR: systems[FLOOR], "best_floor": systems[best]}, household, counts)
 
 
-def _ratios(name: str, system: str, judged: Judged, floor: Judged, household: IntArray, counts: IntArray) -> Iterator[BenchRow]:
-    for k in LENGTHS:
-        ours, theirs = (one.values[f"ndcg@{k}"].mean(axis=0) for one in (judged, floor))
+def _ratios(
+    name: str, system: str, judged: Judged, floors: Mapping[str, Judged], household: IntArray, counts: IntArray
+) -> Iterator[BenchRow]:
+    for (floor, its), k in itertools.product(floors.items(), LENGTHS):
+        ours, theirs = (one.values[f"ndcg@{k}"].mean(axis=0) for one in (judged, its))
         low, high = _interval(_totals(ours, household), _totals(theirs, household), counts)
         value = float(ours.mean() / theirs.mean())
-        yield BenchRow(system, f"ndcg@{k}_ratio_to_{FLOOR}", name, value, low, high, len(ours), judged.seeds)
+        yield BenchRow(system, f"ndcg@{k}_ratio_to_{floor}", name, value, low, high, len(ours), judged.seeds)
 
 
 def _resampled(household: IntArray) -> IntArray:

@@ -9,6 +9,7 @@ import pytest
 from bench.frame import BenchContext
 from bench.next_basket import SEEDS, WITHOUT, fixed_days, run
 from bench.next_basket_scores import LENGTHS, METRICS, Judged, joined, rows_of
+from bench.tuned_floors import FLOORS
 from decisions.recommend.scoring import ListQuality
 from kit.progress import SilentProgress
 from tests.tiny_retailer import AS_OF, build_tiny_lake
@@ -42,7 +43,20 @@ def test_equal_lists_have_a_ratio_of_one_without_doubt():
     one = judged(1, 6, 3)
     rows = list(rows_of("s", {"decayed_frequency": one, "shelfgraph": one}, np.arange(6)))
     ratios = [(row.value, row.low, row.high) for row in rows if "ratio" in row.metric]
-    assert ratios == [(pytest.approx(1.0),) * 3] * len(LENGTHS)
+    # beside the floor that is named and beside the best
+    assert ratios == [(pytest.approx(1.0),) * 3] * len(LENGTHS) * 2
+
+
+def test_the_best_floor_is_the_one_of_the_best_ndcg_and_never_ours():
+    weak, strong, ours = judged(1, 9, 1), judged(1, 9, 2), judged(2, 9, 3)
+    strong.values["ndcg@10"][:] += 0.5
+    ours.values["ndcg@10"][:] += 1.0
+    systems = {"decayed_frequency": weak, "tifu_knn": strong, "shelfgraph": ours, "shelfgraph-without-relations": ours}
+    value = {(row.system, row.metric): row.value for row in rows_of("s", systems, np.arange(9))}
+    mean = {name: one.values["ndcg@10"].mean() for name, one in systems.items()}
+    for name in ("shelfgraph", "shelfgraph-without-relations"):
+        assert value[name, "ndcg@10_ratio_to_best_floor"] == pytest.approx(mean["shelfgraph"] / mean["tifu_knn"])
+        assert value[name, "ndcg@10_ratio_to_decayed_frequency"] == pytest.approx(mean["shelfgraph"] / mean["decayed_frequency"])
 
 
 def test_joining_keeps_seeds_apart_and_puts_trials_one_after_another():
@@ -69,7 +83,7 @@ def test_a_whole_run_gives_every_system_every_metric_in_both_slices(tmp_path):
     ours = {"shelfgraph", "shelfgraph-without-promotions", "shelfgraph-without-relations"}
     assert len(ours) == len(WITHOUT) + 1
     for name in ("last_basket", "fixed_dates"):
-        for system in ours | {"popularity", "personal_frequency", "decayed_frequency"}:
+        for system in ours | {"popularity", "personal_frequency", "decayed_frequency", *FLOORS}:
             for metric in METRICS:
                 ten, twenty = (found[system, name, f"{metric}@{k}"] for k in LENGTHS)
                 assert 0 <= ten.low <= ten.value <= ten.high <= 1
@@ -82,3 +96,4 @@ def test_a_whole_run_gives_every_system_every_metric_in_both_slices(tmp_path):
     # eight days, and every household of the tiny shop comes again after most of them
     assert found["shelfgraph", "fixed_dates", "ndcg@10"].n > 6 * found["shelfgraph", "last_basket", "ndcg@10"].n
     assert any("Tuesdays" in note for note in notes)
+    assert {note.split(":")[0] for note in notes} >= set(FLOORS)
