@@ -63,11 +63,15 @@ class DiscoverLists:
         """Return at most `limit` open products that the household never bought; beside a basket, for nobody known."""
         return self.ranked(asked, limit) or self.by_taste(asked, limit)
 
+    def ranks(self, asked: Asked) -> bool:
+        """Whether the ranker's list answers: there is one for the household, and enough of it is open."""
+        return (
+            self.system != DISCOVERY_SYSTEM and asked.household is not None and self._listed(asked, asked.household) is not None
+        )
+
     def ranked(self, asked: Asked, limit: int) -> list[Suggestion]:
-        """Return what the ranker listed for the household; nothing where tastes order, or too little of its list is open."""
-        if self.system == DISCOVERY_SYSTEM or asked.household is None:
-            return []
-        rows = self._listed(asked, asked.household)
+        """Return what the ranker listed for the household; nothing where it does not answer (`ranks`)."""
+        rows = None if asked.household is None or not self.ranks(asked) else self._listed(asked, asked.household)
         if rows is None:
             return []
         product = self._stored.product[rows]

@@ -22,9 +22,9 @@ from features.repertoire import FloatArray, IntArray, day_number
 
 __all__ = ["LEARNT_WEEKS", "TRIED_WEEKS", "TriedDiscovery", "looked_at", "train_discovery", "try_discovery", "weeks_before"]
 
-LEARNT_WEEKS = 5
+LEARNT_WEEKS = 4
 TRIED_WEEKS = 2
-LEARNT_HOUSEHOLDS = 1_000
+LEARNT_HOUSEHOLDS = 800
 """Of each week that is learnt from, at most so many households; the weeks that are tried have all."""
 KEPT_SHARE = 0.3
 LEAST_HOUSEHOLD_WEEKS = 50

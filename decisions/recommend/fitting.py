@@ -85,14 +85,14 @@ class Trained:
 def fit(
     lake: Lake, *, as_of: date, edges_as_of: Callable[[date], Mapping[str, pa.Table]], seed: int, progress: Progress
 ) -> tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]:
-    """Train the ranker on what was known on `as_of` and return (artefact, feature tables, figures).
+    """Train both rankers on what was known on `as_of` and return (artefact, feature tables, figures).
 
     Args:
         lake: sales_lines and products; promotion_weeks where there are any.
         as_of: the last business day that is known. Later facts change nothing.
         edges_as_of: gives the edges by relation name as derived from what was known on a day: for `as_of` those that are
-            published, and for the eve of the back-test those that the ranker learns from and is tried with. `isBoughtWith` and
-            `isComplementTo` are read, others ignored.
+            published, and for the eves of the back-tests those that rankers learn from and are tried with. `isBoughtWith` and
+            `isComplementTo` are read, for discovery `isSubstituteFor`, too; others are ignored.
         seed: for the sampling of examples and of the trees.
         progress: is told of each stage.
 

@@ -406,13 +406,14 @@ class RecommendService:
 
     def _to_discover(self, asked: Asked) -> _Ladder:
         nothing = "nothing is known of the household's or the basket's tastes"
-        limit = asked.request.limit
+        limit, cause = asked.request.limit, asked.cause if not len(asked.hand) else ""
         asked = replace(asked, open=self._habit.never_bought(asked))
         rungs = [_Rung(DISCOVERY_SYSTEM, partial(self._discover.by_taste, asked, limit), nothing)]
-        if asked.household is not None and self._discover.system != DISCOVERY_SYSTEM:
-            few = "too little of the ranked list may be suggested"
-            rungs.insert(0, _Rung(self._discover.system, partial(self._discover.ranked, asked, limit), few))
-        return _Ladder((*rungs, self._selling(asked)), asked.cause if not len(asked.hand) else "")
+        if self._discover.ranks(asked):
+            rungs.insert(0, _Rung(self._discover.system, partial(self._discover.ranked, asked, limit)))
+        elif asked.household is not None and self._discover.system != DISCOVERY_SYSTEM:
+            cause = "too little of the ranked list may be suggested"
+        return _Ladder((*rungs, self._selling(asked)), cause)
 
     def _trending(self, asked: Asked) -> _Ladder:
         grows = partial(self._trends.suggestions, asked, asked.request.limit)

@@ -1,10 +1,13 @@
 """The ranker of discovery: it learns what is there to learn, adds up, is refused when damaged, and serves only what it won."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from decisions.recommend import RecommendationRequest, RecommendService
+from decisions.recommend.contract import Surface
 from decisions.recommend.discovery import DISCOVERY_SYSTEM
 from decisions.recommend.discovery_examples import DiscoveryExamples
 from decisions.recommend.discovery_explain import named_by
@@ -16,17 +19,17 @@ from decisions.recommend.discovery_lists import (
     ranked_discovery_tables,
     read_discoveries,
 )
-from decisions.recommend.discovery_ranker import fit_discovery_ranker, open_discovery_ranker
+from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, fit_discovery_ranker, open_discovery_ranker
 from decisions.recommend.errors import RecommendationArtefactError
 from decisions.recommend.fitting import read_world
-from features import InMemory
+from features import InMemory, publish_features
 from features.discovery_candidates import GROUPS, SOURCES
 from features.discovery_day import discovery_day, links_of_edges, read_discovery_world
 from features.discovery_transform import COLUMNS, GROUP_OF_COLUMN
 from features.recommend_transform import household_knowledge
 from features.repertoire import day_number, latest_origins
 from kit.canonical import digest_of_bytes
-from tests.tiny_retailer import AS_OF, FIRST_MONDAY, build_tiny_lake
+from tests.tiny_retailer import AS_OF, FIRST_MONDAY, HOUSEHOLDS, build_tiny_lake, household
 
 SEED = 7
 QUERIES, ROWS = 400, 12
@@ -119,10 +122,10 @@ def test_ranked_lists_are_kept_best_first_with_what_each_group_brought(world, ra
     assert len(stored.start) == day.known.households + 1
     assert stored.brought.shape == (len(stored.product), len(GROUPS))
     assert ranker.base + stored.brought.sum(axis=1) == pytest.approx(stored.score, abs=1e-6)
-    for household in range(day.known.households):
-        rows = stored.of(household)
+    for place in range(day.known.households):
+        rows = stored.of(place)
         assert (np.diff(stored.score[rows]) <= 0).all()
-        assert not day.known.counts[household].toarray().ravel()[stored.product[rows]].any()
+        assert not day.known.counts[place].toarray().ravel()[stored.product[rows]].any()
         assert len(rows) <= LONGEST
     assert all(named_by(bits) and set(named_by(bits)) <= set(SOURCES) for bits in np.unique(stored.sources).tolist())
 
@@ -136,3 +139,48 @@ def test_lists_of_tastes_are_read_back_as_they_were_and_those_of_an_older_releas
     assert set(named_by(int(stored.sources[0]))) == {DISCOVERY_SYSTEM}
     older = read_discoveries(InMemory({TABLE: tables[TABLE].select(["household", "product", "score"])}), day.known.households)
     assert older.product.tolist() == stored.product.tolist()
+
+
+@pytest.fixture(scope="module")
+def ranked_service(tmp_path_factory, recommend_shop, ranker):
+    """The tiny shop as if its ranker of discovery had won."""
+    known = read_world(recommend_shop.lake, AS_OF, {})
+    world = read_discovery_world(recommend_shop.lake, known.purchases, known.population)
+    today = discovery_day(world, day_number(AS_OF) + 1, links_of_edges({}, known.purchases, AS_OF), SEED)
+    about = json.loads(recommend_shop.artefact["recommend.json"])
+    about["discovery"] |= {"system": DISCOVERY_RANKER, "base": ranker.base}
+    kept = ranked_discovery_tables(today, ranker, GROUPS)
+    features = publish_features(tmp_path_factory.mktemp("ranked"), AS_OF, {**shop_tables(recommend_shop), **kept})
+    artefact = {**recommend_shop.artefact, "recommend.json": json.dumps(about).encode()}
+    return RecommendService(recommend_shop.graph, features, artefact), kept[TABLE]
+
+
+def shop_tables(shop):
+    return {name: shop.snapshot.table(name) for name in shop.tables}
+
+
+def test_what_won_is_listed_explained_and_adds_up(ranked_service, ranker):
+    service, kept = ranked_service
+    seen = 0
+    for number in range(HOUSEHOLDS):
+        answer = service.recommend(RecommendationRequest(household(number), surface=Surface.DISCOVER, limit=5))
+        ranked = [item for item in answer.items if item.kind == "discovery"]
+        for item in ranked:
+            brought = sum(path.contribution for path in item.explanation.paths)
+            assert item.base_score + brought == pytest.approx(item.score, abs=1e-6)
+            assert item.base_score == ranker.base
+            assert set(item.sources) <= set(SOURCES)
+            assert "was never bought by the household; " in item.explanation.text
+        if ranked:
+            assert (answer.system, answer.rungs[0].name, answer.degraded) == (DISCOVERY_RANKER, DISCOVERY_RANKER, None)
+        seen += len(ranked)
+    assert seen == sum(min(5, count) for count in np.bincount(kept["household"].to_numpy()).tolist())
+    # most households have bought all fourteen products
+    assert seen > 20
+
+
+def test_beside_a_basket_of_nobody_known_tastes_answer(ranked_service):
+    service, _ = ranked_service
+    answer = service.recommend(RecommendationRequest(basket=("pasta", "sauce"), surface=Surface.DISCOVER, limit=3))
+    assert answer.rungs[0].name == DISCOVERY_SYSTEM
+    assert answer.degraded is None

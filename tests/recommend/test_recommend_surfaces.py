@@ -68,10 +68,10 @@ def test_stored_discoveries_are_what_asking_now_would_give(recommend_shop):
     everything = np.ones(recommend_shop.service._shelf.products, bool)
     nothing = np.empty(0, np.int64)
     for number in range(HOUSEHOLDS):
-        product, score = lists._stored.of(number)
+        rows = lists._stored.of(number)
         now, scores = lists._discovery.nearest(number, nothing, everything, LONGEST)
-        assert product.tobytes() == now.tobytes()
-        assert score.tobytes() == scores.tobytes()
+        assert lists._stored.product[rows].tobytes() == now.tobytes()
+        assert lists._stored.score[rows].tobytes() == scores.tobytes()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 0.5, 1.0])
@@ -227,7 +227,8 @@ def test_a_discovery_of_too_many_households_gives_way_for_most_of_them(recommend
     exposure = np.zeros(products)
     exposure[0] = 1.0
     start = np.arange(HOUSEHOLDS + 1) * products
-    stored = StoredDiscoveries(start, np.tile(np.arange(products), HOUSEHOLDS), np.tile(-np.arange(products) * 1.0, HOUSEHOLDS))
+    rows = np.tile(np.arange(products), HOUSEHOLDS)
+    stored = StoredDiscoveries(start, rows, -rows * 1.0, np.zeros_like(rows), np.zeros((len(rows), 1)))
     lists = DiscoverLists(service._shelf, service._discover._discovery, Bounds(alone, exposure), stored)
     leads = []
     for number in range(HOUSEHOLDS):
