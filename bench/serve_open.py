@@ -40,7 +40,7 @@ class OpenPlan:
     seconds: float = 10.0
     tries: int = 3
     growth: float = 1.2
-    steps: int = 8
+    steps: int = 6
     long_seconds: float = 600.0
     settled_seconds: float = 60.0
 

@@ -62,8 +62,9 @@ from kit.bounded import BoundedMemory
 
 __all__ = ["RecommendService"]
 
-KEPT_ITEMS = 40_000
-"""Suggestions in the answers that are kept, some 160 MB of them: a list of a hundred weighs as ten lists of ten."""
+KEPT_ITEMS = 30_000
+"""Suggestions in the answers that are kept, some 200 MB of them: a list of a hundred weighs as ten lists of ten."""
+KEPT_PAGE_ITEMS = 10_000
 LONGEST_ORDER = 1_000
 """Places of the order that `why_not` looks at: more than there are candidates."""
 CHANGES_TRIED = 3
@@ -148,7 +149,7 @@ class RecommendService:
             Surface.RERANK: self._reordered,
         }
         self._answers: BoundedMemory[RecommendationRequest, RecommendationAnswer] = BoundedMemory(KEPT_ITEMS)
-        self._pages: BoundedMemory[PageRequest, PageAnswer] = BoundedMemory(KEPT_ITEMS)
+        self._pages: BoundedMemory[PageRequest, PageAnswer] = BoundedMemory(KEPT_PAGE_ITEMS)
 
     @property
     def base_score(self) -> float:

@@ -33,8 +33,8 @@ __all__ = ["RelationService"]
 
 LARGEST_LIMIT = 100
 MOST_EDGES = 10_000
-KEPT_ITEMS = 40_000
-"""Related products in the answers that are kept."""
+KEPT_ITEMS = 15_000
+"""Related products in the answers that are kept, some 100 MB of them."""
 SERVED = ("isSubstituteFor", "isComplementTo", "isBoughtWith")
 
 

@@ -3,7 +3,9 @@
 import random
 import threading
 
+from decisions.relations import RelatedRequest, RelationService
 from kit.bounded import BoundedMemory
+from tests.api import small_shop
 
 
 def test_what_nobody_wanted_for_longest_goes_first():
@@ -68,3 +70,17 @@ def test_the_bound_holds_under_threads_and_weights_add_up():
         thread.join()
     assert memory.weight == sum(weight for _, weight in memory._entries.values()) <= 500
     assert len(memory) > 5
+
+
+def test_related_products_are_kept_within_their_bound_and_are_the_same_object_while_they_are(shop_graph, monkeypatch):
+    monkeypatch.setattr("decisions.relations.service.KEPT_ITEMS", 40)
+    service = RelationService(shop_graph)
+    asked = [RelatedRequest(small_shop.name(n), "isSubstituteFor", 10) for n in range(8)]
+    first = service.related(asked[0])
+    assert service.related_many([asked[0], asked[1], asked[0]])[0] is first
+    told = service.related_many(asked)
+    assert service._kept.weight <= 40
+    assert [answer.product_id for answer in told] == [request.product_id for request in asked]
+    again = service.related(asked[0])
+    assert again is not first
+    assert again == first

@@ -23,7 +23,8 @@ lock = threading.Lock()
 def write(name):
     for n in itertools.count():
         id = f"{sys.argv[2]}_{name}_{n}"
-        log.append(DecisionEntry(id, "k", datetime.now(UTC), "p", "r", b"{}", b"{}", b"x" * 500))
+        answer = (b"x" * 500, b"y" * 5000, id.encode() * 500)[n % 3]  # in its row, named and the same, named and new
+        log.append(DecisionEntry(id, "k", datetime.now(UTC), "p", "r", b"{}", b"{}", answer))
         with lock:
             sys.stdout.write(id + "\\n"); sys.stdout.flush()
 for name in range(4):
