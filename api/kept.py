@@ -18,7 +18,7 @@ MAXIMUM_KEPT_BYTES = 256 * 1024 * 1024
 """Of the bytes kept and of the answers that they were made of, per worker: some 2,000 lists of ten."""
 OBJECTS_PER_BYTE = 1.5
 """What an answer weighs as objects, by its bytes in the log (measured: 72 KB for 48)."""
-PART_BYTES = 2048
+PART_BYTES = 16 * 1024
 """What a part weighs that is no bytes: ten suggestions with their products as objects of the schema."""
 
 _Part = TypeVar("_Part")

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["OpenedRelease", "ReleaseSwitch", "ReleaseWatcher"]
 
+END_SECONDS = 5.0
 logger = logging.getLogger("shelfgraph.api")
 
 
@@ -135,6 +136,6 @@ class ReleaseWatcher(threading.Thread):
         gc.collect()
 
     def close(self) -> None:
-        """Look no more. A release that is being opened is waited for."""
+        """Look no more. A release that is being opened is not waited for longer than `END_SECONDS`."""
         self._over.set()
-        self.join()
+        self.join(END_SECONDS)
