@@ -166,7 +166,7 @@ def test_what_won_is_listed_explained_and_adds_up(ranked_service, ranker):
         answer = service.recommend(RecommendationRequest(household(number), surface=Surface.DISCOVER, limit=5))
         ranked = [item for item in answer.items if item.kind == "discovery"]
         for item in ranked:
-            brought = sum(path.contribution for path in item.explanation.paths)
+            brought = sum(factor.contribution for factor in item.explanation.factors)
             assert item.base_score + brought == pytest.approx(item.score, abs=1e-6)
             assert item.base_score == ranker.base
             assert set(item.sources) <= set(SOURCES)
