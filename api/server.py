@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from api.app import Standing, closing_at_the_end, create_app
 from api.backlog import Backlog
@@ -68,7 +69,9 @@ def run_server(
     keeper.start()
     watcher.start()
     try:
-        server.run(sockets=[listener])
+        # products of small matrices: with more threads than cores that are idle each waits for the others
+        with threadpool_limits(1):
+            server.run(sockets=[listener])
     finally:
         watcher.close()
         switch.close()
