@@ -43,6 +43,7 @@ class ReleaseSwitch:
 
     def __init__(self, first: OpenedRelease, lifespan: Callable[[], AbstractAsyncContextManager[None]]) -> None:
         self._current = first
+        self._lingering = 0
         self._lock = threading.Lock()
         self._router = Router(lifespan=lambda _: lifespan())
 
@@ -50,6 +51,11 @@ class ReleaseSwitch:
     def release_id(self) -> str:
         """The release that answers now."""
         return self._current.release_id
+
+    @property
+    def lingering(self) -> int:
+        """How many releases that went have requests under way."""
+        return self._lingering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,6 +80,7 @@ class ReleaseSwitch:
             before, self._current = self._current, release
             before.gone = True
             closes = not before.under_way
+            self._lingering += 1
         if closes:
             self._close(before)
 
@@ -86,6 +93,8 @@ class ReleaseSwitch:
 
     def _close(self, release: OpenedRelease) -> None:
         release.close()
+        with self._lock:
+            self._lingering -= 1
         logger.warning("release %s has answered its last request", release.release_id)
 
 
@@ -109,6 +118,7 @@ class ReleaseWatcher(threading.Thread):
         self._seconds = seconds
         self._over = threading.Event()
         self._refused: str | None = None
+        self._swept = True
 
     def run(self) -> None:
         while not self._over.wait(self._seconds):
@@ -116,6 +126,7 @@ class ReleaseWatcher(threading.Thread):
 
     def look(self) -> None:
         """Switch to the current release, where it is another one than that which serves and can be opened."""
+        self._sweep()
         wanted = ""
         try:
             wanted = self._current()
@@ -131,9 +142,14 @@ class ReleaseWatcher(threading.Thread):
             self._refused = wanted
             return
         self._switch.switch_to(opened)
-        self._refused = None
+        self._refused, self._swept = None, False
         logger.warning("release %s answers", opened.release_id)
-        gc.collect()
+
+    def _sweep(self) -> None:
+        """Give back the memory of what went, when its last request is answered: its parts know each other in rings."""
+        if not self._swept and not self._switch.lingering:
+            gc.collect()
+            self._swept = True
 
     def close(self) -> None:
         """Look no more. A release that is being opened is not waited for longer than `END_SECONDS`."""

@@ -26,6 +26,8 @@ __all__ = ["PortTaken", "ask", "run_server"]
 
 PLAYGROUND = Path(__file__).resolve().parent.parent / "web" / "dist"
 START_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep an idle connection (60 seconds): else a request may meet one that is being closed."""
 ASK_SECONDS = 30.0
 
 
@@ -103,7 +105,8 @@ def _releases(installation: Installation, keeper: WorkerKeeper, standing: Standi
 
 def _config(app: ReleaseSwitch) -> uvicorn.Config:
     return uvicorn.Config(
-        app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws_max_size=MAXIMUM_BODY
+        app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws_max_size=MAXIMUM_BODY,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )  # fmt: skip
 
 

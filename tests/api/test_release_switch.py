@@ -17,6 +17,7 @@ import uvicorn
 
 from api.app import Standing, closing_at_the_end, create_app
 from api.release_switch import OpenedRelease, ReleaseSwitch, ReleaseWatcher
+from api.server import _config
 from governance.records import SqliteDecisionLog, SqliteReleaseBook
 from tests.api import small_shop
 
@@ -62,7 +63,9 @@ def shelf(shop_graph, finder, tmp_path):
 
 @contextmanager
 def listening(app):
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", loop="uvloop", http="httptools"))
+    config = _config(app)
+    config.port = 0
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -175,6 +178,8 @@ def test_nothing_of_a_release_that_went_is_held(shelf):
     gone = weakref.ref(shelf.switch._current.app)
     shelf.publish("rel_2")
     shelf.watcher.look()
+    assert shelf.switch.lingering == 0
+    shelf.watcher.look()
     assert gone() is None
 
 
@@ -193,3 +198,14 @@ def test_counters_go_on_over_releases(shelf):
         connection.close()
     assert 'shelfgraph_decisions_total{kind="recommendations"} 2.0' in told
     assert not shelf.log.writable  # closed with the server, not with the first release
+
+
+def test_a_connection_that_was_idle_for_a_while_is_still_answered(shelf):
+    with listening(shelf.switch) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for wait in (0, 6):
+            time.sleep(wait)
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b'{"status":"ok"}')
+        connection.close()
