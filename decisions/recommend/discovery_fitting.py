@@ -25,7 +25,9 @@ __all__ = ["LEARNT_WEEKS", "TRIED_WEEKS", "TriedDiscovery", "looked_at", "train_
 LEARNT_WEEKS = 4
 TRIED_WEEKS = 2
 LEARNT_HOUSEHOLDS = 800
-"""Of each week that is learnt from, at most so many households; the weeks that are tried have all."""
+"""Of each week that is learnt from, at most so many households."""
+TRIED_HOUSEHOLDS = 1200
+"""Of each week that is tried."""
 KEPT_SHARE = 0.3
 LEAST_HOUSEHOLD_WEEKS = 50
 """Below so many of them no ranker is trained, and none is trusted that was tried on fewer."""
@@ -105,7 +107,7 @@ def _week(
 ) -> DiscoveryWeek:
     """Return a week to try on, or, with older tastes, one to learn from."""
     known = discovery_day(world, day, links, seed, older)
-    limit = None if older is None else LEARNT_HOUSEHOLDS
+    limit = TRIED_HOUSEHOLDS if older is None else LEARNT_HOUSEHOLDS
     week = discovery_week(world.purchases, known, groups=groups, limit=limit, seed=seed)
     return week if older is None else to_learn_from(week, seed, KEPT_SHARE)
 
