@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from api.decisions_made import DecisionDesk
 from api.exposure import ExposureMint, exposure_tokens
+from api.kept import KeptAnswers
 from api.outcomes import OutcomeDesk, OutcomeReport
 from cli import outcomes
 from cli.main import app
@@ -66,7 +67,7 @@ def run(*words, code=0):
 
 def shown(home, *numbers, household="hh_a"):
     """Logged lists with their tokens, one of each number."""
-    desk = DecisionDesk(home.services, home.log, WHO, ())
+    desk = DecisionDesk(home.services, home.log, WHO, (), KeptAnswers())
     asked = [RecommendationRequest(f"{household}{number}", limit=2, exploration=number) for number in numbers]
     made = [desk.decide("recommendations", one) for one in asked]
     desk.write_now()
