@@ -39,8 +39,8 @@ def test_factors_cost_what_they_can_hold_at_most(shop, first):
     plain, told = (
         shop.ask(QUERY.replace("FACTORS", words), first=first)["extensions"]["cost"]["objects"] for words in ("", FACTORS)
     )
-    # seven factors with two figures each
-    assert told - plain == first * 7 * 3
+    # ten factors with two figures each
+    assert told - plain == first * 10 * 3
 
 
 def test_the_plain_answer_holds_the_same_and_the_same_bytes(shop):
