@@ -50,7 +50,7 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What outlives a release: counters, the room where charts are drawn, and the queue before the process."""
+    """What outlives a release: counters, the room where charts are drawn, and the requests under way."""
 
     metrics: Metrics = field(default_factory=Metrics)
     drawing: DrawingRoom = field(default_factory=DrawingRoom)

@@ -1,5 +1,6 @@
 """The outermost layer: which hosts are answered, headers of every response, counting, and a mask over every fault."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+REFUSED_AFTER_SECONDS = 0.5
+"""A refusal is held back for so long: who asks again at once could else keep the process busy with nothing but refusing."""
 NEVER_REFUSED = ("/health", "/ready", "/metrics")
 """Whoever looks after the server must see it when it is busiest."""
 NO_STORE = (b"cache-control", b"no-store")
@@ -40,7 +43,7 @@ class Border:
         metrics: counts requests by route and status.
         hosts: names under which the server may be addressed; others get 421, so that a page on another site cannot reach a
             local server by pointing its own name at it.
-        backlog: the queue before this process; while it is full, requests are refused at once.
+        backlog: the requests under way; while they are as many as may be, others are refused.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog) -> None:
@@ -65,18 +68,25 @@ class Border:
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_on)
+            await self._admit(scope, receive, send_on)
         except Exception as error:  # noqa: BLE001 - the last mask: whatever it is, it is logged and its text stays here
             if status == 0:
                 await error_response(error)(scope, receive, send_on)
         self._metrics.request(route, status, time.perf_counter() - started)
 
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in NEVER_REFUSED:
+            await self._answer(scope, receive, send)
+        elif self._backlog.full:
+            self._metrics.refused("OVERLOADED")
+            await asyncio.sleep(REFUSED_AFTER_SECONDS)
+            await overloaded_response()(scope, receive, send)
+        else:
+            with self._backlog.entered():
+                await self._answer(scope, receive, send)
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        if self._backlog.full and scope["path"] not in NEVER_REFUSED:
-            self._metrics.refused("OVERLOADED")
-            await overloaded_response()(scope, receive, send)
-            return
         if host_name(host.decode("latin-1")) in self._hosts:
             await self._app(scope, receive, send)
             return

@@ -30,11 +30,6 @@ class EventDesk:
         await asyncio.to_thread(self.overlay.catch_up)
         return outcomes(judged, receipts)
 
-    def close(self) -> None:
-        """Stop following the book, keep what was handed in, and release it; for who serves one release alone."""
-        self.overlay.close()
-        self.book.close()
-
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
     """Return where Kafka is, with the settings of its file. Raises: SettingsInvalid."""

@@ -65,7 +65,6 @@ def run_server(
     standing = Standing(backlog=Backlog(installation.settings.most_waiting))
     switch, watcher = _releases(installation, keeper, standing)
     server = uvicorn.Server(_config(switch))
-    standing.backlog.follow(server.server_state.tasks)
     companion = _Companion(server, address, seconds, announce, when_ready)
     companion.start()
     keeper.start()

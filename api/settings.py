@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     )
 
     most_waiting: int = Field(
-        default=128, ge=1, le=100_000, description="How many requests may wait before one process; those beyond are refused."
+        default=128, ge=1, le=100_000, description="How many requests of one process may be under way; those beyond are refused."
     )
     exploration_temperature: float = Field(
         default=0.5,

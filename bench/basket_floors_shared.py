@@ -165,17 +165,9 @@ class _OfUsers:
         return np.asarray(self.bought[users].toarray() - (self.turned @ self.inverse[:, users]).T * self.worth)
 
 
-def als(
-    weights: sparse.csr_array,
-    *,
-    factors: int = 64,
-    regularization: float = 0.05,
-    alpha: float = 10.0,
-    rounds: int = 15,
-    seed: int = 7,
-) -> Floor:
-    """Factors of implicit feedback by alternating least squares (Hu, Koren and Volinsky, ICDM 2008; library `implicit`)."""
-    return _Factors(*als_factors(weights, factors=factors, regularization=regularization, alpha=alpha, rounds=rounds, seed=seed))
+def als(weights: sparse.csr_array, **settings: Any) -> Floor:
+    """Factors of implicit feedback by alternating least squares. `settings`: those of `als_factors`."""
+    return _Factors(*als_factors(weights, **settings))
 
 
 def als_factors(
@@ -187,7 +179,7 @@ def als_factors(
     rounds: int = 15,
     seed: int = 7,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the factors of users and of items."""
+    """Return the factors of users and of items (Hu, Koren and Volinsky, ICDM 2008; library `implicit`)."""
     model = AlternatingLeastSquares(
         factors=factors, regularization=regularization, alpha=alpha, iterations=rounds, random_state=seed, num_threads=1
     )

@@ -8,7 +8,7 @@ for a free connection, or because this process was late, is in it.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ CONNECTIONS = 64
 DRAIN_SECONDS = 10.0
 """How long answers are waited for when the last request was due; what is missing then is an error."""
 WAITING_AT_MOST = 4_000
-"""Requests that wait for a connection before the rate is given up: the server does not follow."""
+"""Requests that wait for a connection before the rate is given up, since the server does not follow, or before one is dropped."""
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 
@@ -49,11 +49,14 @@ class OpenFigures:
 class _Run:
     """What is under way. `waiting`: requests that are due and have no connection yet, with their moments."""
 
+    heard: Callable[[bytes], None] | None
+    drop: bool
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
     waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
     free: list["_Client"] = field(default_factory=list)
     lost: int = 0
+    dropped: int = 0
     expected: int | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -114,6 +117,8 @@ class _Client(asyncio.Protocol):
             self._missing = head + len(HEAD_END) + int(lowered[at:].split(b"\r\n", 1)[0])
         if len(self._buffer) >= self._missing:
             failed = not self._buffer.startswith(b"HTTP/1.1 200") or b'"errors":' in self._buffer
+            if self._run.heard:
+                self._run.heard(bytes(self._buffer))
             self._buffer.clear()
             self._missing, self._asking = 0, False
             self._run.answered(self, self._moment, failed=failed)
@@ -123,20 +128,46 @@ class _Client(asyncio.Protocol):
 
 
 def run_open_load(
-    host: str, port: int, requests: Sequence[Request], *, rate: float, seconds: float, connections: int = CONNECTIONS
+    host: str,
+    port: int,
+    requests: Sequence[Request],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    heard: Callable[[bytes], None] | None = None,
+    drop: bool = False,
 ) -> OpenFigures:
-    """Send `requests` round and round, `rate` of them a second, evenly spaced, for `seconds`."""
+    """Send `requests` round and round, `rate` of them a second, evenly spaced, for `seconds`.
+
+    Args:
+        host: where.
+        port: where there.
+        requests: what is sent.
+        rate: how many a second.
+        seconds: how long.
+        connections: how many are kept open.
+        heard: is told every answer.
+        drop: goes on for all the seconds where the server does not follow; what finds too many waiting is not sent, and an error.
+    """
     raw = [request.as_bytes(f"{host}:{port}") for request in requests]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_load(host, port, raw, rate, seconds, connections))
+        return runner.run(_load((host, port), raw, (rate, seconds), connections, _Run(heard, drop)))
 
 
-async def _load(host: str, port: int, raw: Sequence[bytes], rate: float, seconds: float, connections: int) -> OpenFigures:
-    run, loop = _Run(), asyncio.get_running_loop()
-    clients = [(await loop.create_connection(lambda: _Client(run), host, port))[1] for _ in range(connections)]
+async def _load(
+    where: tuple[str, int],
+    raw: Sequence[bytes],
+    pace: tuple[float, float],
+    connections: int,
+    run: "_Run",
+) -> OpenFigures:
+    loop, (rate, seconds) = asyncio.get_running_loop(), pace
+    clients = [(await loop.create_connection(lambda: _Client(run), *where))[1] for _ in range(connections)]
     started = time.perf_counter()
     try:
-        sent = run.expected = await _send(run, raw, rate, int(rate * seconds), started)
+        sent = await _send(run, raw, rate, int(rate * seconds), started)
+        run.expected = sent - run.dropped
         run.look()
         with suppress(TimeoutError):
             await asyncio.wait_for(run.over.wait(), DRAIN_SECONDS)
@@ -148,14 +179,17 @@ async def _load(host: str, port: int, raw: Sequence[bytes], rate: float, seconds
 
 
 async def _send(run: _Run, raw: Sequence[bytes], rate: float, count: int, started: float) -> int:
-    """Send each request when it is due, and return how many were: fewer where the server was given up."""
+    """Send each request when it is due, and return how many were due: fewer where the server was given up."""
     for number in range(count):
         moment = started + number / rate
         if (ahead := moment - time.perf_counter()) > 0:
             await asyncio.sleep(ahead)
-        if len(run.waiting) > WAITING_AT_MOST:
+        if len(run.waiting) <= WAITING_AT_MOST:
+            run.due(moment, raw[number % len(raw)])
+        elif not run.drop:
             return number
-        run.due(moment, raw[number % len(raw)])
+        else:
+            run.dropped += 1
         if number % 16 == 15:
             await asyncio.sleep(0)  # answers are read also while requests are late
     return count

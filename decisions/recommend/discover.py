@@ -4,6 +4,7 @@ Where the ranker won, its stored list answers, and shared tastes are the step be
 leave too little of the list. Where it did not, tastes are all there is.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -65,33 +66,34 @@ class DiscoverLists:
 
     def ranks(self, asked: Asked) -> bool:
         """Whether the ranker's list answers: there is one for the household, and enough of it is open."""
-        return (
-            self.system != DISCOVERY_SYSTEM and asked.household is not None and self._listed(asked, asked.household) is not None
-        )
+        return self._ranked_rows(asked) is not None
 
     def ranked(self, asked: Asked, limit: int) -> list[Suggestion]:
         """Return what the ranker listed for the household; nothing where it does not answer (`ranks`)."""
-        rows = None if asked.household is None or not self.ranks(asked) else self._listed(asked, asked.household)
+        rows = self._ranked_rows(asked)
         if rows is None:
             return []
-        product = self._stored.product[rows]
-        row_of = dict(zip(product.tolist(), rows.tolist(), strict=True))
-        chosen = self._varied(asked, product, self._stored.score[rows], limit)
+        product, score = self._stored.product[rows].tolist(), self._stored.score[rows].tolist()
+        row_of = dict(zip(product, rows.tolist(), strict=True))
+        chosen = self._varied(asked, dict(zip(product, score, strict=True)), limit)
         return [self._from_list(row_of[one], chance) for one, chance in chosen]
 
     def by_taste(self, asked: Asked, limit: int) -> list[Suggestion]:
         """Return the nearest by shared tastes."""
         product, score = self._nearest(asked)
         of = dict(zip(product.tolist(), score.tolist(), strict=True))
-        chosen = self._varied(asked, product, score, limit)
+        chosen = self._varied(asked, of, limit)
         shown = [one for one, _ in chosen]
         tastes = TastesTold(self._shelf, self._discovery.tastes, shown, asked.household, self._tasted(asked))
         suggest = partial(self._by_taste, tastes=tastes, personal=asked.has_history)
         return [suggest(one, of[one], chance) for one, chance in chosen]
 
-    def _varied(self, asked: Asked, product: IntArray, score: FloatArray, limit: int) -> list[tuple[int, float]]:
-        """Return products in the order in which they are shown, each with the chance that it got its place."""
-        request, scores = asked.request, dict(zip(product.tolist(), score.tolist(), strict=True))
+    def _varied(self, asked: Asked, scores: Mapping[int, float], limit: int) -> list[tuple[int, float]]:
+        """Return products in the order in which they are shown, each with the chance that it got its place.
+
+        `scores` holds those that may be shown, best first.
+        """
+        request, product = asked.request, np.fromiter(scores, np.int64, len(scores))
         if asked.household is not None:
             product = self._bounds.spread(product, str(request.household_id))
         looked_at = max(limit, request.exploration_settings.candidates if request.exploration else 0)
@@ -108,6 +110,11 @@ class DiscoverLists:
     def _tasted(self, asked: Asked) -> IntArray:
         """Return what tells the taste of a request without a household that the release knows."""
         return np.union1d(asked.hand, asked.bought_products)
+
+    def _ranked_rows(self, asked: Asked) -> IntArray | None:
+        if self.system == DISCOVERY_SYSTEM or asked.household is None:
+            return None
+        return self._listed(asked, asked.household)
 
     def _listed(self, asked: Asked, household: int) -> IntArray | None:
         """Return the rows of the stored list that are open, or None where too few are; that depends on no limit."""

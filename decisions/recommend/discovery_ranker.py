@@ -7,14 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from decisions.recommend.discovery_examples import DiscoveryExamples
-from decisions.recommend.errors import RecommendationArtefactError
 from features.discovery_candidates import GROUPS
 from features.discovery_transform import COLUMNS, GROUP_OF_COLUMN
 from features.repertoire import FloatArray
-from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
 
-__all__ = ["DISCOVERY_RANKER", "DiscoveryRanker", "fit_discovery_ranker", "open_discovery_ranker"]
+__all__ = ["DISCOVERY_RANKER", "DiscoveryRanker", "fit_discovery_ranker"]
 
 DISCOVERY_RANKER = "shelfgraph"
 """The name of the ranker among the systems that may serve discovery."""
@@ -80,19 +78,6 @@ def fit_discovery_ranker(examples: DiscoveryExamples, seed: int, groups: tuple[s
     )
     shut = {} if looked_at.all() else {"feature_contri": looked_at.astype(float).tolist()}
     booster = lightgbm.train({**PARAMETERS, **shut, **threads, "seed": seed}, data, num_boost_round=ROUNDS)
-    return _with_base(booster)
-
-
-def open_discovery_ranker(text: bytes, digest: str) -> DiscoveryRanker:
-    """Read a model after checking its digest: a damaged one must never reach LightGBM, which ends the process on it.
-
-    Raises: RecommendationArtefactError.
-    """
-    if digest_of_bytes(text) != digest:
-        raise RecommendationArtefactError("the discovery model's text was changed after training.")
-    booster = lightgbm.Booster(model_str=text.decode())
-    if tuple(booster.feature_name()) != COLUMNS:
-        raise RecommendationArtefactError("discovery was trained on other features than this version computes.")
     return _with_base(booster)
 
 

@@ -30,9 +30,6 @@ __all__ = [
     "chances_among",
     "draw_order",
     "drawn_orders",
-    "largest_weight",
-    "order_chances",
-    "place_chances",
 ]
 
 _BITS = 53
@@ -133,46 +130,8 @@ def chances_among(scores: FloatArray, may: IntArray, settings: ExplorationSettin
     return np.asarray((1.0 - settings.floor) * weight / weight.sum() + settings.floor / len(may))
 
 
-def order_chances(scores: FloatArray, positions: IntArray, settings: ExplorationSettings) -> FloatArray:
-    """Return for each place of a given order the chance that its product gets it under `settings`, given those before it.
-
-    It is how another policy would have drawn what one showed. What is not among the best candidates has the chance 0.
-    """
-    best = np.argsort(-scores, kind="stable")[: settings.candidates]
-    place_of = np.full(len(scores), -1)
-    place_of[best] = np.arange(len(best))
-    order = place_of[positions]
-    chances = np.zeros(len(order))
-    taking_part = order[order >= 0]
-    if not settings.temperature:
-        chances[order >= 0] = _plain_chances(taking_part, len(best))
-    else:
-        chances[order >= 0] = _chances_of(_logits(scores[best], settings), taking_part, settings.floor)
-    return chances
-
-
-def place_chances(scores: FloatArray, before: IntArray, settings: ExplorationSettings) -> FloatArray:
-    """Return the chance of every candidate (by position in `scores`) to get the place after those `before`; they sum to 1.
-
-    Raises:
-        ValueError: every candidate that takes part has a place already.
-    """
-    best = np.argsort(-scores, kind="stable")[: settings.candidates]
-    open_ones = best[~np.isin(best, before)]
-    if not len(open_ones):
-        raise ValueError("every candidate has a place already")
-    chances = np.zeros(len(scores))
-    if not settings.temperature:
-        chances[open_ones[0]] = 1.0
-        return chances
-    logits = _logits(scores[best], settings)[~np.isin(best, before)]
-    weight = np.exp(logits - logits.max())
-    chances[open_ones] = (1.0 - settings.floor) * weight / weight.sum() + settings.floor / len(open_ones)
-    return chances
-
-
 def chances_along(scores: FloatArray, orders: IntArray, settings: ExplorationSettings) -> FloatArray:
-    """Return (lists, places, candidates): for many lists at once what `place_chances` gives along each.
+    """Return (lists, places, candidates): the chance of every candidate at every place of many lists, given those before it.
 
     Args:
         scores: (lists, candidates); all of them take part, whatever `settings.candidates` says.
@@ -184,14 +143,6 @@ def chances_along(scores: FloatArray, orders: IntArray, settings: ExplorationSet
     is_open = _place_of(orders, scores.shape[1])[:, None, :] >= np.arange(orders.shape[1])[:, None]
     best = np.where(is_open, scores[:, None, :], -np.inf).argmax(axis=2)
     return np.asarray((best[:, :, None] == np.arange(scores.shape[1])).astype(np.float64))
-
-
-def largest_weight(settings: ExplorationSettings) -> float:
-    """Return the most that the importance weight of one place can be, whatever the other policy: 1 / its least chance.
-
-    Weights of k places multiply, so that of a list with k drawn places is at most this to the power of k.
-    """
-    return settings.candidates / settings.floor if settings.floor else np.inf
 
 
 def _logits(scores: FloatArray, settings: ExplorationSettings) -> FloatArray:
@@ -249,13 +200,3 @@ def _place_of(orders: IntArray, candidates: int) -> IntArray:
     place_of = np.full((len(orders), candidates), candidates)
     np.put_along_axis(place_of, orders, np.arange(orders.shape[1])[None], axis=1)
     return place_of
-
-
-def _plain_chances(order: IntArray, candidates: int) -> FloatArray:
-    """Return 1 for each place that holds the best open candidate, else 0."""
-    taken = np.zeros(candidates, bool)
-    chances = np.zeros(len(order))
-    for place, one in enumerate(order.tolist()):
-        chances[place] = float(one == int(np.argmin(taken)))
-        taken[one] = True
-    return chances

@@ -73,11 +73,6 @@ class Overlay:
         self._closed = threading.Event()
         self._tail: threading.Thread | None = None
 
-    @property
-    def read_until(self) -> int:
-        """The number of the last event that was taken in."""
-        return self._read
-
     def follow(self) -> Self:
         """Take in what the book holds and what any process writes from now on, until `close`. Raises: BookUnavailable."""
         self.catch_up()

@@ -29,7 +29,8 @@ def desk(tmp_path):
     overlay = Overlay(book, Since(date(2017, 12, 31))).follow()
     opened = EventDesk(EventIntake(known, "UTC", KEY, keep_days=90, clock=FixedClock(NOW)), book, overlay)
     yield opened
-    opened.close()
+    overlay.close()
+    book.close()
 
 
 def send(shop, events, status=200):

@@ -1,18 +1,10 @@
 """A writer that is killed at random loses nothing that it acknowledged."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 
 from governance.records import SqliteDecisionLog
+from tests.killed_writers import acknowledged_until_killed
 
-ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys, threading, itertools
 from datetime import UTC, datetime
@@ -35,19 +27,8 @@ KILLS = 12
 
 @pytest.mark.requirement("R-AUD-01")
 def test_no_acknowledged_entry_is_lost_to_kill_9(tmp_path):
-    path, rng, acknowledged = tmp_path / "log.db", random.Random(7), set()
-    for round_number in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), f"r{round_number}"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert child.stdout is not None
-        first = child.stdout.readline()
-        time.sleep(rng.uniform(0.0, 0.15))
-        child.send_signal(signal.SIGKILL)
-        output = first + child.stdout.read()
-        child.wait()
-        acknowledged |= {line for line in output.split("\n")[:-1] if line}
+    path = tmp_path / "log.db"
+    acknowledged = acknowledged_until_killed(WRITER, path, kills=KILLS, seed=7)
     with SqliteDecisionLog(path) as log:
         report = log.verify()
         stored = [e.id for e in log.entries(limit=1_000_000)]

@@ -1,16 +1,8 @@
 """A process that takes events and is killed at random loses none that it acknowledged, and keeps none twice."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 from governance.records import SqliteEventBook
+from tests.killed_writers import acknowledged_until_killed
 
-ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys, threading, itertools
 from datetime import UTC, date, datetime
@@ -32,19 +24,8 @@ KILLS = 8
 
 
 def test_no_acknowledged_event_is_lost_to_kill_9(tmp_path):
-    path, rng, acknowledged = tmp_path / "events.sqlite", random.Random(11), set()
-    for round_number in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), f"r{round_number}"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert child.stdout is not None
-        first = child.stdout.readline()
-        time.sleep(rng.uniform(0.0, 0.15))
-        child.send_signal(signal.SIGKILL)
-        output = first + child.stdout.read()
-        child.wait()
-        acknowledged |= {line for line in output.split("\n")[:-1] if line}
+    path = tmp_path / "events.sqlite"
+    acknowledged = acknowledged_until_killed(WRITER, path, kills=KILLS, seed=11)
     with SqliteEventBook(path) as book:
         events = book.after(0, limit=1_000_000)
     assert [event.number for event in events] == list(range(1, len(events) + 1))
