@@ -133,10 +133,6 @@ def read_discoveries(tables: Tables, households: int) -> StoredDiscoveries:
     """Read back what `discovery_tables` gave."""
     rows = tables.table(TABLE)
     start = np.searchsorted(rows["household"].to_numpy(), np.arange(households + 1))
-    score = rows["score"].to_numpy()
-    if "sources" not in rows.column_names:
-        # a release of the time when tastes alone ordered: its decisions are still replayed
-        nothing = np.zeros(len(score), np.int64)
-        return StoredDiscoveries(start, rows["product"].to_numpy(), score, nothing, np.empty((len(score), 0)))
     brought = np.column_stack([rows[f"brought_{group}"].to_numpy() for group in GROUPS])
-    return StoredDiscoveries(start, rows["product"].to_numpy(), score, rows["sources"].to_numpy(), brought)
+    product, score, sources = (rows[name].to_numpy() for name in ("product", "score", "sources"))
+    return StoredDiscoveries(start, product, score, sources, brought)

@@ -129,7 +129,7 @@ class RecommendService:
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
-        served = about.get("discovery", {"system": DISCOVERY_SYSTEM, "base": 0.0})
+        served = about["discovery"]
         tastes = read_tastes(features)
         discovery = Discovery(facts, tastes)
         self._discover = DiscoverLists(self._shelf, discovery, bounds, kept, served["system"], served["base"])
