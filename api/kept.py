@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from api.fast_bytes import fast_canonical_bytes
 from kit.bounded import BoundedMemory
+from kit.hashed import HashedBytes
 
 __all__ = ["MAXIMUM_KEPT_BYTES", "KeptAnswer", "KeptAnswers", "Written"]
 
@@ -97,7 +98,8 @@ class KeptAnswers:
         # an entry holds its answer, so no other object can have the same identity meanwhile
         found = self._memory.get(id(answer))
         if found is None or found.answer is not answer:
-            found = KeptAnswer(answer, fast_canonical_bytes(answer), self._grew)
+            # the log names a long answer by its digest, each time that it is given
+            found = KeptAnswer(answer, HashedBytes(fast_canonical_bytes(answer)), self._grew)
             self._memory.put(id(answer), found, len(found.content))
         return found
 

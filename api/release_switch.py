@@ -6,7 +6,6 @@ requests. What a release that went held is given back when its last request is a
 changes nothing: the one before it goes on serving, and what went wrong is logged.
 """
 
-import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.short_collections import sweep
 
 __all__ = ["OpenedRelease", "ReleaseSwitch", "ReleaseWatcher"]
 
@@ -148,7 +149,7 @@ class ReleaseWatcher(threading.Thread):
     def _sweep(self) -> None:
         """Give back the memory of what went, when its last request is answered: its parts know each other in rings."""
         if not self._swept and not self._switch.lingering:
-            gc.collect()
+            sweep()
             self._swept = True
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from api.body import MAXIMUM_BODY
 from api.planning.worker_keeper import WorkerKeeper
 from api.release_switch import OpenedRelease, ReleaseSwitch, ReleaseWatcher
 from api.services import Services
+from api.short_collections import short_collections
 from api.wiring import Installation
 from kit.errors import ShelfgraphError
 
@@ -71,7 +72,7 @@ def run_server(
     watcher.start()
     try:
         # products of small matrices: with more threads than cores that are idle each waits for the others
-        with threadpool_limits(1):
+        with threadpool_limits(1), short_collections():
             server.run(sockets=[listener])
     finally:
         watcher.close()

@@ -83,7 +83,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     rows: list[BenchRow] = []
     with ExitStack() as stack:
         theirs = stack.enter_context(_peer(snapshot, context.progress))
-        port, _ = stack.enter_context(running_server(context.progress))
+        port, _ = stack.enter_context(running_server(context.home, context.progress))
         ours = _Side("shelfgraph", port, "/graphql", OURS)
         with context.progress.stage("Comparing what both say"):
             for product in products[:COMPARED]:

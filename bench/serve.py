@@ -14,6 +14,7 @@ import numpy as np
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.http_load import LoadFigures, Request, run_load
 from bench.running import HOST, running_server
+from bench.serve_events import Cart, event_rows
 from bench.serve_open import OpenPlan, open_rows
 from bench.stores import resident_mb
 from kg.ports import ArrayGraph
@@ -53,6 +54,7 @@ RECOMMENDATIONS = (
 ITEM = (
     f"query I($product: ID!) {{ recommendations(surface: ITEM, productId: $product, first: 10) {{ ...suggested }} }}{SUGGESTED}"
 )
+CARTS, QUICK_CARTS = 800, 40
 OPEN_ASKED = 20_000
 """Requests of an open load before they come round again: households and products drawn with replacement."""
 
@@ -69,7 +71,7 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     graph = open_snapshot(folder)
     seconds, warm_up = (QUICK_SECONDS, 1.0) if context.quick else (SECONDS, WARM_UP_SECONDS)
     rows: list[BenchRow] = []
-    with running_server(context.progress) as (port, pid):
+    with running_server(context.home, context.progress) as (port, pid):
         with context.progress.stage("recommendations, each for the first time"):
             cold = _first_time(graph)
             figures = asyncio.run(run_load(HOST, port, cold, connections=1, seconds=seconds, once=True))
@@ -82,12 +84,15 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
                 rows += _rows(system, name if connections == CONNECTIONS[0] else f"{name}:{connections}", figures)
         plan = OpenPlan.quick() if context.quick else OpenPlan()
         rows += open_rows((HOST, port, pid), lambda name: _open_requests(graph, name), plan, context.progress)
+        carts = _carts(graph, QUICK_CARTS if context.quick else CARTS)
+        rows += event_rows((HOST, port), carts, _open_requests(graph, "recommendations"), context.progress)
         rows.append(BenchRow("shelfgraph", "peak_rss_mb", "", resident_mb(pid)))
     return rows, [
         f"{CONNECTIONS[0]} connections at once; `:1` is one connection, and so is `recommendations_cold`.",
         f"{ASKED} products and households in turn: most were answered before; `recommendations_cold`: {len(cold)} others, once.",
         "The load runs on the same cores as the server; errors are answers that are no success.",
         "`NAME@RATE`: open loop, latency from when a request was to leave; the best of several tries; who asks is drawn.",
+        "`event_to_answer`: from before an event is sent until an answer that heeds it is read, over HTTP.",
     ]
 
 
@@ -97,7 +102,17 @@ def _first_time(graph: ArrayGraph) -> list[Request]:
 
 
 def _households(graph: ArrayGraph) -> np.ndarray:
-    return np.asarray(np.random.default_rng(SEED).choice(np.asarray(graph.ids("Household")), ASKED, replace=False))
+    return np.asarray(_drawn(graph, ASKED))
+
+
+def _carts(graph: ArrayGraph, count: int) -> list[Cart]:
+    """Return carts of households drawn, in stores drawn."""
+    stores = np.random.default_rng(SEED).choice(np.asarray(graph.ids("Store")), count)
+    return [Cart(household, str(store)) for household, store in zip(_drawn(graph, count), stores, strict=True)]
+
+
+def _drawn(graph: ArrayGraph, count: int) -> list[str]:
+    return [str(one) for one in np.random.default_rng(SEED).choice(np.asarray(graph.ids("Household")), count, replace=False)]
 
 
 def _requests(graph: ArrayGraph) -> list[tuple[str, str, list[Request]]]:

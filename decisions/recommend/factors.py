@@ -9,8 +9,6 @@ from features.recommend_transform import FEATURES, GROUPS
 
 __all__ = ["FACTOR_WORDS", "factors_of", "one_factor"]
 
-DIGITS = 6
-"""Of figures that are told; contributions are told whole, so that they sum to the score."""
 FACTOR_WORDS = {
     "habit": "how the household shops, and how it bought this product",
     "rhythm": "how often the household buys products of this kind",
@@ -24,14 +22,18 @@ FACTOR_WORDS = {
 
 def factors_of(moved: Moved, row: int) -> tuple[Factor, ...]:
     """Return the factors of a row that brought anything, those that weigh most first."""
-    features, figures, shares = (part[row].tolist() for part in (moved.feature, moved.figure, moved.share))
+    features, figures, shares = moved.feature[row].tolist(), moved.figure[row].tolist(), moved.share[row].tolist()
     factors = []
     for group, brought in enumerate(moved.brought[row].tolist()):
         if not brought:
             continue
-        places = range(group * MOVERS, (group + 1) * MOVERS)
+        first, last = group * MOVERS, (group + 1) * MOVERS
+        told = zip(features[first:last], figures[first:last], shares[first:last], strict=True)
+        # a figure that is not known is NaN, which no answer can hold
         values = [
-            _value(features[place], figures[place], shares[place]) for place in places if features[place] >= 0 and shares[place]
+            FactorValue(FEATURES[feature], None if isnan(figure) else figure, share)
+            for feature, figure, share in told
+            if feature >= 0 and share
         ]
         factors.append(Factor(GROUPS[group], FACTOR_WORDS[GROUPS[group]], brought, tuple(values)))
     factors.sort(key=lambda one: -abs(one.contribution))
@@ -41,8 +43,3 @@ def factors_of(moved: Moved, row: int) -> tuple[Factor, ...]:
 def one_factor(name: str, contribution: float, values: Sequence[FactorValue] = ()) -> tuple[Factor, ...]:
     """Return the one factor of a score that rests on one thing alone; none where it brought nothing."""
     return (Factor(name, FACTOR_WORDS[name], contribution, tuple(values)),) if contribution else ()
-
-
-def _value(feature: int, figure: float, share: float) -> FactorValue:
-    # a figure that is not known is NaN, which no answer can hold
-    return FactorValue(FEATURES[feature], None if isnan(figure) else round(figure, DIGITS), round(share, DIGITS))

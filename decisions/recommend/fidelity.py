@@ -5,6 +5,7 @@ A deletion changes what the ranker reads, as a history without that purchase or 
 bought stays as it is: one line of one household moves none of its figures.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,8 +35,11 @@ REASONS = ("habit", "rhythm", "relations", "promotion")
 GROUP_OF_REASON = np.array([GROUPS.index(reason) for reason in REASONS])
 LEAST_FALL = 1e-9
 """A score that falls by less has not moved: sums of floats differ by as much."""
-ASKED_AT_ONCE = 20_000
-"""Bounds the memory at some 100 MB."""
+ASKED_AT_ONCE, ROWS_AT_ONCE = 20_000, 3_000
+"""Questions, and rows each of which may be several questions: bounds the memory at some 100 MB."""
+_BITS = 1 << np.arange(len(REASONS))
+_SETS = (np.arange(1, 1 << len(REASONS))[:, None] & _BITS).astype(bool)
+"""Every set of reasons but the empty one, by its number less one."""
 _RECENTLY = OWN_COLUMNS.index("recent_baskets")
 
 
@@ -119,7 +123,9 @@ class Without:
 
     def scores(self, deletions: Deletions) -> FloatArray:
         """Return the score of each row after its deletion; one that takes nothing away gives the score as it is."""
-        parts = [self._ranking.system.scores(self._figures(deletions.take(rows))) for rows in _slices(len(deletions))]
+        parts = [
+            self._ranking.system.scores(self._figures(deletions.take(rows))) for rows in _slices(len(deletions), ASKED_AT_ONCE)
+        ]
         return np.concatenate([np.empty(0), *parts])
 
     def falls(self, ranked: Ranked) -> Falls:
@@ -129,23 +135,30 @@ class Without:
         group's figures alone are as they would be without them. Else it is another group that reads them.
         """
         facts = _facts(self._ranking, self._knowledge, ranked)
-        alone = np.full((len(ranked), len(REASONS)), np.nan)
-        row, reason = np.nonzero(_there(facts) & (ranked.moved.brought[:, GROUP_OF_REASON] > 0))
-        for part in _slices(len(row)):
-            alone[row[part], reason[part]] = self._alone(facts.take(row[part]), ranked.score[row[part]], reason[part])
-        together, cited = np.full(len(ranked), np.nan), alone > LEAST_FALL
-        rows = np.flatnonzero(cited.any(axis=1))
-        together[rows] = ranked.score[rows] - self.scores(_limited(facts.take(rows), cited[rows]))
+        may = _there(facts) & (ranked.moved.brought[:, GROUP_OF_REASON] > 0)
+        alone, together = np.full((len(ranked), len(REASONS)), np.nan), np.full(len(ranked), np.nan)
+        for rows in _slices(len(ranked), ROWS_AT_ONCE):
+            alone[rows], together[rows] = self._measured(facts.take(rows), ranked.score[rows], may[rows])
         return _whole(Falls(alone, together))
 
-    def _alone(self, facts: Deletions, score: FloatArray, reason: IntArray) -> FloatArray:
-        """Return the fall of each row without the facts of one reason, NaN where its group does not read them."""
-        only = np.eye(len(REASONS), dtype=bool)[reason]
-        less = self._figures(_limited(facts, only))
-        plain = self._figures(Deletions(facts.origin, facts.product, np.zeros(len(facts), bool)))
+    def _measured(self, facts: Deletions, score: FloatArray, may: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        """Return `alone` and `together` of `Falls`. `may`: the reasons that could be cited.
+
+        A household's few rows cost as much as one, so all that may turn out to be cited together is asked at once.
+        """
+        row, which = np.nonzero(~(_SETS & ~may[:, None]).any(axis=2))
+        asked = _stacked([_limited(facts.take(row), _SETS[which]), _limited(facts, np.zeros_like(may))])
+        less, plain = np.split(self._figures(asked), [len(row)])
+        single = np.flatnonzero(_SETS[which].sum(axis=1) == 1)
+        at, reason = row[single], np.nonzero(_SETS[which[single]])[1]
         read = GROUP_OF_REASON[reason][:, None] == GROUP_OF_FEATURE
-        through, whole = np.split(self._ranking.system.scores(np.concatenate([np.where(read, less, plain), less])), 2)
-        return np.where(score - through > LEAST_FALL, score - whole, np.nan)
+        scores = self._ranking.system.scores(np.concatenate([np.where(read, less[single], plain[at]), less]))
+        through, whole = np.split(scores, [len(single)])
+        alone = np.full(may.shape, np.nan)
+        alone[at, reason] = np.where(score[at] - through > LEAST_FALL, score[at] - whole[single], np.nan)
+        without = np.full((len(score), len(_SETS) + 1), np.nan)
+        without[row, which + 1] = whole
+        return alone, score - without[np.arange(len(score)), (alone > LEAST_FALL) @ _BITS]
 
     def _figures(self, deletions: Deletions) -> Matrix:
         features, rows = self._ranking.features, np.arange(len(deletions))
@@ -180,8 +193,23 @@ def _whole(falls: Falls) -> Falls:
     return Falls(alone, together)
 
 
-def _slices(rows: int) -> list[slice]:
-    return [slice(first, first + ASKED_AT_ONCE) for first in range(0, rows, ASKED_AT_ONCE)]
+def _slices(rows: int, at_once: int) -> list[slice]:
+    return [slice(first, first + at_once) for first in range(0, rows, at_once)]
+
+
+def _stacked(parts: Sequence[Deletions]) -> Deletions:
+    """Return deletions with equally many columns as one."""
+    first = parts[0]
+    edges = (
+        tuple(np.concatenate([one.edges[place][side] for one in parts]) for side in (0, 1)) for place in range(len(first.edges))
+    )
+    return Deletions(
+        np.concatenate([one.origin for one in parts]),
+        np.concatenate([one.product for one in parts]),
+        np.concatenate([one.unpromoted for one in parts]),
+        tuple(np.concatenate([one.bought[place] for one in parts]) for place in range(len(first.bought))),
+        tuple((relation, entry) for relation, entry in edges),
+    )
 
 
 def _facts(ranking: Ranking, knowledge: HouseholdKnowledge, ranked: Ranked) -> Deletions:

@@ -81,7 +81,9 @@ class GraphView:
         basket = int(self._last_basket[row]) if row >= 0 else -1
         if buyer is None or basket < 0:
             return ()
-        if int(self.place[product]) not in _row(self._contains, basket) or buyer[0] not in _row(self._made_by, basket):
+        # few neighbours: a list is searched sooner than an array
+        held, made_by = _row(self._contains, basket).tolist(), _row(self._made_by, basket).tolist()
+        if int(self.place[product]) not in held or buyer[0] not in made_by:
             return ()
         there = self._node("Basket", basket, self._basket_ids[basket])
         fact = _fact_of_day(int(self._basket_day[basket]))

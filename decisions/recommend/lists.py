@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.fidelity import REASONS, Falls, Without
-from decisions.recommend.model import MOVERS, Moved, Ranker
+from decisions.recommend.model import MOVERS, Moved, Ranker, as_told
 from decisions.recommend.ranking import Ranked, Ranking
 from features import Tables
 from features.recommend_relations import RELATIONS, Items, Neighbours
@@ -67,7 +67,10 @@ def read_lists(tables: Tables, ranking: Ranking) -> StoredLists | None:
         score=rows["score"].to_numpy(),
         sources=rows["sources"].to_numpy(),
         moved=Moved(
-            *(_stacked(rows, name, of) for name, of in (("brought", GROUPS), *((part, _MOVERS) for part in _PARTS))),
+            brought=_stacked(rows, "brought", GROUPS),
+            feature=_stacked(rows, "feature", _MOVERS),
+            figure=as_told(_stacked(rows, "figure", _MOVERS)),
+            share=as_told(_stacked(rows, "share", _MOVERS)),
         ),
         recent=np.asarray(rows["recent"].combine_chunks().to_numpy(zero_copy_only=False)),
     )

@@ -13,7 +13,7 @@ from features.repertoire import FloatArray
 from kit.canonical import digest_of_bytes
 from kit.threads import threads_for
 
-__all__ = ["MODEL_SYSTEM", "MOVERS", "Moved", "Ranker", "fit_ranker", "open_ranker"]
+__all__ = ["MODEL_SYSTEM", "MOVERS", "Moved", "Ranker", "as_told", "fit_ranker", "open_ranker"]
 
 MODEL_SYSTEM = "shelfgraph"
 """The name of the ranker among the systems that may be served."""
@@ -39,6 +39,8 @@ PARAMETERS = {
 }
 MOVERS = 2
 """Features that are told of each group: those that moved a score most."""
+TOLD_DIGITS = 6
+"""Behind the point, of figures and of what each brought."""
 _BY_GROUP = np.argsort(GROUP_OF_FEATURE, kind="stable")
 _FIRST_OF_GROUP = np.searchsorted(GROUP_OF_FEATURE[_BY_GROUP], np.arange(len(GROUPS)))
 
@@ -47,13 +49,14 @@ _FIRST_OF_GROUP = np.searchsorted(GROUP_OF_FEATURE[_BY_GROUP], np.arange(len(GRO
 class Moved:
     """What moved each row's score: `brought` (rows, groups) by each of `GROUPS`, and of each group the features that moved most.
 
-    `feature` (rows, groups * MOVERS) is a position in `FEATURES`, -1 for none; `figure` is its value and `share` what it brought.
+    `feature` (rows, groups * MOVERS) is a position in `FEATURES`, -1 for none; `figure` is its value and `share` what it brought,
+    both `as_told`. What groups brought is told whole, so that it sums to the score.
     """
 
     brought: FloatArray
     feature: npt.NDArray[np.int16]
-    figure: npt.NDArray[np.float32]
-    share: npt.NDArray[np.float32]
+    figure: FloatArray
+    share: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Ranker:
             for columns in (np.flatnonzero(group == GROUP_OF_FEATURE) for group in range(len(GROUPS)))
         ]
         feature = np.concatenate(largest, axis=1)
-        figure, share = (np.take_along_axis(part, feature, axis=1).astype(np.float32) for part in (figures, values))
+        figure, share = (as_told(np.take_along_axis(part, feature, axis=1)) for part in (figures, values))
         return Moved(brought, feature.astype(np.int16), figure, share)
 
     def _shapley(self, figures: npt.NDArray[np.float32]) -> FloatArray:
@@ -113,6 +116,12 @@ def fit_ranker(examples: Examples, seed: int, groups: tuple[str, ...] = GROUPS) 
     shut = {} if looked_at.all() else {"feature_contri": looked_at.astype(float).tolist()}
     booster = lightgbm.train({**PARAMETERS, **shut, **threads, "seed": seed}, data, num_boost_round=ROUNDS)
     return _with_base(booster)
+
+
+def as_told(figures: npt.NDArray[np.floating]) -> FloatArray:
+    """Return figures as explanations tell them: rounded, and the same whether they were kept in single or double precision."""
+    single: FloatArray = figures.astype(np.float32).astype(np.float64)
+    return np.round(single, TOLD_DIGITS)
 
 
 def open_ranker(text: bytes, digest: str) -> Ranker:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from decisions.recommend.baseline import BASELINE_FEATURES, baseline_scores
 from decisions.recommend.candidates import POPULAR_LIMIT, Candidates, candidates_of
-from decisions.recommend.model import MOVERS, Moved, Ranker
+from decisions.recommend.model import MOVERS, Moved, Ranker, as_told
 from features.recommend_evidence import latest_alike, strongest_edges
 from features.recommend_relations import Items, Neighbours
 from features.recommend_tables import ServingFeatures
@@ -43,7 +43,7 @@ class RankingSystem:
         first = np.broadcast_to(places == _HABIT * MOVERS, (len(scores), len(places)))
         looked_at = FEATURES.index(BASELINE_FEATURES[self.name])
         brought = np.where(np.arange(len(GROUPS)) == _HABIT, scores[:, None], 0.0)
-        share = np.where(first, scores[:, None], 0.0).astype(np.float32)
+        share = as_told(np.where(first, scores[:, None], 0.0))
         return Moved(brought, np.where(first, looked_at, NOTHING).astype(np.int16), share, share)
 
 

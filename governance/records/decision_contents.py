@@ -5,9 +5,10 @@ row's hash covers the digest, and the digest covers the content: a content that 
 entry that names it. Short answers stay in their row, as all of them did in logs of older versions, which are read as before.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable
+
+from kit.hashed import sha256_of
 
 __all__ = ["CREATE_CONTENT", "ContentChecks", "Contents", "content_of", "stored_answer"]
 
@@ -32,7 +33,7 @@ def stored_answer(answer: bytes) -> bytes:
     """Return what the row holds: the answer itself, or what names it."""
     if len(answer) < SHORTEST and not answer.startswith(PREFIX):
         return answer
-    return PREFIX + hashlib.sha256(answer).digest()
+    return PREFIX + sha256_of(answer)
 
 
 def content_of(stored: bytes, connection: sqlite3.Connection) -> bytes | None:

@@ -10,6 +10,7 @@ from governance.records import SqliteDecisionLog
 from governance.records.chain_head import GENESIS, ChainHead, ChainHeadFile, HeadState, head_path
 from governance.records.decision_rows import INSERT_ROW, PLACEHOLDERS, connect, row_hash
 from governance.records.errors import DecisionDamaged, DecisionLogUnavailable
+from kit.hashed import HashedBytes, sha256_of
 from tests.governance.test_decision_log import entry
 
 LONG = b'{"items":["' + b"y" * 50_000 + b'"]}'
@@ -129,3 +130,14 @@ def test_a_full_disk_leaves_neither_an_entry_nor_half_a_content(tmp_path):
         assert [one.id for one in log.entries()] == ["dec_000000", "dec_000002"]
         assert log.get("dec_000002").answer == LONG
         assert log.verify().broken is None
+
+
+def test_bytes_that_remember_their_digest_are_stored_as_any_other(tmp_path):
+    remembered = HashedBytes(LONG)
+    with SqliteDecisionLog(tmp_path / "decisions.sqlite") as log:
+        for number, content in enumerate((remembered, LONG, remembered)):
+            log.append(long_entry(number, content))
+        assert [one.answer for one in log.entries()] == [LONG] * 3
+        assert log.verify().broken is None
+    assert remembered.sha256 == hashlib.sha256(LONG).digest() == sha256_of(remembered) == sha256_of(LONG)
+    assert sqlite3.connect(tmp_path / "decisions.sqlite").execute("SELECT count(*) FROM content").fetchone() == (1,)
