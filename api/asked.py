@@ -12,6 +12,7 @@ from api.error_map import LOGGED_REFUSALS
 from api.errors import OutcomesUnavailable, PlanningUnavailable
 from api.exposure import ExposureMint
 from api.kept import KeptAnswers
+from api.kept_reads import KeptReads
 from api.loaders import Loaders
 from api.outcomes import OutcomeDesk
 from api.planning.parts import Planner, Planning
@@ -34,11 +35,15 @@ class Front:
     outcomes: OutcomeDesk | None = None
     exposures: ExposureMint = field(default_factory=lambda: ExposureMint(secrets.token_bytes(32)))
     kept: KeptAnswers = field(default_factory=KeptAnswers)
+    reads: KeptReads = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", KeptReads(self.services.graph))
 
     def ask(self, principal: Principal) -> "Asked":
         """Open the context of one request."""
         desk = DecisionDesk(self.services, self.log, principal, LOGGED_REFUSALS, self.kept)
-        return Asked(self, principal, desk, Loaders(self.services.graph))
+        return Asked(self, principal, desk, Loaders(self.reads))
 
 
 @dataclass(slots=True)

@@ -7,26 +7,35 @@ from starlette.requests import Request
 
 from api.errors import BodyTooLarge, BodyUnreadable, MediaTypeRefused
 
-__all__ = ["MAXIMUM_BODY", "read_json", "read_json_object"]
+__all__ = ["MAXIMUM_BODY", "parsed_object", "read_body", "read_json"]
 
 MAXIMUM_BODY = 256 * 1024
 
 
-async def read_json_object(request: Request, *, allowed_bytes: int = MAXIMUM_BODY) -> dict[str, Any]:
-    """Return the body as a JSON object. Raises: MediaTypeRefused, BodyTooLarge, BodyUnreadable.
+async def read_json(request: Request, *, allowed_bytes: int) -> Any:
+    """Return the body as any JSON value. Raises: MediaTypeRefused, BodyTooLarge, BodyUnreadable."""
+    return parsed_json(await read_body(request, allowed_bytes=allowed_bytes))
 
-    JSON nested deeper than 1,024 levels, invalid UTF-8, NaN and integers beyond 64 bits are refused by the parser.
-    """
-    parsed = await read_json(request, allowed_bytes=allowed_bytes)
+
+async def read_body(request: Request, *, allowed_bytes: int = MAXIMUM_BODY) -> bytes:
+    """Return the bytes of a body that says it is JSON. Raises: MediaTypeRefused, BodyTooLarge."""
+    _check_media_type(request)
+    return await _read(request, allowed_bytes)
+
+
+def parsed_object(content: bytes) -> dict[str, Any]:
+    """Return a body as a JSON object. Raises: BodyUnreadable."""
+    parsed = parsed_json(content)
     if not isinstance(parsed, dict):
         raise BodyUnreadable("it is no JSON object")
     return parsed
 
 
-async def read_json(request: Request, *, allowed_bytes: int) -> Any:
-    """Return the body as any JSON value, under the same bounds. Raises: MediaTypeRefused, BodyTooLarge, BodyUnreadable."""
-    _check_media_type(request)
-    content = await _read(request, allowed_bytes)
+def parsed_json(content: bytes) -> Any:
+    """Return a body as any JSON value. Raises: BodyUnreadable.
+
+    JSON nested deeper than 1,024 levels, invalid UTF-8, NaN and integers beyond 64 bits are refused by the parser.
+    """
     try:
         return orjson.loads(content)
     except (orjson.JSONDecodeError, RecursionError) as error:

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import error_response, json_response, overloaded_response
@@ -13,7 +16,9 @@ from api.metrics import Metrics
 from api.rest.charts import CHART_PATHS
 from api.rest.playground import CONTENT_SECURITY_POLICY
 
-__all__ = ["Border"]
+__all__ = ["Border", "Endpoint"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 HEADERS = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
@@ -44,10 +49,16 @@ class Border:
         hosts: names under which the server may be addressed; others get 421, so that a page on another site cannot reach a
             local server by pointing its own name at it.
         backlog: the requests under way; while they are as many as may be, others are refused.
+        straight: endpoints by method and path that are asked without the layers and routes of the application, which have nothing
+            to add to them.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog,
+        straight: Mapping[tuple[str, str], Endpoint] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._app = app
+        self._straight = straight
         self._metrics = metrics
         self._hosts = frozenset(hosts)
         self._backlog = backlog
@@ -88,7 +99,12 @@ class Border:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if host_name(host.decode("latin-1")) in self._hosts:
-            await self._app(scope, receive, send)
+            endpoint = self._straight.get((scope["method"], scope["path"]))
+            if endpoint is None:
+                await self._app(scope, receive, send)
+            else:
+                response = await endpoint(Request(scope, receive, send))
+                await response(scope, receive, send)
             return
         refusal = {"errors": [{"message": "This server is not addressed by that name.", "extensions": {"code": "MISDIRECTED"}}]}
         await json_response(refusal, 421)(scope, receive, send)

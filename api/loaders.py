@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from kg.ports import Direction, Edge, GraphReader, Node
+from api.kept_reads import KeptReads
+from kg.ports import Direction, Edge, Node
 
 __all__ = ["Loaders", "NodesById", "Page", "TargetsByNode"]
 
@@ -25,7 +26,7 @@ class Page:
 class NodesById:
     """Which node is this? One read per page and label."""
 
-    def __init__(self, reader: GraphReader) -> None:
+    def __init__(self, reader: KeptReads) -> None:
         self._reader = reader
         self._known: dict[str, dict[str, Node | None]] = {}
 
@@ -42,7 +43,7 @@ class NodesById:
 class TargetsByNode:
     """Which edges of a relation leave (or reach) this node? One read per page, relation, direction and limit."""
 
-    def __init__(self, reader: GraphReader) -> None:
+    def __init__(self, reader: KeptReads) -> None:
         self._reader = reader
         self._known: dict[tuple[str, Direction, int, date | None], dict[str, tuple[Edge, ...]]] = {}
 
@@ -60,7 +61,7 @@ class TargetsByNode:
 class Loaders:
     """All loaders of one request."""
 
-    def __init__(self, reader: GraphReader) -> None:
+    def __init__(self, reader: KeptReads) -> None:
         self.nodes_by_id = NodesById(reader)
         self.targets_by_node = TargetsByNode(reader)
 

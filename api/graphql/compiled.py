@@ -45,11 +45,15 @@ from graphql import (
 )
 from graphql.execution import VariableValues, get_argument_values
 from graphql.pyutils import Path
+from strawberry import Info
+from strawberry.schema.base import BaseSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
 
 from api.kept import Written
 
-__all__ = ["CompiledOperation", "compile_operation"]
+__all__ = ["Arguments", "CompiledOperation", "compile_operation"]
 
 BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
 PLAIN = {"String": str, "ID": str, "Boolean": bool}
@@ -84,27 +88,74 @@ class _Run:
 
     context: Any
     variables: VariableValues
+    arguments: "Arguments"
     errors: list[GraphQLError] = field(default_factory=list)
     keeping: bool = True
     """Whether what is kept is looked at: not within what is being written to be kept, whose bytes hold it all."""
-    arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolver:
+    """What a field's resolver is given and called with, as Strawberry does it, in two steps: the first needs the arguments alone.
+
+    Args:
+        strawberry: the schema.
+        field: whose resolver takes its object and nothing but, perhaps, `info` beside its arguments.
+    """
+
+    strawberry: BaseSchema
+    field: StrawberryField
+
+    def given(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the resolver takes them. Raises: what Strawberry raises for values that do not fit."""
+        converter = self.strawberry.schema_converter
+        return convert_arguments(
+            arguments, self.field.arguments, scalar_registry=converter.scalar_registry, config=converter.config
+        )
+
+    def call(self, source: Any, raw: Any, given: dict[str, Any]) -> Any:
+        """Return what the resolver returns."""
+        resolver: Any = self.field.base_resolver
+        if resolver.info_parameter is None:
+            return resolver.wrapped_func(source, **given)
+        info: Info[Any, Any] = Info(_raw_info=raw, _field=self.field)
+        return resolver.wrapped_func(source, **{resolver.info_parameter.name: info}, **given)
+
+
+def _resolver_of(schema: GraphQLSchema, described: StrawberryField | None) -> _Resolver | None:
+    """Return how to call a field's resolver without Strawberry's own layers, None where one of these has something to do."""
+    resolver = None if described is None else described.base_resolver
+    strawberry: BaseSchema | None = schema.extensions.get(BACKREF)
+    if described is None or resolver is None or strawberry is None or strawberry.exception_handlers:
+        return None
+    special = resolver.parent_parameter or resolver.root_parameter or described.permission_classes or described.extensions
+    if special or described.is_async or not resolver.self_parameter or strawberry.config.info_class is not Info:
+        return None
+    return _Resolver(strawberry, described)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FieldPlan:
-    """One field of a selection: `attribute` is read from the source, or `resolve` is called. It is a key of kept bytes."""
+    """One field of a selection: `attribute` is read from the source, or `resolver` is called, or else `resolve`, which is
+    Strawberry's way to it. It is a key of kept bytes.
+    """
 
     key: str
     name: str
     attribute: str | None
     plain: type | None
     resolve: Callable[..., Any]
+    resolver: _Resolver | None
     definition: GraphQLField
     nodes: tuple[FieldNode, ...]
     complete: Completer
     nullable: bool
     constant: bool
     """Whether its value alone decides what is written: attributes down to the leaves, no resolver."""
+
+
+Arguments: TypeAlias = dict[_FieldPlan, dict[str, Any]]
+"""What resolvers are called with, by the field: equal variables give the same, so whoever keeps those may keep it with them."""
 
 
 @dataclass(slots=True)
@@ -146,20 +197,25 @@ class CompiledOperation:
         """Whether the conditions have values. One that is null is an error whose words are graphql-core's."""
         return all(isinstance(variables.coerced.get(name), bool) for name in self.conditions)
 
-    def run(self, context: Any, variables: VariableValues) -> ExecutionResult:
+    def run(self, context: Any, variables: VariableValues, arguments: Arguments | None = None) -> ExecutionResult:
         """Answer with these variables, which it `takes`. Errors are located as graphql-core does it.
+
+        `arguments`, if given, is filled, and may be given again with equal variables.
 
         Data holds `orjson.Fragment` where bytes were kept: it is to be written by orjson.
         """
-        run = _Run(context, variables)
+        conditions = tuple(variables.coerced[name] for name in self.conditions)
+        plan = self._plan(conditions)
+        if arguments is None or self.plans.get(conditions) is not plan:
+            arguments = {}  # a plan that is not kept is another one the next time
+        run = _Run(context, variables, arguments)
         try:
-            data: dict[str, Any] | None = self._plan(variables.coerced).run(run, None, None)
+            data: dict[str, Any] | None = plan.run(run, None, None)
         except _NullReached:
             data = None
         return ExecutionResult(data, run.errors or None)
 
-    def _plan(self, values: Mapping[str, Any]) -> _ObjectPlan:
-        conditions = tuple(values[name] for name in self.conditions)
+    def _plan(self, conditions: tuple[bool, ...]) -> _ObjectPlan:
         plan = self.plans.get(conditions)
         if plan is None:
             plan = self.compile(dict(zip(self.conditions, conditions, strict=True)))
@@ -286,7 +342,7 @@ class _Compiler:
         if name == "__typename":
             said = _constant(parent.name)
             return _FieldPlan(
-                key, name, "__class__", None, _no_resolver, TYPENAME, tuple(nodes), said, nullable=False, constant=True
+                key, name, "__class__", None, _no_resolver, None, TYPENAME, tuple(nodes), said, nullable=False, constant=True
             )
         if name.startswith("__"):
             raise _NotCompiled
@@ -304,6 +360,7 @@ class _Compiler:
             described.python_name if basic else None,
             plain,
             definition.resolve or _no_resolver,
+            _resolver_of(self.schema, described),
             definition,
             tuple(nodes),
             complete,
@@ -374,10 +431,12 @@ def _resolved(plan: _FieldPlan, parent: str, run: _Run, source: Any, path: Path 
     """Call a field's resolver and complete what it returns. Arguments are the same for all objects of a selection."""
     here = Path(path, plan.key, parent)
     try:
-        arguments = run.arguments.get(id(plan))
+        arguments = run.arguments.get(plan)
         if arguments is None:
-            arguments = run.arguments[id(plan)] = get_argument_values(plan.definition, plan.nodes[0], run.variables)
-        value = plan.resolve(source, _RawInfo(run.context, plan.name, run.variables.coerced), **arguments)
+            arguments = get_argument_values(plan.definition, plan.nodes[0], run.variables)
+            arguments = run.arguments[plan] = arguments if plan.resolver is None else plan.resolver.given(arguments)
+        raw = _RawInfo(run.context, plan.name, run.variables.coerced)
+        value = plan.resolve(source, raw, **arguments) if plan.resolver is None else plan.resolver.call(source, raw, arguments)
         return _value(plan, parent, run, value, here)
     except _NullReached:
         return _null_or_raise(plan)

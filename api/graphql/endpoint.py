@@ -5,6 +5,7 @@ Body, document and cost are checked before anything runs; every decision of the 
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,21 +17,37 @@ from starlette.responses import Response
 
 from api.answers import error_body, error_response, json_response
 from api.asked import Asked, Front
-from api.body import read_json_object
+from api.body import parsed_object, read_body
 from api.error_map import answer_for
 from api.errors import BodyUnreadable, QueryRefused
+from api.graphql.compiled import Arguments
 from api.graphql.cost import Cost
 from api.graphql.documents import DocumentStore, Prepared
 from api.graphql.schema import RetailSchema
 from api.metrics import Metrics
 from governance.policy import Principal
+from kit.bounded import BoundedMemory
 from kit.errors import ShelfgraphError
 
 __all__ = ["GraphQLEndpoint", "checked", "coerced", "located"]
 
 KNOWN_KEYS = frozenset({"query", "variables", "operationName", "extensions"})
 MAXIMUM_ERRORS = 20
+KEPT_BYTES, QUESTION_BYTES = 16 * 1024 * 1024, 2 * 1024
+"""Of questions that are kept, and what one weighs beside its bytes, its variables and its arguments."""
 NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one body asks, and that it may: nothing of who asks, nor of when. `arguments` fills as it is asked."""
+
+    prepared: Prepared
+    variables: dict[str, Any]
+    values: VariableValues
+    name: str | None
+    cost: dict[str, int]
+    arguments: Arguments = field(default_factory=dict)
 
 
 class GraphQLEndpoint:
@@ -53,30 +70,40 @@ class GraphQLEndpoint:
         self._documents = documents
         self._principal_of = principal_of
         self._metrics = metrics
+        self._questions: BoundedMemory[bytes, _Question] = BoundedMemory(KEPT_BYTES)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            given = await read_json_object(request)
+            content = await read_body(request)
             asked = self._front.ask(self._principal_of(request))
-            body = await self._answer(asked, given)
+            body = await self._answer(asked, self._question(content))
             self._metrics.decisions(await asked.desk.make_durable())
         except ShelfgraphError as error:
             self._metrics.refused(answer_for(error).code)
             return error_response(error)
         return json_response(body)
 
-    async def _answer(self, asked: Asked, given: dict[str, Any]) -> bytes:
-        text, variables, name = checked(given)
-        prepared = self._documents.prepare(text, name)
-        values = coerced(self._schema, prepared, variables)
-        cost = self._documents.price(prepared, values.coerced)
-        compiled = prepared.compiled
-        run = partial(compiled.run, asked, values) if compiled is not None and compiled.takes(values) else partial(
-            self._schema.run, prepared.document, asked, variables, name
-        )  # fmt: skip
+    def _question(self, content: bytes) -> _Question:
+        """Return what a body asks, understood once for equal bytes. Raises: BodyUnreadable, QueryRefused."""
+        question = self._questions.get(content)
+        if question is None:
+            text, variables, name = checked(parsed_object(content))
+            prepared = self._documents.prepare(text, name)
+            values = coerced(self._schema, prepared, variables)
+            shown = self._shown(self._documents.price(prepared, values.coerced), prepared)
+            question = _Question(prepared, variables, values, name, shown)
+            self._questions.put(content, question, 3 * len(content) + QUESTION_BYTES)
+        return question
+
+    async def _answer(self, asked: Asked, question: _Question) -> bytes:
+        prepared, values, compiled = question.prepared, question.values, question.prepared.compiled
+        if compiled is not None and compiled.takes(values):
+            run = partial(compiled.run, asked, values, question.arguments)
+        else:
+            run = partial(self._schema.run, prepared.document, asked, question.variables, question.name)
         result = await asyncio.to_thread(run) if prepared.waits else run()
-        answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": self._shown(cost, prepared)}}
+        answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": question.cost}}
         if result.errors:
             answer["errors"] = [located(error) for error in result.errors[:MAXIMUM_ERRORS]]
         return orjson.dumps(answer)

@@ -31,7 +31,7 @@ async def asked(wrapped, path="/graphql"):
     async def send(message):
         sent.append(message)
 
-    await wrapped({"type": "http", "path": path, "headers": [(b"host", b"localhost")]}, None, send)
+    await wrapped({"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}, None, send)
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
 

@@ -96,9 +96,10 @@ def _both_executors_agree(front, store, made):
     assert not isinstance(values, list), (values, made.text)
     assert prepared.compiled is not None
     assert prepared.compiled.takes(values)
-    for _ in range(3):  # anew, written, and from what was written
+    arguments = {}
+    for _ in range(3):  # anew, written, and from what was written; arguments anew, then as they were
         asked = front.ask(development_principal("localhost"))
-        answered = prepared.compiled.run(asked, values)
+        answered = prepared.compiled.run(asked, values, arguments)
         fast = _bytes(answered)
         slow = _bytes(SCHEMA.run(prepared.document, asked, made.variables, None))
         assert fast == slow, made.text

@@ -1,4 +1,4 @@
-"""How many times an operation asks the graph: the same for a page of two as for a page of ten."""
+"""How many times an operation asks the graph where nothing is kept yet: the same for a page of two as for a page of ten."""
 
 import pytest
 
@@ -32,10 +32,10 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_reads_of_an_operation_are_pinned_and_constant_in_the_page(shop, name):
+def test_reads_of_an_operation_are_pinned_and_constant_in_the_page(open_shop, name):
     query, expected = QUERIES[name]
     for size in (2, 10, 50) if "$n" in query else (1,):
-        shop.graph.calls.clear()
+        shop = open_shop()
         answer = shop.ask(query, **({"n": size} if "$n" in query else {}))
         assert "errors" not in answer, answer
         assert dict(shop.graph.calls) == expected, size
@@ -49,13 +49,13 @@ DECIDING = {"related": 1 + 1 + 3 + 1, "nodes": 2}
 """Of one relation for a page: edges, categories, three levels above, companions; names of products and of categories."""
 
 
-def test_related_products_of_a_whole_page_are_read_together(shop):
+def test_related_products_of_a_whole_page_are_read_together(open_shop):
     expected = {
         "nodes": 1 + 2 * DECIDING["nodes"] + 2 + 1,  # the page, the decisions, the products they name, the suppliers
         "related": 2 * DECIDING["related"] + 1,
     }
     for size, related in ((1, 3), (2, 3), (10, 3), (10, 10), (30, 2)):
-        shop.graph.calls.clear()
+        shop = open_shop()
         answer = shop.ask(RELATED, n=size, k=related)
         assert "errors" not in answer, answer
         assert len(answer["data"]["products"]["edges"]) == size
