@@ -194,7 +194,11 @@ def _product_factors(bought: csr_matrix, seed: int) -> Matrix:
 
 
 def _household_factors(products: Matrix, bought: csr_matrix) -> Matrix:
-    return np.stack(list(_solved(products, bought))) if bought.shape[0] else np.zeros((0, FACTORS), np.float32)
+    if not bought.shape[0]:
+        return np.zeros((0, FACTORS), np.float32)
+    # each solve is small: where cores are busy, two threads take forty times as long, waiting for each other
+    with threadpool_limits(1):
+        return np.stack(list(_solved(products, bought)))
 
 
 def _solved(products: Matrix, bought: csr_matrix) -> Iterator[Matrix]:

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from decisions.recommend.discovery import DISCOVERY_SYSTEM
 from decisions.recommend.discovery_examples import DiscoveryWeek, discovery_week, examples_of, sources_of, to_learn_from
@@ -34,8 +35,8 @@ LEAST_HOUSEHOLD_WEEKS = 50
 LINKS_DAYS = 56
 """How long before the end relations are those that rankers learn from: the eve of the forecast's back-test, derived already."""
 THREADS = 2
-UNSERVED = ("needs", "network")
-"""What a release does not know of earlier days, and so cannot learn from."""
+UNSERVED = ("relations", "needs", "network")
+"""What is not looked at: relations have not earned it (decision 39), and needs and networks of earlier days are not known."""
 PROMOTED = ("promotions", "promoted_tastes")
 WEEK = 7
 
@@ -61,7 +62,7 @@ def train_discovery(
     tomorrow, eve = day_number(as_of) + 1, as_of - timedelta(days=LINKS_DAYS)
     now, before = (links_of_edges(edges_as_of(day), world.purchases, day) for day in (as_of, eve))
     # a day is one thread's work from beginning to end, so that several at once change no byte
-    with ThreadPoolExecutor(THREADS) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
         today = pool.submit(discovery_day, world, tomorrow, now, seed)
         tried = try_discovery(world, before, looked_at(world, tomorrow), tomorrow, seed, pool)
         return tried, today.result()
