@@ -23,6 +23,7 @@ from decisions.recommend.contract import (
     PageRequest,
     PlacementAnswer,
     RecommendationAnswer,
+    RecommendationExplanation,
     RecommendationRequest,
     RecommendedProduct,
     RuleCheck,
@@ -62,9 +63,11 @@ from kit.bounded import BoundedMemory
 
 __all__ = ["RecommendService"]
 
-KEPT_ITEMS = 30_000
-"""Suggestions in the answers that are kept, some 200 MB of them: a list of a hundred weighs as ten lists of ten."""
-KEPT_PAGE_ITEMS = 10_000
+KEPT_PARTS = 800_000
+"""Suggestions, factors, figures and hops in the answers that are kept, some 200 MB: a list of a hundred weighs as ten lists of
+ten, and one that says little of each product less than one that says much.
+"""
+KEPT_PAGE_PARTS = 250_000
 LONGEST_ORDER = 1_000
 """Places of the order that `why_not` looks at: more than there are candidates."""
 CHANGES_TRIED = 3
@@ -148,8 +151,8 @@ class RecommendService:
             Surface.TRENDING: self._trending,
             Surface.RERANK: self._reordered,
         }
-        self._answers: BoundedMemory[RecommendationRequest, RecommendationAnswer] = BoundedMemory(KEPT_ITEMS)
-        self._pages: BoundedMemory[PageRequest, PageAnswer] = BoundedMemory(KEPT_PAGE_ITEMS)
+        self._answers: BoundedMemory[RecommendationRequest, RecommendationAnswer] = BoundedMemory(KEPT_PARTS)
+        self._pages: BoundedMemory[PageRequest, PageAnswer] = BoundedMemory(KEPT_PAGE_PARTS)
 
     @property
     def base_score(self) -> float:
@@ -177,7 +180,7 @@ class RecommendService:
         answer = self._answers.get(request)
         if answer is None:
             answer = self._compute(request)
-            self._answers.put(request, answer, len(answer.items) + 1)
+            self._answers.put(request, answer, _weight(answer))
         return answer
 
     def page(self, request: PageRequest) -> PageAnswer:
@@ -189,7 +192,7 @@ class RecommendService:
         page = self._pages.get(request)
         if page is None:
             page = self._fill(request)
-            self._pages.put(request, page, sum(len(one.answer.items) + 1 for one in page.placements))
+            self._pages.put(request, page, sum(_weight(one.answer) for one in page.placements))
         return page
 
     def _fill(self, request: PageRequest) -> PageAnswer:
@@ -427,6 +430,17 @@ class RecommendService:
             return _Ladder(below, asked.cause)
         ours = partial(self._habit.reordered, asked, given, asked.request.limit)
         return _Ladder((_Rung(self._system.name, ours), *below))
+
+
+def _weight(answer: RecommendationAnswer) -> int:
+    """Return how many suggestions, factors, figures and hops an answer holds, and 1 for itself."""
+    weight = 1
+    for item in answer.items:
+        told = item.explanation
+        weight += 1 + sum(1 + len(path.hops) for path in told.paths)
+        if isinstance(told, RecommendationExplanation):
+            weight += sum(1 + len(factor.values) for factor in told.factors)
+    return weight
 
 
 def _behind(graph: ArrayGraph, features: FeatureSnapshot) -> Degradation | None:

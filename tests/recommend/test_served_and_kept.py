@@ -192,14 +192,14 @@ def test_what_is_kept_is_bounded_in_bytes_however_much_is_asked(recommend_shop):
     assert bytes_seen > 3 * 400_000
 
 
-def test_answers_of_a_service_are_bounded_by_their_suggestions(recommend_shop, monkeypatch):
-    monkeypatch.setattr("decisions.recommend.service.KEPT_ITEMS", 60)
+def test_answers_of_a_service_are_bounded_by_what_they_say(recommend_shop, monkeypatch):
+    monkeypatch.setattr("decisions.recommend.service.KEPT_PARTS", 600)
     service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, recommend_shop.artefact)
     first = service.recommend(RecommendationRequest(household(0)))
     assert service.recommend(RecommendationRequest(household(0))) is first
-    for n in range(1, 24):
+    for n in range(1, 48):
         service.recommend(RecommendationRequest(household(n), surface=Surface.TRENDING, limit=8))
-    assert service._answers.weight <= 60
+    assert len(first.items) * 2 < service._answers.weight <= 600
     assert service.recommend(RecommendationRequest(household(0))) is not first
     assert service.recommend(RecommendationRequest(household(0))) == first
 
