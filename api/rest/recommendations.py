@@ -22,6 +22,7 @@ from api.metrics import Metrics
 from api.recommending import completed
 from decisions.recommend.contract import Constraints, RecommendationRequest, RequestContext, Surface
 from governance.policy import Principal
+from kit.bounded import BoundedMemory
 from kit.errors import ShelfgraphError
 
 __all__ = ["RecommendationsRoute"]
@@ -36,6 +37,8 @@ PARAMETERS = frozenset(
 MAXIMUM_TEXT = 4000
 MAXIMUM_BASKET = 50
 MAXIMUM_DIGITS = 9
+KEPT_BYTES, REQUEST_BYTES = 8 * 1024 * 1024, 1024
+"""Of requests that are kept, and what one weighs beside its words."""
 SHARE = re.compile(r"[01](\.\d{1,6})?", re.ASCII)
 
 
@@ -46,18 +49,28 @@ class RecommendationsRoute:
         self._front = front
         self._principal_of = principal_of
         self._metrics = metrics
+        self._read: BoundedMemory[bytes, RecommendationRequest] = BoundedMemory(KEPT_BYTES)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         try:
             asked = self._front.ask(self._principal_of(request))
-            made = asked.desk.decide("recommendations", completed(asked, _request_of(request)))
+            made = asked.desk.decide("recommendations", completed(asked, self._request_of(request)))
             body = _body(asked, made)
             self._metrics.decisions(await asked.desk.make_durable())
         except ShelfgraphError as error:
             self._metrics.refused(answer_for(error).code)
             return error_response(error)
         return json_response(body)
+
+    def _request_of(self, request: Request) -> RecommendationRequest:
+        """Return what a query asks, read once for equal ones. Raises: ArgumentInvalid."""
+        query: bytes = request.scope["query_string"]
+        read = self._read.get(query)
+        if read is None:
+            read = _request_of(request)
+            self._read.put(query, read, 2 * len(query) + REQUEST_BYTES)
+        return read
 
 
 def _request_of(request: Request) -> RecommendationRequest:

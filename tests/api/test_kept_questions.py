@@ -83,3 +83,13 @@ def test_the_operation_that_is_named_is_asked(shop, name):
         body = orjson.dumps({"query": text, "operationName": name})
         answer = shop.client.post("/graphql", content=body, headers={"content-type": "application/json"}).json()
         assert list(answer["data"]["health"]) == ["status" if name == "a" else "__typename"]
+
+
+def test_equal_queries_are_read_once_and_refused_ones_each_time(shop):
+    first, again = (shop.client.get("/v1/recommendations?limit=3&store=31") for _ in range(2))
+    assert first.status_code == again.status_code
+    assert first.json()["answer"] == again.json()["answer"]
+    assert first.json()["decision"]["id"] != again.json()["decision"]["id"]
+    for _ in range(2):
+        assert shop.client.get("/v1/recommendations?limit=0").status_code == 400
+        assert shop.client.get("/v1/recommendations?limit=1&limit=2").status_code == 400
