@@ -46,5 +46,5 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
-NOT_YET_MEASURED: frozenset[str] = frozenset({"next_item", "peers"})
+NOT_YET_MEASURED: frozenset[str] = frozenset({"next_item"})
 """Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""
