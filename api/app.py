@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from api.asked import Front
@@ -56,16 +55,6 @@ class Standing:
     metrics: Metrics = field(default_factory=Metrics)
     drawing: DrawingRoom = field(default_factory=DrawingRoom)
     backlog: Backlog = field(default_factory=lambda: Backlog(sys.maxsize))
-
-
-class _Application(FastAPI):
-    """The application with the border around all of it: what goes straight, and what is refused, passes no other layer."""
-
-    border: Callable[[ASGIApp], ASGIApp]
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Return all layers, the outermost of which is the border."""
-        return self.border(super().build_middleware_stack())
 
 
 def create_app(
@@ -118,7 +107,7 @@ def create_app(
     schema = build_schema({name: entry.gloss for name, entry in load_glossary().terms.items()})
     documents = DocumentStore(schema.compiled, limits or Limits(), introspection=introspection)
     lifespan = None if standing else partial(_lifespan, log, stays)
-    app = _Application(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(title="Shelfgraph", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     graphql, recommended = GraphQLEndpoint(front, schema, documents, who, metrics), RecommendationsRoute(front, who, metrics)
     app.router.routes.extend(
         [
@@ -142,7 +131,7 @@ def create_app(
     files = playground_files(playground)
     app.router.routes.append(Mount("/", app=files) if files else _route("/", NotBuiltRoute(), "GET"))
     straight: dict[tuple[str, str], Endpoint] = {("POST", "/graphql"): graphql, ("GET", "/v1/recommendations"): recommended}
-    app.border = partial(Border, metrics=metrics, hosts=tuple(names), backlog=stays.backlog, straight=straight)
+    app.add_middleware(Border, metrics=metrics, hosts=tuple(names), backlog=stays.backlog, straight=straight)
     return app
 
 
