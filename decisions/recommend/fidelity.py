@@ -200,15 +200,15 @@ def _slices(rows: int, at_once: int) -> list[slice]:
 def _stacked(parts: Sequence[Deletions]) -> Deletions:
     """Return deletions with equally many columns as one."""
     first = parts[0]
-    edges = (
-        tuple(np.concatenate([one.edges[place][side] for one in parts]) for side in (0, 1)) for place in range(len(first.edges))
-    )
     return Deletions(
         np.concatenate([one.origin for one in parts]),
         np.concatenate([one.product for one in parts]),
         np.concatenate([one.unpromoted for one in parts]),
         tuple(np.concatenate([one.bought[place] for one in parts]) for place in range(len(first.bought))),
-        tuple((relation, entry) for relation, entry in edges),
+        tuple(
+            (np.concatenate([one.edges[place][0] for one in parts]), np.concatenate([one.edges[place][1] for one in parts]))
+            for place in range(len(first.edges))
+        ),
     )
 
 

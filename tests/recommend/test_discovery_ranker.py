@@ -123,7 +123,7 @@ def test_ranked_lists_are_kept_best_first_with_what_each_group_brought(world, ra
     assert all(named_by(bits) and set(named_by(bits)) <= set(SOURCES) for bits in np.unique(stored.sources).tolist())
 
 
-def test_lists_of_tastes_are_read_back_as_they_were_and_those_of_an_older_release_too(world):
+def test_lists_of_tastes_are_read_back_as_they_were(world):
     purchases = world.purchases
     day = discovery_day(world, day_number(AS_OF) + 1, links_of_edges({}, purchases, AS_OF), SEED)
     tables = discovery_tables(household_knowledge(purchases, latest_origins(purchases)), day.tastes.tastes)
