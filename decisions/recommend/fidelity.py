@@ -35,8 +35,10 @@ REASONS = ("habit", "rhythm", "relations", "promotion")
 GROUP_OF_REASON = np.array([GROUPS.index(reason) for reason in REASONS])
 LEAST_FALL = 1e-9
 """A score that falls by less has not moved: sums of floats differ by as much."""
-ASKED_AT_ONCE, ROWS_AT_ONCE = 20_000, 3_000
-"""Questions, and rows each of which may be several questions: bounds the memory at some 100 MB."""
+ASKED_AT_ONCE = 20_000
+"""Bounds the memory at some 100 MB."""
+ROWS_AT_ONCE = ASKED_AT_ONCE >> len(REASONS)
+"""Each row asks once for every set of reasons at most, the empty one included."""
 _BITS = 1 << np.arange(len(REASONS))
 _SETS = (np.arange(1, 1 << len(REASONS))[:, None] & _BITS).astype(bool)
 """Every set of reasons but the empty one, by its number less one."""
