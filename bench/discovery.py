@@ -2,15 +2,18 @@
 
 Slices: `discovery`, without any promotion among candidates and figures; `discovery_promotions`, with the week's mailers,
 displays, discounts and coupons; `discovery_types`, new types of products. Only households that buy something new are judged.
-Intervals draw households and weeks.
+Intervals draw households and weeks. `shelfgraph` looks at what a release looks at; beside it, the same without a group of
+figures that it has, and with one that it does not have.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 
+from bench.costs import Cost
 from bench.discovery_cost import discovery_cost_rows
 from bench.discovery_lists import (
     FLOORS,
@@ -28,25 +31,31 @@ from bench.discovery_weeks import blocks_of, learnt_weeks, links_on, tried_weeks
 from bench.frame import BenchRow
 from bench.next_basket_scores import Judged, joined
 from decisions.recommend.discovery_examples import DiscoveryWeek, examples_of, sources_of
+from decisions.recommend.discovery_fitting import UNSERVED
 from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, DiscoveryRanker, fit_discovery_ranker
 from decisions.recommend.scoring import ListQuality
 from features.discovery_candidates import GROUPS, DiscoveryDay
-from features.discovery_day import DiscoveryWorld, read_discovery_world
+from features.discovery_day import DiscoveryWorld, Links, read_discovery_world
+from features.discovery_links import ProductVectors
 from features.recommend_population import Population
 from features.repertoire import FloatArray, IntArray, Purchases
 from kit.progress import Progress
 from lake.ports import Lake
 
-__all__ = ["WITHOUT", "discovery_notes", "discovery_rows"]
+__all__ = ["ABLATIONS", "discovery_notes", "discovery_rows"]
 
-WITHOUT = {
-    "promotions": ("promotions", "promoted_tastes"),
-    "collaborative": ("tastes", "promoted_tastes"),
-    "relations": ("relations",),
-    "needs": ("needs",),
-}
-"""By their names in the rows, groups whose absence is measured."""
 OURS, PLAIN = DISCOVERY_RANKER, f"{DISCOVERY_RANKER}-without-promotions"
+SERVED = tuple(group for group in GROUPS if group not in UNSERVED)
+NETWORK = f"{OURS}-with-network"
+ABLATIONS: Mapping[str, tuple[str, ...]] = {
+    PLAIN: tuple(group for group in SERVED if group not in {"promotions", "promoted_tastes"}),
+    f"{OURS}-without-collaborative": tuple(group for group in SERVED if group not in {"tastes", "promoted_tastes"}),
+    f"{OURS}-with-relations": (*SERVED, "relations"),
+    f"{OURS}-with-needs": (*SERVED, "needs"),
+    NETWORK: (*SERVED, "network"),
+}
+"""By their names in the rows, rankers that look at other groups than the served one, and at which."""
+NetworkOf = Callable[[date], tuple[ProductVectors, Cost]]
 Qualities = Mapping[int, ListQuality]
 
 
@@ -64,64 +73,93 @@ class _Found:
 
 
 def discovery_rows(
-    lake: Lake, purchases: Purchases, population: Population, progress: Progress, seeds: tuple[int, ...], *, quick: bool = False
+    lake: Lake,
+    purchases: Purchases,
+    population: Population,
+    progress: Progress,
+    seeds: tuple[int, ...],
+    *,
+    network: NetworkOf | None,
+    quick: bool = False,
 ) -> list[BenchRow]:
-    """Measure the floors, the ranker and what each group of figures buys. No row of a slice that nobody bought anything in."""
+    """Measure the floors, the ranker and what each group of figures buys. No row of a slice that nobody bought anything in.
+
+    `network` trains one as of a day; None: what a network buys is not measured.
+    """
     world = read_discovery_world(lake, purchases, population)
-    found, cost = _Found(), []
+    found, costs = _Found(), list[BenchRow]()
     blocks = blocks_of(purchases.as_of, quick=quick)
+    systems = _systems(network)
     for block in blocks:
-        with progress.stage(f"Discovery: deriving relations as of {block.links_day}"):
-            links = links_on(lake, world, block.links_day)
-        rankers = _train(learnt_weeks(world, block, links, progress), seeds, progress)
+        links = _links(lake, world, block.links_day, progress, network, costs)
+        rankers = _train(learnt_weeks(world, block, links, progress), systems, seeds, progress)
         for day, week in tried_weeks(world, block, links, progress):
-            _try(found, world, day, week, rankers)
+            _try(found, world, day, week, systems, rankers)
             if week.day == blocks[-1].tried[-1]:
-                systems = {name: (trained[0], _groups(name)) for name, trained in rankers.items()}
-                cost = discovery_cost_rows(day, week.households, systems)
-    return [*_rows(found), *cost]
+                asked = {name: (trained[0], systems[name]) for name, trained in rankers.items()}
+                costs += discovery_cost_rows(day, week.households, asked)
+    return [*_rows(found), *costs]
 
 
 def discovery_notes(*, quick: bool) -> list[str]:
     """Return what a reader of the figures must know."""
     if quick:
-        return ["discovery: one week, learnt from two earlier ones, one seed"]
+        return ["discovery: one week, learnt from two earlier ones, one seed, no network"]
     return [
         "discovery: six weeks, four apart, in two blocks; rankers learn from six weeks before their block, two apart",
-        "discovery: shelfgraph has no promotion among candidates and figures; in discovery_promotions and discovery_types it has",
+        "discovery: shelfgraph looks at what a release looks at, in the slice discovery at no promotion; in the others it does",
+        "discovery: shelfgraph-with-X was trained with a group of figures that no release has: relations, needs, or a network",
+        "discovery: the network (two layers over products, households, stores, suppliers …) was trained on the eve of each block",
         "discovery: floors rank all that sold in 91 days; als_mailer fuses als with liked categories of the week's mailers",
-        "discovery: intervals draw households and weeks; without a group the ranker was trained again, with one seed",
+        "discovery: intervals draw households and weeks; for each row of shelfgraph-… the ranker was trained again",
         "share_…: lists of ten of everybody who shops, habit by counts that halve in 60 days; NDCG over all that was bought",
     ]
 
 
-def _groups(system: str) -> tuple[str, ...]:
-    """Return the groups that a system looks at, by its name."""
-    shut = WITHOUT.get(system.removeprefix(f"{OURS}-without-"), ())
-    return tuple(group for group in GROUPS if group not in shut)
+def _systems(network: NetworkOf | None) -> Mapping[str, tuple[str, ...]]:
+    """Return at which groups each system looks."""
+    return {OURS: SERVED, **{name: groups for name, groups in ABLATIONS.items() if network or name != NETWORK}}
 
 
-def _train(weeks: Sequence[DiscoveryWeek], seeds: tuple[int, ...], progress: Progress) -> dict[str, list[DiscoveryRanker]]:
-    """Return the rankers of each system: with and without promotions one for each seed, of the others one."""
+def _links(
+    lake: Lake, world: DiscoveryWorld, day: date, progress: Progress, network: NetworkOf | None, costs: list[BenchRow]
+) -> Links:
+    with progress.stage(f"Discovery: deriving relations as of {day}"):
+        links = links_on(lake, world, day)
+    if network is None:
+        return links
+    with progress.stage(f"Discovery: training a network as of {day}"):
+        vectors, cost = network(day)
+    costs += cost.rows(NETWORK, f"network_of_{day}")
+    return replace(links, vectors=vectors)
+
+
+def _train(
+    weeks: Sequence[DiscoveryWeek], systems: Mapping[str, tuple[str, ...]], seeds: tuple[int, ...], progress: Progress
+) -> dict[str, list[DiscoveryRanker]]:
+    """Return the rankers of each system, one for each seed."""
     rankers = {}
-    for system in (OURS, *(f"{OURS}-without-{name}" for name in WITHOUT)):
-        groups = _groups(system)
+    for system, groups in systems.items():
         examples = examples_of(weeks, groups)
         if not len(examples.queries):
             return {}
         with progress.stage(f"Discovery: training {system}"):
-            used = seeds if system in (OURS, PLAIN) else seeds[:1]
-            rankers[system] = [fit_discovery_ranker(examples, seed, groups) for seed in used]
+            rankers[system] = [fit_discovery_ranker(examples, seed, groups) for seed in seeds]
     return rankers
 
 
 def _try(
-    found: _Found, world: DiscoveryWorld, day: DiscoveryDay, week: DiscoveryWeek, rankers: Mapping[str, list[DiscoveryRanker]]
+    found: _Found,
+    world: DiscoveryWorld,
+    day: DiscoveryDay,
+    week: DiscoveryWeek,
+    systems: Mapping[str, tuple[str, ...]],
+    rankers: Mapping[str, list[DiscoveryRanker]],
 ) -> None:
     types = new_types(day, week)
     lists: dict[str, list[Lists]] = {name: [one] for name, one in floor_lists(day, week, types).items()}
     for system, trained in rankers.items():
-        rows = np.flatnonzero(week.figures.sources & sources_of(_groups(system)))
+        rows = np.flatnonzero(week.figures.sources & sources_of(systems[system]))
         values = week.figures.values[rows]
         lists[system] = [ranked_lists(day, week, rows, ranker.scores(values), types, lists[FUSED_WITH][0]) for ranker in trained]
     for system, ours in lists.items():
@@ -130,7 +168,8 @@ def _try(
     found.household.append(week.households)
     found.wanted.append(week.wanted)
     found.wanted_types.append(types.wanted)
-    found.held.append(np.bincount(week.figures.row, weights=week.label, minlength=len(week.households)).astype(np.float64))
+    hits = week.label * ((week.figures.sources & sources_of(SERVED)) > 0)
+    found.held.append(np.bincount(week.figures.row, weights=hits, minlength=len(week.households)).astype(np.float64))
     if rankers:
         found.mixed.append(mixed_week(world.purchases, day, week, lists[OURS][0].products))
 

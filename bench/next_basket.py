@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.discovery import discovery_notes, discovery_rows
+from bench.discovery_network import trained_network
 from bench.frame import Bench, BenchContext, BenchRow
 from bench.next_basket_cost import cost_rows
 from bench.next_basket_floors import floor_qualities
@@ -54,6 +56,7 @@ from features.repertoire import FloatArray, IntArray, Origins, Purchases, day_nu
 from kit.progress import Progress
 from lake import Lake
 from lake.delta_lake import DeltaLake
+from pipeline.layout import HomeLayout
 
 __all__ = ["BENCH", "SEEDS", "Trial", "fixed_days", "run"]
 
@@ -93,7 +96,9 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
             settings = usual_settings()
             sample = _world(lake, context.lake, as_of, weeks=QUICK_PROMOTION_WEEKS)
             rows = _last_baskets(lake, sample, settings, context.progress, SEEDS[:1])
-            rows += discovery_rows(lake, sample.purchases, sample.population, context.progress, SEEDS[:1], quick=True)
+            rows += discovery_rows(
+                lake, sample.purchases, sample.population, context.progress, SEEDS[:1], network=None, quick=True
+            )
     else:
         with context.progress.stage("Reading purchases and promotions"):
             world = _world(context.lake, context.lake, as_of)
@@ -101,7 +106,8 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
             settings = chosen_settings(_earlier(world.purchases), stage.advance)
         rows = _last_baskets(context.lake, world, settings, context.progress, SEEDS)
         rows += _fixed_dates(context.lake, world, settings, context.progress)
-        rows += discovery_rows(context.lake, world.purchases, world.population, context.progress, SEEDS)
+        network = partial(trained_network, HomeLayout(context.home).lake, world.purchases.product_ids)
+        rows += discovery_rows(context.lake, world.purchases, world.population, context.progress, SEEDS, network=network)
     rows.append(BenchRow(MODEL_SYSTEM, "seconds", "", time.perf_counter() - started))
     notes = [*_notes(as_of, quick=context.quick), *settings_text(settings), *discovery_notes(quick=context.quick)]
     return rows, notes

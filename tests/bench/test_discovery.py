@@ -2,18 +2,25 @@
 
 import itertools
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from bench.discovery import WITHOUT, discovery_rows
+from bench.costs import Cost
+from bench.discovery import ABLATIONS, discovery_rows
 from bench.discovery_lists import FLOORS, top
+from bench.discovery_network import vectors_of_products
 from bench.discovery_scores import Draws, discovery_slice
 from bench.discovery_share import SHARES
 from bench.discovery_weeks import LEARNT_EVERY_WEEKS, LEARNT_WEEKS, blocks_of
 from bench.next_basket_scores import LENGTHS, METRICS, Judged
 from decisions.recommend.fitting import read_world
+from features.discovery_links import ProductVectors
 from features.repertoire import EPOCH
+from gnn import ProductVectors as TrainedVectors
+from gnn import RelationUnlearned
 from kit.progress import SilentProgress
 from tests.tiny_retailer import AS_OF, build_tiny_lake
 
@@ -70,20 +77,57 @@ def test_the_best_come_first_and_what_is_not_finite_does_not_come():
     assert top(scores, 7).tolist() == [[1, 3, 4, 0, -1, -1, -1], [2, -1, -1, -1, -1, -1, -1]]
 
 
+def drawn_vectors(product_ids, day):
+    """Stand for a network: any vectors, whose worth is not asked here."""
+    random = np.random.default_rng(day.toordinal())
+    taken, held = (random.normal(size=(len(product_ids), 4)).astype(np.float32) for _ in range(2))
+    return ProductVectors(taken, held), Cost(1.0, 2.0)
+
+
+def test_a_network_is_read_in_the_shops_order_and_what_it_does_not_know_scores_nothing():
+    rows = {"household_buys": np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)}
+    trained = TrainedVectors(
+        ("a", "c"), np.zeros((2, 1), np.float32), rows, {"household_buys": -rows["household_buys"]}, AS_OF, ""
+    )
+    found = vectors_of_products(trained, pa.array(["c", "b", "a"]))
+    assert found.taken.tolist() == [[3.0, 4.0], [0.0, 0.0], [1.0, 2.0]]
+    assert found.held.tolist() == [[-3.0, -4.0], [0.0, 0.0], [-1.0, -2.0]]
+    untaught = TrainedVectors(("a",), np.zeros((1, 1), np.float32), {}, {}, AS_OF, "")
+    with pytest.raises(RelationUnlearned):
+        vectors_of_products(untaught, pa.array(["a"]))
+
+
+def test_what_a_release_does_not_look_at_leaves_no_trace_in_what_is_told_of_it(tmp_path):
+    lake = build_tiny_lake(tmp_path / "lake")
+    world = read_world(lake, AS_OF, {})
+    alone, beside = (
+        {
+            (row.system, row.slice, row.metric): row.value
+            for row in discovery_rows(
+                lake, world.purchases, world.population, SilentProgress(), (7,), network=network, quick=True
+            )
+            if not row.metric.endswith("_ms")
+        }
+        for network in (None, partial(drawn_vectors, world.purchases.product_ids))
+    )
+    assert {system for system, _, _ in beside} - {system for system, _, _ in alone} == {"shelfgraph-with-network"}
+    assert {key: value for key, value in beside.items() if key[0] != "shelfgraph-with-network"} == alone
+
+
 def test_a_whole_run_gives_every_system_every_metric_in_every_slice(tmp_path):
     lake = build_tiny_lake(tmp_path / "lake")
     world = read_world(lake, AS_OF, {})
-    rows = discovery_rows(lake, world.purchases, world.population, SilentProgress(), (7, 8))
+    network = partial(drawn_vectors, world.purchases.product_ids)
+    rows = discovery_rows(lake, world.purchases, world.population, SilentProgress(), (7, 8), network=network)
     found = {(row.system, row.slice, row.metric): row for row in rows}
     assert len(found) == len(rows)
-    ablations = {f"shelfgraph-without-{name}" for name in WITHOUT}
-    for system in {*FLOORS, "shelfgraph", *ablations}:
+    for system in {*FLOORS, "shelfgraph", *ABLATIONS}:
         for name in ("discovery_promotions", "discovery_types"):
             values = [found[system, name, f"{metric}@{k}"] for metric in METRICS for k in LENGTHS]
             assert all(0 <= row.low <= row.value <= row.high <= 1 for row in values)
     assert {row.system for row in rows if row.slice == "discovery"} == {*FLOORS, "shelfgraph"} - {"als_mailer"}
     assert found["shelfgraph", "discovery_promotions", "ndcg@10_ratio_to_als_mailer"].seeds == 2
-    assert all(found[system, "discovery_promotions", "ndcg@10_ratio_to_shelfgraph"].seeds in {1, 2} for system in ablations)
+    assert all(found[system, "discovery_promotions", "ndcg@10_ratio_to_shelfgraph"].seeds == 2 for system in ABLATIONS)
     # fourteen products of which few are new to anybody: a list of ten cannot miss
     assert found["shelfgraph", "discovery", "hit_rate@10"].value == 1.0
     shares = [found["shelfgraph", f"share_{share / 10:.1f}", "ndcg@10"].value for share in SHARES]
@@ -91,3 +135,4 @@ def test_a_whole_run_gives_every_system_every_metric_in_every_slice(tmp_path):
     assert found["shelfgraph", "share_0.0", "new_met@10"].value == 0
     assert found["shelfgraph", "share_0.5", "new_met@10"].value > 0
     assert found["shelfgraph", "one_discovery_list", "p50_ms"].value > 0
+    assert [row.value for row in rows if row.slice.startswith("network_of_")] == [1.0, 2.0] * 2
