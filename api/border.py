@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from api.metrics import Metrics
 from api.rest.charts import CHART_PATHS
 from api.rest.playground import CONTENT_SECURITY_POLICY
 
-__all__ = ["Border", "Endpoint"]
+__all__ = ["Border", "Endpoint", "Straight"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -49,16 +48,10 @@ class Border:
         hosts: names under which the server may be addressed; others get 421, so that a page on another site cannot reach a
             local server by pointing its own name at it.
         backlog: the requests under way; while they are as many as may be, others are refused.
-        straight: endpoints by method and path that are asked without the layers and routes of the application, which have nothing
-            to add to them.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog,
-        straight: Mapping[tuple[str, str], Endpoint] = MappingProxyType({}),
-    ) -> None:  # fmt: skip
+    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Sequence[str], backlog: Backlog) -> None:
         self._app = app
-        self._straight = straight
         self._metrics = metrics
         self._hosts = frozenset(hosts)
         self._backlog = backlog
@@ -99,12 +92,23 @@ class Border:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if host_name(host.decode("latin-1")) in self._hosts:
-            endpoint = self._straight.get((scope["method"], scope["path"]))
-            if endpoint is None:
-                await self._app(scope, receive, send)
-            else:
-                response = await endpoint(Request(scope, receive, send))
-                await response(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         refusal = {"errors": [{"message": "This server is not addressed by that name.", "extensions": {"code": "MISDIRECTED"}}]}
         await json_response(refusal, 421)(scope, receive, send)
+
+
+class Straight:
+    """An application of endpoints by method and path: no layers, and no routes that are tried one after the other."""
+
+    def __init__(self, endpoints: Mapping[tuple[str, str], Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is for one of the endpoints."""
+        return scope["type"] == "http" and (scope["method"], scope["path"]) in self._endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that it takes."""
+        response = await self._endpoints[scope["method"], scope["path"]](Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -180,7 +180,9 @@ class DecisionDesk:
         """Return the kinds of all decisions of this request when they are on disk. Raises: DecisionLogUnavailable."""
         entries, self._unwritten = self._unwritten, []
         written = [asyncio.wrap_future(self.log.submit(entry)) for entry in entries]
-        if written:
+        if len(written) == 1:
+            await written[0]
+        elif written:
             await asyncio.gather(*written)
         kinds, self._written = [*self._written, *(entry.kind for entry in entries)], []
         return kinds

@@ -2,12 +2,15 @@
 
 import base64
 import binascii
+from functools import lru_cache
 
 from kg.ports import NodeRef
 
 __all__ = ["global_id", "node_ref", "plain_id"]
 
 MAXIMUM_LENGTH = 1000
+KEPT = 4096
+"""Ids that were read of late: at most some 5 MB."""
 
 
 def global_id(label: str, id: str) -> str:
@@ -15,6 +18,7 @@ def global_id(label: str, id: str) -> str:
     return base64.urlsafe_b64encode(f"{label}:{id}".encode()).decode().rstrip("=")
 
 
+@lru_cache(KEPT)
 def node_ref(text: str) -> NodeRef | None:
     """Return the node that a global id names, or None when the text is none."""
     if len(text) > MAXIMUM_LENGTH:

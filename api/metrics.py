@@ -33,11 +33,16 @@ class Metrics:
             buckets=SECONDS, registry=self._registry,
         )  # fmt: skip
         self._refused = Counter("shelfgraph_refused", "Requests refused, by code.", ("code",), registry=self._registry)
+        self._of_request: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        known = self._of_request.get((route, status))
+        if known is None:
+            # looking a label up takes longer than counting; routes and statuses are few
+            known = self._of_request[route, status] = self._requests.labels(route, str(status)), self._seconds.labels(route)
+        known[0].inc()
+        known[1].observe(seconds)
 
     def decisions(self, kinds: list[str]) -> None:
         """Count logged decisions."""

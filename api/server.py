@@ -106,7 +106,7 @@ def _releases(installation: Installation, keeper: WorkerKeeper, standing: Standi
 def _config(app: ReleaseSwitch) -> uvicorn.Config:
     return uvicorn.Config(
         app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws_max_size=MAXIMUM_BODY,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, proxy_headers=False,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from bench import (
 )
 from bench.frame import Bench
 
-__all__ = ["BENCHES", "NOT_YET_MEASURED"]
+__all__ = ["BENCHES"]
 
 BENCHES: dict[str, Bench] = {
     bench.name: bench
@@ -45,6 +45,3 @@ BENCHES: dict[str, Bench] = {
         whatif.BENCH,
     )
 }
-
-NOT_YET_MEASURED: frozenset[str] = frozenset({"next_item"})
-"""Benchmarks that have run on samples only (`--quick`): no whole run is kept, and no figure of theirs may be quoted."""

@@ -48,7 +48,7 @@ class BenchContext:
         progress: who watches.
         data: the data set's name; "" for the demo data.
         path: the folder of data outside the project, where `data` needs one.
-        as_of: measure as of this day.
+        as_of: measure as of this day; `date.max` where the data lie outside the project, of which all is measured.
         country: whose public holidays are known ahead; None: none.
     """
 
@@ -64,11 +64,11 @@ class BenchContext:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """The object that `--json` writes."""
+    """The object that `--json` writes. Of data outside the project it tells neither a day nor a digest of the installation's."""
 
     bench: str
     data: str
-    as_of: date
+    as_of: date | None
     quick: bool
     rows: tuple[BenchRow, ...]
     notes: tuple[str, ...]
@@ -121,12 +121,12 @@ def measure(bench: Bench, context: BenchContext, commit: str) -> BenchResult:
     """Run a benchmark and describe where and on what it ran."""
     started = time.perf_counter()
     rows, notes = bench.run(context)
-    known = set(context.lake.names())
+    known = set() if context.path else set(context.lake.names())
     digests = [context.lake.version(name).digest for name in bench.tables if name in known]
     return BenchResult(
         bench=bench.name,
         data=context.data,
-        as_of=context.as_of,
+        as_of=None if context.path else context.as_of,
         quick=context.quick,
         rows=tuple(rows),
         notes=tuple(notes),

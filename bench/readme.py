@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.catalogue import BENCHES, NOT_YET_MEASURED
+from bench.catalogue import BENCHES
 
 __all__ = ["figures_text", "main", "with_figures"]
 
@@ -80,12 +80,7 @@ def figures_text() -> str:
     kept = sorted(RESULTS.glob("*.json"))
     # NAME.json and NAME.DATA.json: one benchmark's name may begin another's
     of_bench = {name: [path for path in kept if path.name.split(".")[0] == name] for name in BENCHES}
-    parts = [_section(json.loads(path.read_text())) for paths in of_bench.values() for path in paths]
-    waiting = [
-        f"`shelfgraph bench {name}`: no whole run is kept yet, so no figure of it is quoted.\n"
-        for name in sorted(NOT_YET_MEASURED)
-    ]
-    return "\n".join([*parts, *waiting])
+    return "\n".join(_section(json.loads(path.read_text())) for paths in of_bench.values() for path in paths)
 
 
 def with_figures(readme: str) -> str:

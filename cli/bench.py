@@ -1,7 +1,7 @@
 """`shelfgraph bench`: measure one claim, ours beside every baseline, in the same run."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +49,7 @@ def _run(name: str, data: str, path: Path | None, as_of: datetime | None, *, qui
         home=installation.layout.home,
         quick=quick,
         progress=progress_for(as_json=as_json),
-        as_of=day or last_full_day(installation.lake),
+        as_of=day or (date.max if path else last_full_day(installation.lake)),
         data=data,
         path=path,
         country=installation.settings.country,

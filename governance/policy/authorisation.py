@@ -93,7 +93,7 @@ class Verdict:
 
 def authorise(principal: Principal, operation: Operation) -> Verdict:
     """Return the policy's verdict; anything that the table does not grant is denied."""
-    granted = GRANTS.get(operation, frozenset()) & principal.roles
+    granted = _granting(principal, operation)
     if not granted:
         return Verdict(allowed=False, reason=f"no role of {principal.name} is granted {operation}")
     return Verdict(allowed=True, reason=f"granted to {min(granted)}")
@@ -101,8 +101,12 @@ def authorise(principal: Principal, operation: Operation) -> Verdict:
 
 def require(principal: Principal, operation: Operation) -> None:
     """Raise NotAuthorised unless the policy allows the operation."""
-    if not authorise(principal, operation).allowed:
+    if not _granting(principal, operation):
         raise NotAuthorised(operation)
+
+
+def _granting(principal: Principal, operation: Operation) -> frozenset[Role]:
+    return GRANTS.get(operation, frozenset()) & principal.roles
 
 
 def policy_digest() -> str:
