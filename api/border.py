@@ -26,8 +26,6 @@ HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-REFUSED_AFTER_SECONDS = 0.5
-"""A refusal is held back for so long: who asks again at once could else keep the process busy with nothing but refusing."""
 NEVER_REFUSED = ("/health", "/ready", "/metrics")
 """Whoever looks after the server must see it when it is busiest."""
 NO_STORE = (b"cache-control", b"no-store")
@@ -83,7 +81,7 @@ class Border:
             await self._answer(scope, receive, send)
         elif self._backlog.full:
             self._metrics.refused("OVERLOADED")
-            await asyncio.sleep(REFUSED_AFTER_SECONDS)
+            await asyncio.sleep(self._backlog.pause())
             await overloaded_response()(scope, receive, send)
         else:
             with self._backlog.entered():

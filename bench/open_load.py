@@ -22,6 +22,9 @@ __all__ = ["OpenFigures", "run_open_load"]
 CONNECTIONS = 64
 DRAIN_SECONDS = 10.0
 """How long answers are waited for when the last request was due; what is missing then is an error."""
+LEAST_SLEEP_SECONDS = 0.001
+"""Thousands of requests a second leave in bursts of a millisecond, each late and counted as late, so that timers do not take the
+processor that the server needs."""
 WAITING_AT_MOST = 4_000
 """Requests that wait for a connection before the rate is given up, since the server does not follow, or before one is dropped."""
 HEAD_END = b"\r\n\r\n"
@@ -32,7 +35,8 @@ LENGTH = b"content-length:"
 class OpenFigures:
     """What an open load saw: the rate asked for and the answers per second, latency in milliseconds, and errors.
 
-    An error is an answer whose status is not 200 or that holds a GraphQL `errors` key, or that never came.
+    An error is an answer whose status is not 200 or that holds a GraphQL `errors` key, or that never came. `p99_by_second_ms` are
+    the percentiles of what was due in each second that had an answer.
     """
 
     rate: float
@@ -43,6 +47,7 @@ class OpenFigures:
     longest_ms: float
     answers: int
     errors: int
+    p99_by_second_ms: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,7 +56,9 @@ class _Run:
 
     heard: Callable[[bytes], None] | None
     drop: bool
+    started: float = 0.0
     latencies: list[float] = field(default_factory=list)
+    seconds: list[int] = field(default_factory=list)
     errors: int = 0
     waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
     free: list["_Client"] = field(default_factory=list)
@@ -68,6 +75,7 @@ class _Run:
 
     def answered(self, client: "_Client", moment: float, *, failed: bool) -> None:
         self.latencies.append(time.perf_counter() - moment)
+        self.seconds.append(int(moment - self.started))
         self.errors += failed
         if self.waiting:
             client.ask(*self.waiting.popleft())
@@ -164,7 +172,7 @@ async def _load(
 ) -> OpenFigures:
     loop, (rate, seconds) = asyncio.get_running_loop(), pace
     clients = [(await loop.create_connection(lambda: _Client(run), *where))[1] for _ in range(connections)]
-    started = time.perf_counter()
+    run.started = started = time.perf_counter()
     try:
         sent = await _send(run, raw, rate, int(rate * seconds), started)
         run.expected = sent - run.dropped
@@ -183,7 +191,7 @@ async def _send(run: _Run, raw: Sequence[bytes], rate: float, count: int, starte
     for number in range(count):
         moment = started + number / rate
         if (ahead := moment - time.perf_counter()) > 0:
-            await asyncio.sleep(ahead)
+            await asyncio.sleep(max(ahead, LEAST_SLEEP_SECONDS))
         if len(run.waiting) <= WAITING_AT_MOST:
             run.due(moment, raw[number % len(raw)])
         elif not run.drop:
@@ -198,5 +206,8 @@ async def _send(run: _Run, raw: Sequence[bytes], rate: float, count: int, starte
 def _figures(run: _Run, rate: float, sent: int, elapsed: float) -> OpenFigures:
     milliseconds = np.asarray(run.latencies or [0.0]) * 1e3
     p50, p95, p99, longest = (float(value) for value in np.percentile(milliseconds, [50, 95, 99, 100]))
-    answers = len(run.latencies)
-    return OpenFigures(rate, answers / elapsed, p50, p95, p99, longest, answers, run.errors + sent - answers)
+    answers, errors = len(run.latencies), run.errors + sent - len(run.latencies)
+    second = np.asarray(run.seconds or [0])
+    by_second = np.split(milliseconds[np.argsort(second, kind="stable")], np.cumsum(np.bincount(second))[:-1])
+    each = tuple(float(np.percentile(some, 99)) for some in by_second if len(some))
+    return OpenFigures(rate, answers / elapsed, p50, p95, p99, longest, answers, errors, each)

@@ -6,6 +6,7 @@ a rate is tried several times and the best try counts: what the worker can do is
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bench.frame import BenchRow
@@ -15,6 +16,10 @@ from bench.stores import resident_mb
 from kit.progress import Progress
 
 __all__ = ["OPEN_LOADS", "OpenLoad", "OpenPlan", "open_rows"]
+
+
+STOLEN = 7
+"""The place in /proc/stat of what other machines on the same hardware took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,14 @@ def _long(ask: Ask, requests: Sequence[Request], plan: OpenPlan, pid: int) -> It
     """Yield how much memory grew from when the worker had settled to the end, and the latency of all that time."""
     load = OPEN_LOADS[0]
     ask(requests, load.rate, plan.settled_seconds)
-    settled = resident_mb(pid)
+    settled, before = resident_mb(pid), _processor_ticks()
     found = ask(requests, load.rate, plan.long_seconds)
+    stolen, ticks = (now - then for now, then in zip(_processor_ticks(), before, strict=True))
     name = f"{load.name}@{load.rate:.0f} for {plan.long_seconds:.0f} s"
     yield from _rows(load, name, found)
+    late = sum(p99 > load.allowed_p99_ms for p99 in found.p99_by_second_ms)
+    yield BenchRow("shelfgraph", "late_seconds", name, float(late), n=len(found.p99_by_second_ms))
+    yield BenchRow("shelfgraph", "stolen_share", name, stolen / max(ticks, 1))
     yield BenchRow("shelfgraph", "rss_mb", name, settled)
     yield BenchRow("shelfgraph", "rss_growth_mb", name, resident_mb(pid) - settled)
 
@@ -129,3 +138,9 @@ def _rows(load: OpenLoad, name: str, found: OpenFigures) -> Iterator[BenchRow]:
     }
     for metric, value in values.items():
         yield BenchRow("shelfgraph", metric, name, value, n=found.answers)
+
+
+def _processor_ticks() -> tuple[int, int]:
+    """Return the ticks that the machine's processors were taken away from it, and all ticks (proc(5))."""
+    ticks = [int(one) for one in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return ticks[STOLEN], sum(ticks)

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from api import border
-from api.backlog import Backlog
+from api.backlog import LONGEST_PAUSE_SECONDS, REFUSALS_PER_SECOND, Backlog
 from api.border import Border
 from api.metrics import Metrics
 
@@ -37,7 +36,6 @@ async def asked(wrapped, path="/graphql"):
 
 @pytest.mark.asyncio
 async def test_beyond_the_bound_one_is_told_to_come_back_and_then_is_answered(monkeypatch):
-    monkeypatch.setattr(border, "REFUSED_AFTER_SECONDS", 0.01)
     app, metrics = Waiting(), Metrics()
     wrapped = Border(app, metrics, ("localhost",), Backlog(MOST))
     let_in = [asyncio.create_task(asked(wrapped)) for _ in range(MOST)]
@@ -54,7 +52,6 @@ async def test_beyond_the_bound_one_is_told_to_come_back_and_then_is_answered(mo
 
 @pytest.mark.asyncio
 async def test_what_fails_or_is_given_up_makes_room(monkeypatch):
-    monkeypatch.setattr(border, "REFUSED_AFTER_SECONDS", 0.01)
     app = Waiting()
     wrapped = Border(app, Metrics(), ("localhost",), Backlog(1))
     given_up = asyncio.create_task(asked(wrapped))
@@ -63,3 +60,15 @@ async def test_what_fails_or_is_given_up_makes_room(monkeypatch):
     await asyncio.gather(given_up, return_exceptions=True)
     app.may.set()
     assert (await asked(wrapped))[0] == 200
+
+
+def test_refusals_have_their_turns_and_nobody_is_held_for_long(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("api.backlog.time.monotonic", lambda: now)
+    backlog = Backlog(MOST)
+    assert backlog.pause() == 0
+    turn = 1 / REFUSALS_PER_SECOND
+    assert [backlog.pause() for _ in range(3)] == pytest.approx([turn, 2 * turn, 3 * turn])
+    assert max(backlog.pause() for _ in range(2 * int(LONGEST_PAUSE_SECONDS / turn))) == pytest.approx(LONGEST_PAUSE_SECONDS)
+    now += 60
+    assert backlog.pause() == 0

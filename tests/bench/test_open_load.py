@@ -10,6 +10,7 @@ import pytest
 from bench.http_load import Request
 from bench.open_load import OpenFigures, run_open_load
 from bench.serve_open import OPEN_LOADS, OpenPlan, best_of, kept, open_rows
+from bench.serve_rush import Rush, rush_rows
 from kit.progress import SilentProgress
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -71,6 +72,8 @@ def test_who_waits_behind_a_slow_answer_is_counted_with_all_of_the_wait():
         found = run_open_load("127.0.0.1", port, ASKED, rate=200, seconds=2.0, connections=1)
     assert found.answers == 400
     assert 380 <= found.longest_ms <= 1500
+    assert len(found.p99_by_second_ms) == 2
+    assert found.p99_by_second_ms[0] == pytest.approx(found.longest_ms, rel=0.05)
     assert found.p95_ms >= 200  # a fifth of all requests were due meanwhile
 
 
@@ -98,7 +101,7 @@ def test_the_best_try_counts_and_an_error_outweighs_any_latency():
 
 def test_the_rows_of_a_run_name_each_load_its_highest_rate_and_the_memory(monkeypatch):
     def found(_host, _port, _requests, *, rate, seconds):
-        return OpenFigures(rate, rate, 1, 2, 10.0 if rate < 500 else 100.0, 200, int(rate * seconds), 0)
+        return OpenFigures(rate, rate, 1, 2, 10.0 if rate < 500 else 100.0, 200, int(rate * seconds), 0, (5.0, 81.0, 80.0, 90.0))
 
     monkeypatch.setattr("bench.serve_open.run_open_load", found)
     memory = iter([100.0, 103.0])
@@ -109,3 +112,16 @@ def test_the_rows_of_a_run_name_each_load_its_highest_rate_and_the_memory(monkey
     assert rows["recommendations_rest@highest", "highest_rate"] == 0.0
     assert rows["recommendations_rest@900", "p99_ms"] == 100.0
     assert rows["recommendations@300 for 600 s", "rss_growth_mb"] == 3.0
+    assert rows["recommendations@300 for 600 s", "late_seconds"] == 2.0
+    assert 0 <= rows["recommendations@300 for 600 s", "stolen_share"] <= 1
+
+
+def test_a_rush_is_told_with_what_was_answered_refused_and_before_and_after_it():
+    busy = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\n{}"
+    with served(lambda number: (busy if number % 4 == 3 else GOOD, 0.002)) as port:
+        rows = rush_rows(("127.0.0.1", port), ASKED, Rush(0.5, 1.0), SilentProgress())
+        found = {row.metric: row.value for row in rows}
+    assert {row for row in found if found[row] <= 0} <= {"other_answers", "recovery_seconds"}
+    assert found["other_answers"] == 0
+    assert found["refused_per_second"] == pytest.approx(found["goodput"] / 3, rel=0.05)
+    assert found["goodput_share"] == pytest.approx(found["goodput"] / ((found["capacity"] + found["capacity_after"]) / 2))

@@ -31,6 +31,7 @@ HOST = "127.0.0.1"
 COMMAND = "from cli.main import main; main()"
 RUSH_SECONDS = 60
 MOST_WAITING = 64
+DECISION = re.compile(rb'"id":"(dec_[0-9a-f]+)"')
 QUERY = "query R($h: ID!) { recommendations(householdId: $h, first: 5) { ... on RecommendationConnection { decision { id } } } }"
 
 
@@ -203,7 +204,8 @@ class Heard:
         self.statuses[status] += 1
         self.told_when += status == 503 and b"retry-after:" in head.lower()
         if status == 200:
-            self.decisions.append(json.loads(body)["decision"]["id"])
+            # parsing them all would take the processor from the server
+            self.decisions.append(DECISION.search(body)[1].decode())
 
 
 @pytest.mark.requirement("R-API-13")
