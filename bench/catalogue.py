@@ -1,6 +1,7 @@
 """Every benchmark by name."""
 
 from bench import (
+    basket,
     evidence,
     explanations,
     forecast,
@@ -31,6 +32,7 @@ BENCHES: dict[str, Bench] = {
         serve.BENCH,
         peer_api.BENCH,
         next_basket.BENCH,
+        basket.BENCH,
         off_policy.BENCH,
         explanations.BENCH,
         next_item.BENCH,

@@ -55,6 +55,17 @@ SHOWN_METRICS: Mapping[str, tuple[str, ...]] = {
         "p50_ms",
         "p99_ms",
     ),
+    "basket": (
+        "recall@10",
+        "ndcg@10",
+        "hit_rate@10",
+        "recall@20",
+        "ndcg@20",
+        "ndcg@10_ratio_to_popularity",
+        "ndcg@10_ratio_to_basket_relations",
+        "ndcg@10_ratio_to_item_knn",
+        "ndcg@10_ratio_to_als",
+    ),
     "explanations": (
         "fidelity",
         "mean_fall",

@@ -1,6 +1,7 @@
-"""What goes with what is in hand, without a household's habits: published relations, and what sells where they are silent.
+"""What goes with what is in hand, without a household's habits, and what sells where nothing speaks for anything.
 
-The score is the sum of the edges from what is in hand; below one unit of strength what sells orders the list.
+How a product is scored is told in `decisions.recommend.beside_scores`; which of its systems answers first is what the back-test
+of the release found (`decisions.recommend.basket_fitting`).
 """
 
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 
 from decisions.recommend.asking import Asked
+from decisions.recommend.beside_scores import BASKET_RELATIONS, COMPANIONS, EDGE_WEIGHT, POPULARITY, BesideScores, Parts
 from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
-from decisions.recommend.explain import RelationExplainer
+from decisions.recommend.explain import Near, RelationExplainer
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
+from features.companions import Companions
 from features.recommend_relations import RELATIONS
 from features.repertoire import FloatArray, IntArray
 
@@ -20,36 +23,45 @@ __all__ = ["BesideLists"]
 
 
 CONSIDERED = 100
+NOBODY = np.empty(0, np.int64)
+"""An empty hand."""
+KINDS = {COMPANIONS: "companions", BASKET_RELATIONS: "relations", POPULARITY: "popularity"}
 KEPT_ORDERS = 64
 """Stores whose products are kept in the order of their sales, at some 160 KB each."""
 
 
 class BesideLists:
-    """Suggestions beside products in hand, and of what sells in the store or the chain."""
+    """Suggestions beside products in hand, and of what sells in the store or the chain.
 
-    def __init__(self, shelf: Shelf) -> None:
+    Args:
+        shelf: the release's products and relations.
+        companions: what lies in the same baskets.
+    """
+
+    def __init__(self, shelf: Shelf, companions: Companions) -> None:
         self._shelf = shelf
+        self._companions = companions
+        self._scores = BesideScores(shelf.view.neighbours, companions, shelf.products)
         self._order_in = lru_cache(KEPT_ORDERS)(partial(_by_sales, shelf))
 
-    def suggestions(self, asked: Asked, limit: int) -> list[Suggestion]:
-        """Return at most `limit` open products: those that edges from the hand speak for, among what sells."""
-        spoken = np.zeros(self._shelf.products)
-        for name in RELATIONS:
-            relation = self._shelf.view.neighbours[name]
-            entry, _ = relation.entries(asked.hand)
-            np.add.at(spoken, relation.candidate[entry], relation.strength[entry])
-        share = self._shelf.popularity_in(asked.store)
-        scores = spoken + share
+    def suggestions(self, system: str, asked: Asked, limit: int) -> list[Suggestion]:
+        """Return at most `limit` open products: those that the hand speaks for, among what sells; none where it is silent.
+
+        `system`: `companions` or `basket_relations`.
+        """
+        parts = self._scores.parts(system, asked.hand, self._shelf.popularity_in(asked.store))
+        scores, spoken = parts.score, parts.near if system == COMPANIONS else parts.edges
         rows = np.flatnonzero(asked.open & (scores > 0))
         best = rows[np.lexsort((rows, -scores[rows]))][:limit]
         if not (spoken[best] > 0).any():
             return []
-        return list(self._suggestions(asked, asked.hand, best, scores, share))
+        return list(self._suggestions(system, asked, asked.hand, best, parts))
 
     def considered(self, asked: Asked) -> IntArray:
         """Return what an answer without a household looks at first, open or not: neighbours of the hand, or best sellers."""
-        parts = [self._shelf.view.neighbours[name] for name in RELATIONS]
-        near = np.unique(np.concatenate([one.candidate[one.entries(asked.hand)[0]] for one in parts]))
+        neighbours = [self._shelf.view.neighbours[name] for name in RELATIONS]
+        candidates = [one.candidate[one.entries(asked.hand)[0]] for one in neighbours]
+        near = np.unique(np.concatenate([*candidates, self._companions.product[self._companions.of(asked.hand)[0]]]))
         return near if len(near) else self._best_sellers
 
     @cached_property
@@ -66,31 +78,53 @@ class BesideLists:
         for store in (asked.store, None) if asked.store is not None else (None,):
             share, order = self._shelf.popularity_in(store), self._order_in(store)
             best = order[may[order]][:limit]
-            found += self._suggestions(asked, np.empty(0, np.int64), best, share, share)
+            found += self._suggestions(POPULARITY, asked, NOBODY, best, self._scores.parts(POPULARITY, NOBODY, share))
         return found
 
     def rest(self, asked: Asked, among: IntArray) -> list[Suggestion]:
         """Return the open ones of `among` that nothing speaks for, by position: what the caller offered is not lost."""
-        rows, nothing = among[asked.open[among]], np.zeros(self._shelf.products)
-        return list(self._suggestions(asked, np.empty(0, np.int64), rows, nothing, nothing))
+        rows = among[asked.open[among]]
+        return list(
+            self._suggestions(POPULARITY, asked, NOBODY, rows, self._scores.parts(POPULARITY, NOBODY, self._nothing_sells))
+        )
 
-    def _suggestions(
-        self, asked: Asked, hand: IntArray, products: IntArray, scores: FloatArray, share: FloatArray
-    ) -> Iterator[Suggestion]:
-        explainer = RelationExplainer(self._shelf.view, self._shelf.features, hand)
+    @cached_property
+    def _nothing_sells(self) -> FloatArray:
+        return np.zeros(self._shelf.products)
+
+    def _suggestions(self, system: str, asked: Asked, hand: IntArray, products: IntArray, parts: Parts) -> Iterator[Suggestion]:
+        weight = EDGE_WEIGHT if system == COMPANIONS else 1.0
+        explainer = RelationExplainer(self._shelf.view, self._shelf.features, hand, weight)
+        scores = parts.score
         for product in products.tolist():
-            edges = scores[product] > share[product]
+            edges, near, share = (float(one[product]) for one in (parts.edges, parts.near, parts.share))
+            named = {COMPANIONS: near, BASKET_RELATIONS: edges, POPULARITY: share}
             yield Suggestion(
                 product=product,
                 score=float(scores[product]),
-                kind="relations" if edges else "popularity",
-                sources=(("basket_relations",) if edges else ()) + (("popularity",) if share[product] else ()) or ("given",),
-                tell=partial(self._told, explainer, product, float(share[product]), asked.request.basket),
+                kind=KINDS[system] if edges or near else "popularity",
+                sources=tuple(name for name, brought in named.items() if brought) or ("given",),
+                tell=partial(self._told, explainer, product, share, hand, asked.request.basket, accompanied=near > 0),
             )
 
-    def _told(self, explainer: RelationExplainer, product: int, popularity: float, basket: tuple[str, ...]) -> Told:
-        explanation = explainer.explain(product, explainer.edges_to(product), popularity)
+    def _near(self, product: int, hand: IntArray) -> list[Near]:
+        """Return which products in hand the product accompanies, the nearest first."""
+        row, item = self._companions.of(hand)
+        hits = np.flatnonzero(self._companions.product[row] == product)
+        hits = hits[np.argsort(-self._companions.strength[row[hits]], kind="stable")]
+        cosine, together = self._companions.strength[row[hits]].tolist(), self._companions.together[row[hits]].tolist()
+        return [Near(*one) for one in zip(item[hits].tolist(), cosine, together, strict=True)]
+
+    def _told(
+        self, explainer: RelationExplainer, product: int, popularity: float, hand: IntArray, basket: tuple[str, ...],
+        *, accompanied: bool,
+    ) -> Told:  # fmt: skip
+        near = self._near(product, hand) if accompanied else []
+        explanation = explainer.explain(product, explainer.edges_to(product), popularity, near)
         name = self._shelf.view.product(product)
+        if explanation.factors and explanation.factors[0].name == COMPANIONS:
+            other = self._shelf.view.product(near[0].item).display_name
+            return Told(explanation, customer_text(CustomerReason.OFTEN_WITH, name.display_name, other))
         reason, other = customer_reason(explanation, name.id, basket)
         # what was only looked at was not bought
         reason = CustomerReason.GOES_WITH if reason is CustomerReason.WITH_BOUGHT else reason

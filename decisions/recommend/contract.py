@@ -219,7 +219,7 @@ class RecommendedProduct:
     """One suggestion.
 
     Args:
-        score: orders the places of one kind; `kind` says which (`habit`, `discovery`, `relations`, `popularity`).
+        score: orders the places of one kind; `kind` says which (`habit`, `discovery`, `companions`, `relations`, `popularity`).
         sources: the candidate sources that brought it.
         explanation: factors whose contributions sum to the score less `base_score`, and the paths that some of them rest on. For
             the retailer's own people.

@@ -11,6 +11,7 @@ import numpy as np
 
 from decisions.envelope import ExplanationPath, Hop
 from decisions.recommend.asking import Asked
+from decisions.recommend.beside_scores import EDGE_WEIGHT
 from decisions.recommend.contract import RecommendedProduct
 from decisions.recommend.fidelity import Deletions
 from decisions.recommend.habit import HabitLists
@@ -26,6 +27,8 @@ __all__ = ["Rescored", "Rescoring"]
 
 RANKED = frozenset({"habit", "new"})
 """Kinds of suggestions that the ranker orders."""
+EDGE_WEIGHTS = {"relations": 1.0, "companions": EDGE_WEIGHT}
+"""What a unit of an edge's strength brings to a score of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,9 @@ class Rescoring:
         product = self.shelf.product[item.product_id]
         if item.kind == "discovery":
             return self._liked(asked, product, facts.bought)
-        if item.kind != "relations":
+        if item.kind not in EDGE_WEIGHTS:
             return item.score
-        gone = sum(
+        gone = EDGE_WEIGHTS[item.kind] * sum(
             float(self.shelf.view.neighbours[name].strength[entry])
             for name, entry in facts.edges
             if int(self.shelf.view.neighbours[name].candidate[entry]) == product

@@ -134,32 +134,73 @@ class Explainer:
         return often if np.isnan(values[_GAP]) else f"{often}, about every {max(values[_GAP], 1):.0f} days"
 
 
-class RelationExplainer:
-    """Explains what the relations of a basket, or sales alone, brought."""
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A product in hand that lies in the same baskets as a candidate: the shrunk cosine, and how many baskets."""
 
-    def __init__(self, view: GraphView, features: ServingFeatures, basket: IntArray) -> None:
+    item: int
+    cosine: float
+    together: int
+
+
+class RelationExplainer:
+    """Explains what the relations of a basket, what lies in the same baskets, or sales alone, brought.
+
+    Args:
+        view: the published graph.
+        features: what the release knows.
+        basket: what is in hand.
+        weight: what a unit of an edge's strength brings to a score.
+    """
+
+    def __init__(self, view: GraphView, features: ServingFeatures, basket: IntArray, weight: float = 1.0) -> None:
         self._view = view
         self._features = features
+        self._weight = weight
         self._entries = {}
         for relation in RELATIONS:
             entry, place = view.neighbours[relation].entries(basket)
             self._entries[relation] = entry, basket[place]
 
-    def explain(self, product: int, edges: Sequence[tuple[Spoken, float]], popularity: float) -> RecommendationExplanation:
-        """Return the sentence, factors and paths of a product. `edges`: what `edges_to` gave; sales make up the rest."""
-        name, brought = self._view.product(product).display_name, sum(value for _, value in edges)
+    def explain(
+        self, product: int, edges: Sequence[tuple[Spoken, float]], popularity: float, near: Sequence[Near] = ()
+    ) -> RecommendationExplanation:
+        """Return the sentence, factors and paths of a product, the factor that weighs most first.
+
+        Args:
+            product: its position.
+            edges: what `edges_to` gave.
+            popularity: what sales brought.
+            near: the products in hand that it accompanies, the nearest first.
+        """
+        weight = self._weight
+        brought, together = weight * sum(value for _, value in edges), sum(one.cosine for one in near)
         sold = float(self._features.population.baskets_in_28_days[product])
-        strongest = [FactorValue(f"{one.hop.relation} strength", value, value) for one, value in edges[:STRONGEST]]
+        strongest = [FactorValue(f"{one.hop.relation} strength", value, weight * value) for one, value in edges[:STRONGEST]]
+        nearest = [
+            FactorValue(f"baskets with {self._view.product(one.item).display_name}", float(one.together), one.cosine)
+            for one in near[:STRONGEST]
+        ]
         factors = (
             *one_factor("relations", brought, strongest),
+            *one_factor("companions", together, nearest),
             *one_factor("popularity", popularity, [FactorValue("product_sold_28", sold, popularity)]),
         )
+        factors = tuple(sorted(factors, key=lambda one: -one.contribution)) if near else factors
+        text = self._sentence(product, edges, near, factors[0].name if near else "relations")
         if not edges:
-            return RecommendationExplanation(_sells_well(name, self._features, product), (), factors)
-        paths = tuple(RecommendationPath((spoken.hop,), value, "relations", value) for spoken, value in edges)
-        item = self._view.product(edges[0][0].item).display_name
-        share = brought / (brought + popularity)
-        return RecommendationExplanation(f"{name} goes with {item} in the basket.", paths, factors, brought, share)
+            return RecommendationExplanation(text, (), factors)
+        paths = tuple(RecommendationPath((spoken.hop,), weight * value, "relations", weight * value) for spoken, value in edges)
+        return RecommendationExplanation(text, paths, factors, brought, brought / (brought + together + popularity))
+
+    def _sentence(self, product: int, edges: Sequence[tuple[Spoken, float]], near: Sequence[Near], lead: str) -> str:
+        name = self._view.product(product).display_name
+        if lead == "companions":
+            item = self._view.product(near[0].item).display_name
+            return f"{name} lies in the same baskets as {item}: in {near[0].together} so far."
+        if lead == "relations" and edges:
+            return f"{name} goes with {self._view.product(edges[0][0].item).display_name} in the basket."
+        return _sells_well(name, self._features, product)
 
     def edges_to(self, product: int) -> list[tuple[Spoken, float]]:
         """Return the edges from the basket to the product, with their strength: by relation, the strongest first."""

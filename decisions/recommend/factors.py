@@ -15,6 +15,7 @@ FACTOR_WORDS = {
     "popularity": "how well the product sells and is bought again",
     "promotion": "what is promoted, and what was sold for less of late",
     "relations": "which products go with the basket and the latest purchases",
+    "companions": "what lies in the same baskets as what is in hand",
     "taste": "what households with like baskets buy",
     "trend": "how its sales grow",
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
+from decisions.recommend.basket_fitting import TriedBaskets, try_baskets
 from decisions.recommend.calibration import Calibration, calibration_figures
 from decisions.recommend.discovery_fitting import TriedDiscovery, train_discovery
 from decisions.recommend.discovery_lists import (
@@ -19,11 +20,12 @@ from decisions.recommend.discovery_lists import (
 from decisions.recommend.errors import NothingSold
 from decisions.recommend.examples import Examples, build_examples, origins_before, outcomes
 from decisions.recommend.lists import list_tables
-from decisions.recommend.model import MODEL_SYSTEM, Ranker, fit_ranker
+from decisions.recommend.model import ARTEFACT_FORMAT, MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
 from features import InMemory
 from features.collaborative import taste_tables
+from features.companions import companion_tables, fit_companions
 from features.discovery_day import read_discovery_world
 from features.recommend_population import PopulationBefore, read_promotions
 from features.recommend_relations import Neighbours, neighbours_by_relation
@@ -106,13 +108,17 @@ def fit(
     on_eve = neighbours_by_relation(edges_as_of(eve), world.purchases.product_ids, eve)
     with progress.stage("Training the ranker"):
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
+    with progress.stage("Trying what completes a basket"):
+        first_day = day_number(eve) + 1
+        completing = try_baskets(world.purchases, on_eve, fit_companions(world.purchases, first_day), first_day, seed)
+        companions = fit_companions(world.purchases, day_number(as_of) + 1)
     with progress.stage("Training discovery"):
         discovery = read_discovery_world(lake, world.purchases, world.population)
         tried, today = train_discovery(discovery, edges_as_of, as_of, seed)
     with progress.stage("Computing features for serving"):
         features = serving_tables(world.purchases, world.population) | eligibility_tables(lake, world.purchases, as_of)
         tastes = today.tastes.tastes
-        features |= taste_tables(tastes)
+        features |= taste_tables(tastes) | companion_tables(companions)
     with progress.stage("Ranking for every household"):
         served = trained.ranker if trained.system == MODEL_SYSTEM else None
         facts, system = read_serving_features(InMemory(features)), RankingSystem(trained.system, served)
@@ -124,7 +130,8 @@ def fit(
         discoveries = read_discoveries(InMemory(features), len(facts.household_ids))
     sold = np.bincount(world.purchases.products.item, minlength=world.purchases.products.items).astype(np.float64)
     spread = discovery_figures(discoveries, facts.levels, sold, len(world.purchases.basket_day))
-    return _artefact(trained, tried, as_of, seed), features, {**trained.figures, **tried.figures, **spread}
+    figures = {**trained.figures, **completing.figures, **tried.figures, **spread}
+    return _artefact(trained, completing, tried, as_of, seed), features, figures
 
 
 def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:
@@ -205,20 +212,21 @@ def _train_and_test(world: World, seed: int) -> Trained:
     return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, calibration)
 
 
-def _artefact(trained: Trained, tried: TriedDiscovery, as_of: date, seed: int) -> dict[str, bytes]:
+def _artefact(trained: Trained, completing: TriedBaskets, tried: TriedDiscovery, as_of: date, seed: int) -> dict[str, bytes]:
     texts = {
         name: ranker.text()
         for name, ranker in (("ranker.txt", trained.ranker), ("discovery_ranker.txt", tried.ranker))
         if ranker is not None
     }
     about = {
-        "format": "recommend-3",
+        "format": ARTEFACT_FORMAT,
         "system": trained.system,
         "as_of": as_of,
         "seed": seed,
         "figures": dict(trained.figures),
         "calibration": None if trained.calibration is None else trained.calibration.as_json(),
         "model": _digest(texts, "ranker.txt"),
+        "basket": {"system": completing.system, "figures": dict(completing.figures)},
         "discovery": {
             "system": tried.system,
             "base": 0.0 if tried.ranker is None else tried.ranker.base,

@@ -15,6 +15,7 @@ import numpy as np
 from decisions.envelope import Degradation, ExplanationPath
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside import BesideLists
+from decisions.recommend.beside_scores import BASKET_RELATIONS, COMPANIONS, POPULARITY
 from decisions.recommend.bounds import Bounds, exposure_shares, levels_of
 from decisions.recommend.calibration import read_calibration
 from decisions.recommend.checking import check_page, check_request
@@ -45,7 +46,7 @@ from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
 from decisions.recommend.lists import read_lists
 from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.live_households import LiveHouseholds
-from decisions.recommend.model import MODEL_SYSTEM, Ranker, open_ranker
+from decisions.recommend.model import ARTEFACT_FORMAT, MODEL_SYSTEM, Ranker, open_ranker
 from decisions.recommend.quality import PathMeasures
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
@@ -54,6 +55,7 @@ from decisions.recommend.suggestions import Suggestion, first_of_each, mixed
 from decisions.recommend.trending import TrendLists
 from decisions.recommend.why_not import Change, standing_of, told
 from features.collaborative import read_tastes
+from features.companions import read_companions
 from features.recommend_live import read_household_baskets
 from features.recommend_tables import read_serving_features
 from features.repertoire import IntArray
@@ -68,6 +70,11 @@ KEPT_PARTS = 800_000
 ten, and one that says little of each product less than one that says much.
 """
 KEPT_PAGE_PARTS = 250_000
+SILENT = {
+    COMPANIONS: "nothing lies in the same baskets as what is in hand",
+    BASKET_RELATIONS: "no published relation speaks for a product beside this basket",
+}
+"""What is said of a basket beside which a system names nothing."""
 LONGEST_ORDER = 1_000
 """Places of the order that `why_not` looks at: more than there are candidates."""
 CHANGES_TRIED = 3
@@ -136,7 +143,8 @@ class RecommendService:
         tastes = read_tastes(features)
         discovery = Discovery(facts, tastes)
         self._discover = DiscoverLists(self._shelf, discovery, bounds, kept, served["system"], served["base"])
-        self._beside = BesideLists(self._shelf)
+        self._completes = about["basket"]["system"]
+        self._beside = BesideLists(self._shelf, read_companions(features, self._shelf.products))
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
         self._paths = PathMeasures(self._shelf, features.as_of)
@@ -386,10 +394,11 @@ class RecommendService:
 
     def _without_history(self, asked: Asked) -> tuple[_Rung, ...]:
         sells = self._selling(asked)
-        if not len(asked.hand):
+        if not len(asked.hand) or self._completes == POPULARITY:
             return (sells,)
-        silent = "no published relation speaks for a product beside this basket"
-        return (_Rung("basket_relations", partial(self._beside.suggestions, asked, asked.request.limit), silent), sells)
+        rungs = (COMPANIONS, BASKET_RELATIONS) if self._completes == COMPANIONS else (BASKET_RELATIONS,)
+        beside = partial(self._beside.suggestions, asked=asked, limit=asked.request.limit)
+        return (*(_Rung(name, partial(beside, name), SILENT[name]) for name in rungs), sells)
 
     def _selling(self, asked: Asked, among: IntArray | None = None, name: str = "popularity") -> _Rung:
         return _Rung(name, partial(self._beside.selling, asked, asked.request.limit, among))
@@ -487,8 +496,8 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(artefact["recommend.json"])
     except (KeyError, ValueError) as error:
         raise RecommendationArtefactError("its description cannot be read.") from error
-    if about.get("format") != "recommend-3":
-        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not 'recommend-3'.")
+    if about.get("format") != ARTEFACT_FORMAT:
+        raise RecommendationArtefactError(f"its format is {about.get('format')!r}, not '{ARTEFACT_FORMAT}'.")
     return about
 
 
