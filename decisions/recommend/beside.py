@@ -57,6 +57,13 @@ class BesideLists:
             return []
         return list(self._suggestions(system, asked, asked.hand, best, parts))
 
+    def leading_to(self, product: int, limit: int) -> list[int]:
+        """Return the products (positions) that the product is the nearest companion of."""
+        rows = np.flatnonzero(self._companions.product == product)
+        rows = rows[np.argsort(-self._companions.strength[rows], kind="stable")][:limit]
+        items: list[int] = (np.searchsorted(self._companions.start, rows, side="right") - 1).tolist()
+        return items
+
     def considered(self, asked: Asked) -> IntArray:
         """Return what an answer without a household looks at first, open or not: neighbours of the hand, or best sellers."""
         neighbours = [self._shelf.view.neighbours[name] for name in RELATIONS]

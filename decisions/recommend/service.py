@@ -261,8 +261,10 @@ class RecommendService:
         return self._rules.checks(asked.openness.ask, place)
 
     def _changes(self, asked: Asked, product: int) -> Iterator[Change]:
-        """Yield one product more in the basket, those whose edges to the product are strongest first."""
-        for item in self._items.leading_to(product, CHANGES_TRIED):
+        """Yield one product more in the basket, those that speak most for the product first."""
+        accompanied = self._completes == COMPANIONS and not asked.has_history
+        near = self._beside.leading_to(product, CHANGES_TRIED) if accompanied else []
+        for item in near or self._items.leading_to(product, CHANGES_TRIED):
             name = self._view.product(item).display_name
             with_it = replace(asked, hand=np.union1d(asked.hand, [item]))
             yield Change(f"{name} in the basket", partial(self._score, with_it, product))

@@ -13,7 +13,7 @@ import pytest
 from decisions.recommend import RecommendService, basket_fitting
 from decisions.recommend.basket_fitting import StoreShares, held_out_halves, try_baskets
 from decisions.recommend.beside_scores import BASKET_RELATIONS, COMPANIONS, EDGE_WEIGHT, POPULARITY, SHARE_WEIGHT, BesideScores
-from decisions.recommend.contract import RecommendationRequest, Surface
+from decisions.recommend.contract import RecommendationRequest, Surface, WhyNotRequest
 from features import InMemory, publish_features
 from features.companions import LEAST_BASKETS, SHRINKAGE, companion_tables, fit_companions, no_companions, read_companions
 from features.recommend_relations import neighbours_by_relation
@@ -173,6 +173,17 @@ def test_a_companion_says_what_moved_its_score_and_falls_without_what_it_cites(r
     assert left["sauce"].left < sauce.score
     uncited = next(item for item in answer.items if not item.explanation.paths)
     assert left[uncited.product_id].left is None
+
+
+def test_why_not_names_what_would_lift_a_companion(recommend_shop):
+    service = served_with(recommend_shop, COMPANIONS)
+    asked = RecommendationRequest(None, ("milk",), limit=3, surface=Surface.BASKET)
+    told = service.why_not(WhyNotRequest("sauce", asked))
+    nearest = service.recommend(replace(asked, basket=("milk", "pasta")))
+    assert nearest.items[0].product_id == "sauce"
+    assert "in the basket" in told.change
+    assert "pasta" in told.change
+    assert told.rank > 1
 
 
 def test_a_household_that_is_known_is_ranked_as_before(recommend_shop):
