@@ -6,7 +6,6 @@ remembered. `empty_graphql` and `empty_rest` are the ceilings: the same roads wi
 `@` are the open loop of `bench.serve_open`: so many requests a second, whatever the server does.
 """
 
-import asyncio
 import json
 
 import numpy as np
@@ -75,13 +74,13 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     with running_server(context.home, context.progress) as (port, pid):
         with context.progress.stage("recommendations, each for the first time"):
             cold = _first_time(graph)
-            figures = asyncio.run(run_load(HOST, port, cold, connections=1, seconds=seconds, once=True))
+            figures = run_load(HOST, port, cold, connections=1, seconds=seconds, once=True)
         rows += _rows("shelfgraph", "recommendations_cold", figures)
         for system, name, requests in _requests(graph):
-            asyncio.run(run_load(HOST, port, requests, connections=1, seconds=warm_up))
+            run_load(HOST, port, requests, connections=1, seconds=warm_up)
             for connections in CONNECTIONS:
                 with context.progress.stage(f"{name or system}, {connections} at once"):
-                    figures = asyncio.run(run_load(HOST, port, requests, connections=connections, seconds=seconds))
+                    figures = run_load(HOST, port, requests, connections=connections, seconds=seconds)
                 rows += _rows(system, name if connections == CONNECTIONS[0] else f"{name}:{connections}", figures)
         plan = OpenPlan.quick() if context.quick else OpenPlan()
         rows += open_rows((HOST, port, pid), lambda name: _open_requests(graph, name), plan, context.progress)

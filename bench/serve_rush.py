@@ -4,7 +4,6 @@ Goodput is answers of success per second while the rush lasts, beside what the s
 after it. The load shares the machine's cores with the server.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +65,7 @@ def rush_rows(where: tuple[str, int], requests: Sequence[Request], plan: Rush, p
 
 def _capacity(where: tuple[str, int], requests: Sequence[Request], plan: Rush) -> float:
     """Return answers per second of a closed loop."""
-    found = asyncio.run(run_load(*where, requests, connections=CAPACITY_CONNECTIONS, seconds=plan.capacity_seconds))
+    found = run_load(*where, requests, connections=CAPACITY_CONNECTIONS, seconds=plan.capacity_seconds)
     return found.requests_per_second
 
 
@@ -80,7 +79,7 @@ def _heard(statuses: Counter[bytes]) -> Callable[[bytes], None]:
 def _recovery(where: tuple[str, int], requests: Sequence[Request]) -> float:
     """Return the seconds until a request alone is answered, or those after which it is waited for no longer."""
     began = time.perf_counter()
-    while asyncio.run(run_load(*where, requests[:1], connections=1, seconds=PATIENCE_SECONDS, once=True)).errors:
+    while run_load(*where, requests[:1], connections=1, seconds=PATIENCE_SECONDS, once=True).errors:
         if time.perf_counter() - began > PATIENCE_SECONDS:
             break
         time.sleep(LOOK_SECONDS)

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from bench.peer_api import OURS, PEER, THEIRS, answers_agree
+from bench.http_load import LoadFigures
+from bench.peer_api import OURS, PEER, THEIRS, answers_agree, ratio_row, round_rows
 
 
 def edge(name, strength, **more):
@@ -90,3 +91,14 @@ def test_both_are_asked_for_the_same():
     }
     theirs = set(re.findall(r"[A-Za-z_]+", THEIRS[THEIRS.index("{") :]))
     assert asked <= theirs
+
+
+def test_rounds_are_told_by_their_medians_and_a_ratio_by_that_of_each_round():
+    ours = [
+        LoadFigures(rate, 1.0, 2.0, p99, 10, errors) for rate, p99, errors in ((900.0, 3.0, 0), (300.0, 9.0, 1), (800.0, 4.0, 0))
+    ]
+    theirs = [LoadFigures(rate, 5.0, 6.0, 7.0, 5, 0) for rate in (150.0, 60.0, 200.0)]
+    rows = {row.metric: (row.value, row.n) for row in round_rows("shelfgraph", "1", ours)}
+    assert rows == {"requests_per_second": (800.0, 30), "p50_ms": (1.0, 30), "p99_ms": (4.0, 30), "errors": (1.0, 30)}
+    ratio = ratio_row("other", "1", ours, theirs)
+    assert (ratio.value, ratio.low, ratio.high, ratio.n) == (5.0, 4.0, 6.0, 3)

@@ -1,6 +1,5 @@
 """A served installation to which everything happens that can: what it answers then, what it never loses, how soon it is well."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -215,8 +214,8 @@ def test_ten_times_what_it_can_do_for_a_minute_is_shed_and_every_answer_is_logge
     heard = Heard()
     with served(own_home, most_waiting=MOST_WAITING) as server:
         where = (HOST, server.port, requests)
-        asyncio.run(run_load(*where, connections=16, seconds=2))
-        capacity = asyncio.run(run_load(*where, connections=16, seconds=5)).requests_per_second
+        run_load(*where, connections=16, seconds=2)
+        capacity = run_load(*where, connections=16, seconds=5).requests_per_second
         rush = run_open_load(
             *where, rate=10 * capacity, seconds=RUSH_SECONDS, connections=8 * MOST_WAITING, heard=heard, drop=True
         )
@@ -224,7 +223,7 @@ def test_ten_times_what_it_can_do_for_a_minute_is_shed_and_every_answer_is_logge
         while server.recommended(1)[0] != 200:
             time.sleep(0.05)
         recovery = time.perf_counter() - began
-        after = asyncio.run(run_load(*where, connections=16, seconds=2))
+        after = run_load(*where, connections=16, seconds=2)
         assert server.get("/ready")[0] == 200
     lasted = rush.answers / rush.answers_per_second
     told = {
