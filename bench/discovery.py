@@ -35,7 +35,7 @@ from decisions.recommend.discovery_fitting import UNSERVED
 from decisions.recommend.discovery_ranker import DISCOVERY_RANKER, DiscoveryRanker, fit_discovery_ranker
 from decisions.recommend.scoring import ListQuality
 from features.discovery_candidates import GROUPS, DiscoveryDay
-from features.discovery_day import DiscoveryWorld, Links, read_discovery_world
+from features.discovery_day import DiscoveryWorld, read_discovery_world
 from features.discovery_links import ProductVectors
 from features.recommend_population import Population
 from features.repertoire import FloatArray, IntArray, Purchases
@@ -55,7 +55,7 @@ ABLATIONS: Mapping[str, tuple[str, ...]] = {
     NETWORK: (*SERVED, "network"),
 }
 """By their names in the rows, rankers that look at other groups than the served one, and at which."""
-NetworkOf = Callable[[date], tuple[ProductVectors, Cost]]
+NetworkOf = Callable[[date], tuple[ProductVectors, Cost] | None]
 Qualities = Mapping[int, ListQuality]
 
 
@@ -84,14 +84,16 @@ def discovery_rows(
 ) -> list[BenchRow]:
     """Measure the floors, the ranker and what each group of figures buys. No row of a slice that nobody bought anything in.
 
-    `network` trains one as of a day; None: what a network buys is not measured.
+    `network` trains one as of a day. Without it, or where it has too little to learn from, what one buys is not measured.
     """
     world = read_discovery_world(lake, purchases, population)
     found, costs = _Found(), list[BenchRow]()
     blocks = blocks_of(purchases.as_of, quick=quick)
-    systems = _systems(network)
+    vectors = _networks([block.links_day for block in blocks], network, progress, costs)
+    systems = {OURS: SERVED, **{name: groups for name, groups in ABLATIONS.items() if vectors or name != NETWORK}}
     for block in blocks:
-        links = _links(lake, world, block.links_day, progress, network, costs)
+        with progress.stage(f"Discovery: deriving relations as of {block.links_day}"):
+            links = replace(links_on(lake, world, block.links_day), vectors=vectors.get(block.links_day))
         rankers = _train(learnt_weeks(world, block, links, progress), systems, seeds, progress)
         for day, week in tried_weeks(world, block, links, progress):
             _try(found, world, day, week, systems, rankers)
@@ -116,22 +118,21 @@ def discovery_notes(*, quick: bool) -> list[str]:
     ]
 
 
-def _systems(network: NetworkOf | None) -> Mapping[str, tuple[str, ...]]:
-    """Return at which groups each system looks."""
-    return {OURS: SERVED, **{name: groups for name, groups in ABLATIONS.items() if network or name != NETWORK}}
-
-
-def _links(
-    lake: Lake, world: DiscoveryWorld, day: date, progress: Progress, network: NetworkOf | None, costs: list[BenchRow]
-) -> Links:
-    with progress.stage(f"Discovery: deriving relations as of {day}"):
-        links = links_on(lake, world, day)
-    if network is None:
-        return links
-    with progress.stage(f"Discovery: training a network as of {day}"):
-        vectors, cost = network(day)
-    costs += cost.rows(NETWORK, f"network_of_{day}")
-    return replace(links, vectors=vectors)
+def _networks(
+    days: Sequence[date], network: NetworkOf | None, progress: Progress, costs: list[BenchRow]
+) -> dict[date, ProductVectors]:
+    """Return a network's vectors by the day it was trained on: of all of them, or none."""
+    trained: dict[date, ProductVectors] = {}
+    rows: list[BenchRow] = []
+    for day in days if network else ():
+        with progress.stage(f"Discovery: training a network as of {day}"):
+            found = network(day) if network else None
+        if found is None:
+            return {}
+        trained[day], cost = found
+        rows += cost.rows(NETWORK, f"network_of_{day}")
+    costs += rows
+    return trained
 
 
 def _train(

@@ -3,6 +3,7 @@
 It learns in a process of its own (`python -m gnn`), so that whoever measures stays free of torch and of its memory.
 """
 
+import subprocess
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from bench.costs import Cost, run_module
 from features.discovery_links import ProductVectors
 from gnn import ProductVectors as TrainedVectors
 from gnn import RelationUnlearned, load_vectors
+from gnn.errors import NOTHING_TO_LEARN
 
 __all__ = ["RELATION", "trained_network", "vectors_of_products"]
 
@@ -22,13 +24,18 @@ RELATION = "household_buys"
 """The relation whose two sides are a product and what a household bought before."""
 
 
-def trained_network(lake: Path, product_ids: pa.Array, day: date) -> tuple[ProductVectors, Cost]:
+def trained_network(lake: Path, product_ids: pa.Array, day: date) -> tuple[ProductVectors, Cost] | None:
     """Train on what was known at the end of `day`; return the vectors in the order of `product_ids`, and what it took.
 
-    Raises: CalledProcessError where there was too little to learn from.
+    None where there was too little to learn from. Raises: CalledProcessError.
     """
     with TemporaryDirectory(prefix="shelfgraph-bench-network-") as folder:
-        cost = run_module("gnn", ["--lake", str(lake), "--as-of", day.isoformat(), "--folder", folder])
+        try:
+            cost = run_module("gnn", ["--lake", str(lake), "--as-of", day.isoformat(), "--folder", folder])
+        except subprocess.CalledProcessError as ended:
+            if ended.returncode == NOTHING_TO_LEARN:
+                return None
+            raise
         return vectors_of_products(load_vectors(Path(folder) / "vectors.safetensors"), product_ids), cost
 
 

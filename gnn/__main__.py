@@ -1,9 +1,14 @@
-"""`python -m gnn --lake FOLDER --as-of DAY --folder FOLDER`: train the network in a process of its own."""
+"""`python -m gnn --lake FOLDER --as-of DAY --folder FOLDER`: train the network in a process of its own.
+
+Ends with `gnn.errors.NOTHING_TO_LEARN` where there is too little to learn from.
+"""
 
 import argparse
+import sys
 from datetime import date
 from pathlib import Path
 
+from gnn.errors import NOTHING_TO_LEARN, NothingToLearn
 from gnn.train import train
 from kit.progress import SilentProgress
 from lake.delta_lake import DeltaLake
@@ -16,4 +21,8 @@ parser.add_argument("--seed", type=int, default=7)
 
 if __name__ == "__main__":
     asked = parser.parse_args()
-    train(DeltaLake(asked.lake), as_of=asked.as_of, seed=asked.seed, progress=SilentProgress(), folder=asked.folder)
+    try:
+        train(DeltaLake(asked.lake), as_of=asked.as_of, seed=asked.seed, progress=SilentProgress(), folder=asked.folder)
+    except NothingToLearn as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(NOTHING_TO_LEARN)

@@ -16,6 +16,7 @@ from pathlib import Path
 from kit.errors import ShelfgraphError
 
 __all__ = [
+    "NOTHING_TO_LEARN",
     "CheckpointForeign",
     "EncoderFailed",
     "GnnError",
@@ -24,6 +25,10 @@ __all__ = [
     "RelationUnlearned",
     "VectorsDamaged",
 ]
+
+
+NOTHING_TO_LEARN = 3
+"""What `python -m gnn` ends with where there is too little to learn from."""
 
 
 class GnnError(ShelfgraphError):

@@ -11,7 +11,7 @@ import pytest
 from bench.costs import Cost
 from bench.discovery import ABLATIONS, discovery_rows
 from bench.discovery_lists import FLOORS, top
-from bench.discovery_network import vectors_of_products
+from bench.discovery_network import trained_network, vectors_of_products
 from bench.discovery_scores import Draws, discovery_slice
 from bench.discovery_share import SHARES
 from bench.discovery_weeks import LEARNT_EVERY_WEEKS, LEARNT_WEEKS, blocks_of
@@ -112,6 +112,20 @@ def test_what_a_release_does_not_look_at_leaves_no_trace_in_what_is_told_of_it(t
     )
     assert {system for system, _, _ in beside} - {system for system, _, _ in alone} == {"shelfgraph-with-network"}
     assert {key: value for key, value in beside.items() if key[0] != "shelfgraph-with-network"} == alone
+
+
+def test_without_enough_to_learn_a_network_from_in_every_block_none_is_told_of(tmp_path):
+    lake = build_tiny_lake(tmp_path / "lake")
+    world = read_world(lake, AS_OF, {})
+    first = blocks_of(AS_OF, quick=False)[0].links_day
+
+    def some(day):
+        return drawn_vectors(world.purchases.product_ids, day) if day == first else None
+
+    rows = discovery_rows(lake, world.purchases, world.population, SilentProgress(), (7,), network=some)
+    assert rows
+    assert not [row for row in rows if row.system.endswith("network")]
+    assert trained_network(tmp_path / "lake", world.purchases.product_ids, first) is None
 
 
 def test_a_whole_run_gives_every_system_every_metric_in_every_slice(tmp_path):
