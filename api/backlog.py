@@ -4,8 +4,8 @@ One process computes one answer at a time, and each answer waits for its record 
 answer late, and goes on doing so long after the rush; beyond a bound it is better to say that one should come back. Only
 those that were let in count: if those refused did, a rush would keep everybody out for as long as it lasts.
 
-A refusal takes a third of the work of an answer that is remembered. Refusals are therefore paced: one of a few waits hardly at
-all, one of a rush waits its turn, so that whoever asks again at once cannot keep the process busy with nothing but refusing.
+Refusals are paced: one of a few waits hardly at all, one of a rush waits its turn, so that whoever asks again at once cannot keep
+the process busy with nothing but refusing.
 """
 
 import time

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.sparse import csr_matrix
 
+from features.recommend_relations import entries_of
 from features.repertoire import FloatArray, IntArray, Purchases
 from features.snapshot import Tables
 
@@ -39,9 +40,8 @@ class Companions:
 
     def of(self, hand: IntArray) -> tuple[IntArray, IntArray]:
         """Return the rows of the named products, and for each row the product it belongs to."""
-        length = self.start[hand + 1] - self.start[hand]
-        first = self.start[hand] - (np.cumsum(length) - length)
-        return np.repeat(first, length) + np.arange(int(length.sum())), np.repeat(hand, length)
+        row, place = entries_of(self.start, hand)
+        return row, hand[place]
 
 
 def no_companions(products: int) -> Companions:

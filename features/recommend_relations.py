@@ -24,6 +24,7 @@ __all__ = [
     "Neighbours",
     "RelationEvidence",
     "compress",
+    "entries_of",
     "neighbours_by_relation",
     "neighbours_of_edges",
     "relation_evidence",
@@ -48,9 +49,14 @@ class Neighbours:
 
     def entries(self, product: IntArray) -> tuple[IntArray, IntArray]:
         """Return the entries of the named items, and for each the place of its item among them."""
-        length = self.start[product + 1] - self.start[product]
-        first = self.start[product] - (np.cumsum(length) - length)
-        return np.repeat(first, length) + np.arange(int(length.sum())), np.repeat(np.arange(len(product)), length)
+        return entries_of(self.start, product)
+
+
+def entries_of(start: IntArray, product: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the entries of the named rows of what is compressed by `start`, and for each the place of its row among them."""
+    length = start[product + 1] - start[product]
+    first = start[product] - (np.cumsum(length) - length)
+    return np.repeat(first, length) + np.arange(int(length.sum())), np.repeat(np.arange(len(product)), length)
 
 
 @dataclass(frozen=True, slots=True)
