@@ -1,5 +1,10 @@
 """The command line `shelfgraph`: one file per verb, no logic of its own."""
 
+import os
+
+# before anything loads OpenMP: threads that wait give their core to the other process that trains
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from cli.first_aid import end_with
 
 try:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,13 @@ __all__ = ["TerminalProgress", "console", "failing_clearly", "hundredths", "prog
 
 # long lines are the terminal's to wrap: a path or a command must stay whole, to be found and to be pasted
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(bar_width=24),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("[dim]{task.fields[remark]}"),
+)
 # a log or a pipe has no width of its own; tables must not break there
 output = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
@@ -37,26 +46,45 @@ class _BarStage:
 
 
 class TerminalProgress:
-    """Bars on a terminal; one line when a stage begins and one when it ends where nobody looks (a log, a pipe)."""
+    """Bars on a terminal; one line when a stage begins and one when it ends where nobody looks (a log, a pipe).
+
+    Stages may run at once, in several threads: their bars are drawn together.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bars: RichBars | None = None
+        self._open = 0
 
     @contextmanager
     def stage(self, title: str, total: float | None = None) -> Iterator[Stage]:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[remark]}"),
-        )
         if not console.is_terminal:
             console.print(f"{title} ...")
-        with RichBars(*columns, console=console, disable=not console.is_terminal) as bars:
+        began = time.perf_counter()
+        with self._drawn() as bars:
             task = bars.add_task(title, total=total, remark="")
             yield _BarStage(bars, task)
-            bars.update(task, completed=bars.tasks[0].total or bars.tasks[0].completed)
-            seconds = bars.tasks[0].elapsed or 0.0
+            bars.update(task, completed=total)
+            bars.stop_task(task)
         if not console.is_terminal:
-            console.print(f"{title}: done in {seconds:.1f} s")
+            console.print(f"{title}: done in {time.perf_counter() - began:.1f} s")
+
+    @contextmanager
+    def _drawn(self) -> Iterator[RichBars]:
+        """Draw from the first stage that is open until the last one ends: a console draws one set of bars at a time."""
+        with self._lock:
+            if self._bars is None:
+                self._bars = RichBars(*COLUMNS, console=console, disable=not console.is_terminal)
+                self._bars.start()
+            bars, self._open = self._bars, self._open + 1
+        try:
+            yield bars
+        finally:
+            with self._lock:
+                self._open -= 1
+                if not self._open:
+                    self._bars = None
+                    bars.stop()
 
 
 def progress_for(*, as_json: bool) -> Progress:

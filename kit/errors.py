@@ -4,6 +4,8 @@ ShelfgraphError
 └── one branch per room, drawn at the head of that room's `errors.py`
 """
 
+from typing import Any
+
 __all__ = ["ShelfgraphError"]
 
 MAXIMUM_TEXT = 2000
@@ -21,3 +23,13 @@ class ShelfgraphError(Exception):
         self.problem = problem[:MAXIMUM_TEXT]
         self.remedy = remedy[:MAXIMUM_TEXT]
         super().__init__(f"{self.problem} {self.remedy}".strip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes whatever the arguments of a kind are."""
+        return _restored, (type(self), self.args, dict(self.__dict__))
+
+
+def _restored(kind: type[ShelfgraphError], arguments: tuple[Any, ...], state: dict[str, Any]) -> ShelfgraphError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error

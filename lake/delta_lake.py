@@ -45,12 +45,17 @@ class DeltaLake:
     def __init__(self, folder: Path, threads: int | None = None, memory_gb: int = QUERY_MEMORY_GB) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._limits = (threads, memory_gb)
         self._lock = RLock()
         self._registered: dict[str, int] = {}
         self._connection = _open_engine(self._folder, threads, memory_gb)
         self._ibis = ibis.duckdb.from_connection(self._connection)
         # after Ibis, which sets the time zone once more as it takes the connection over
         self._connection.execute("SET lock_configuration=true")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as what opens the lake there."""
+        return DeltaLake, (self._folder, *self._limits)
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(path.parent.name for path in self._folder.glob("*/_delta_log")))

@@ -1,7 +1,7 @@
 """From a published graph to a release: train what is served, publish its features, and name all of it together."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache, partial
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from kg.ports import CHAIN, GraphVersion
 from kit.clock import Clock
 from kit.ids import ordered_id
 from kit.progress import Progress
+from kit.side_by_side import side_by_side
 from lake import Lake
 from pipeline.books import Books, kept_run
 from pipeline.layout import HomeLayout
@@ -26,6 +27,11 @@ from pipeline.tried_relations import try_relations
 from pipeline.what_ifs import keep_what_ifs
 
 __all__ = ["train_release"]
+
+SIDE_BY_SIDE_LINES = 300_000
+"""Sales lines below which one process fits everything: another one needs seconds to begin."""
+Fitted = tuple[dict[str, bytes], dict[str, pa.Table], dict[str, float]]
+"""Artefact, feature tables, and figures of one room."""
 
 
 def train_release(
@@ -56,10 +62,12 @@ def train_release(
         tables: dict[str, pa.Table] = {}
         tried = try_relations(lake, books, notes, as_of=as_of, progress=progress, seed=seed)
         models.update(tried.artefacts)
-        derived_on = partial(_derived_on, lake, tried.result, run_id=notes.run_id, clock=clock)
-        edges_as_of = _edges_as_of(derived_on, edges, as_of, progress=progress)
-        for room, fit in (("forecast", partial(forecast.fit, country=country)), ("recommend", recommend.fit)):
-            artefact, features, figures = fit(lake, as_of=as_of, edges_as_of=edges_as_of, seed=seed, progress=progress)
+        derived_on = partial(_derived_on, lake, tried.result, run_id=notes.run_id, recorded_at=clock.now())
+        published = {relation: _of_chain(rows) for relation, rows in edges.items()}
+        fit = partial(_fit, lake, published, derived_on, as_of=as_of, seed=seed)
+        rooms = partial(fit, partial(forecast.fit, country=country)), partial(fit, recommend.fit)
+        both = _both(*rooms, progress, lake.version("sales_lines").rows)
+        for room, (artefact, features, figures) in zip(("forecast", "recommend"), both, strict=True):
             models[room] = books.artefacts.put(artefact)
             tables.update(_without_clash(room, tables, features))
             notes.figures.update({f"{room}_{name}": value for name, value in figures.items()})
@@ -92,6 +100,28 @@ def _relations_version(edges: Mapping[str, pa.Table]) -> str:
     return "+".join(sorted(found)) or MODEL_VERSION
 
 
+def _both(
+    here: Callable[[Progress], Fitted], there: Callable[[Progress], Fitted], progress: Progress, lines: int
+) -> tuple[Fitted, Fitted]:
+    """Return what two rooms fit. Where there is much to do, the second works in a process beside the first."""
+    return (here(progress), there(progress)) if lines < SIDE_BY_SIDE_LINES else side_by_side(here, there, progress)
+
+
+def _fit(
+    lake: Lake,
+    published: Mapping[str, pa.Table],
+    derived_on: Callable[[date], Mapping[str, pa.Table]],
+    room: Callable[..., Fitted],
+    progress: Progress,
+    *,
+    as_of: date,
+    seed: int,
+) -> Fitted:
+    """Fit one room, in this process or in another: everything given can travel."""
+    edges_as_of = _edges_as_of(derived_on, published, as_of, progress=progress)
+    return room(lake, as_of=as_of, edges_as_of=edges_as_of, seed=seed, progress=progress)
+
+
 def _edges_as_of(
     derived_on: Callable[[date], Mapping[str, pa.Table]], published: Mapping[str, pa.Table], as_of: date, *, progress: Progress
 ) -> Callable[[date], Mapping[str, pa.Table]]:
@@ -104,17 +134,17 @@ def _edges_as_of(
     @cache
     def edges_as_of(day: date) -> Mapping[str, pa.Table]:
         if day == as_of:
-            return {relation: _of_chain(rows) for relation, rows in published.items()}
+            return published
         with progress.stage(f"Deriving relations as of {day}, for back-tests"):
             return derived_on(day)
 
     return edges_as_of
 
 
-def _derived_on(lake: Lake, tried: BackTest, day: date, *, run_id: str, clock: Clock) -> Mapping[str, pa.Table]:
+def _derived_on(lake: Lake, tried: BackTest, day: date, *, run_id: str, recorded_at: datetime) -> Mapping[str, pa.Table]:
     """Derive with the model that the back-test tried, where the day knows it; before, with the model that saw nothing."""
     model = tried.model if day >= tried.held_out_since else unfitted_model()
-    return derive(lake, None, as_of=day, run_id=run_id, recorded_at=clock.now(), model=model, scoped=False).edges
+    return derive(lake, None, as_of=day, run_id=run_id, recorded_at=recorded_at, model=model, scoped=False).edges
 
 
 def _of_chain(rows: pa.Table) -> pa.Table:

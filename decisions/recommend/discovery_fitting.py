@@ -37,6 +37,8 @@ LINKS_DAYS = 56
 THREADS = 2
 UNSERVED = ("relations", "needs", "network")
 """What is not looked at: relations have not earned it (decision 39), and needs and networks of earlier days are not known."""
+LINKED_GROUPS = frozenset({"relations", "needs"})
+"""What is read from edges: where neither is looked at, none are derived."""
 PROMOTED = ("promotions", "promoted_tastes")
 WEEK = 7
 
@@ -60,11 +62,13 @@ def train_discovery(
 ) -> tuple[TriedDiscovery, DiscoveryDay]:
     """Return what lists discoveries, and all that the day after `as_of` knows."""
     tomorrow, eve = day_number(as_of) + 1, as_of - timedelta(days=LINKS_DAYS)
-    now, before = (links_of_edges(edges_as_of(day), world.purchases, day) for day in (as_of, eve))
+    groups = looked_at(world, tomorrow)
+    linked = not LINKED_GROUPS.isdisjoint(groups)
+    now, before = (links_of_edges(edges_as_of(day) if linked else {}, world.purchases, day) for day in (as_of, eve))
     # a day is one thread's work from beginning to end, so that several at once change no byte
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
         today = pool.submit(discovery_day, world, tomorrow, now, seed)
-        tried = try_discovery(world, before, looked_at(world, tomorrow), tomorrow, seed, pool)
+        tried = try_discovery(world, before, groups, tomorrow, seed, pool)
         return tried, today.result()
 
 

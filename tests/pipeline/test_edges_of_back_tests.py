@@ -25,7 +25,7 @@ def lake(tmp_path):
 
 def edges_of(lake: DeltaLake, clock: FixedClock):
     tried = BackTest(None, unfitted_model(), EVE, None)
-    derived_on = partial(train_module._derived_on, lake, tried, run_id="run_1", clock=clock)
+    derived_on = partial(train_module._derived_on, lake, tried, run_id="run_1", recorded_at=clock.now())
     return train_module._edges_as_of(derived_on, PUBLISHED, AS_OF, progress=SilentProgress())
 
 
