@@ -7,6 +7,8 @@ transport awaits `make_durable` before anything leaves.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -47,6 +49,8 @@ __all__ = [
 
 KEPT_HEADERS = 256
 """Headers of one release differ in kind and degradation alone."""
+HEADER_BYTES = 512
+"""What a header weighs beside its bytes, which equal ones share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,15 @@ class Made:
     id: str
     header: DecisionHeader
     recorded_at: datetime
+    request: Any
     answer: Any
     entry: DecisionEntry
     kept: KeptAnswer
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether asking the room again is to look the answer up: of relations, whose graph never changes."""
+        return isinstance(self.request, RelatedRequest)
 
 
 def kind_of_relation(relation: str) -> str:
@@ -125,6 +135,30 @@ def compute(services: Services, kind: str, request: Any, logged_refusals: tuple[
 def answer_bytes(answer: Any) -> bytes:
     """Return the bytes of an answer as the log keeps them and a replay compares them."""
     return fast_canonical_bytes(answer)
+
+
+def _awaited(written: Future[str], loop: asyncio.AbstractEventLoop) -> asyncio.Future[str]:
+    """Return what can be awaited of a future of the log, which whoever stops waiting for does not cancel.
+
+    `asyncio.wrap_future` would also pass cancelling on, which the log does not take.
+    """
+    waiting: asyncio.Future[str] = loop.create_future()
+
+    def settle() -> None:
+        if waiting.done():
+            return
+        error = written.exception()
+        if error is None:
+            waiting.set_result(written.result())
+        else:
+            waiting.set_exception(error)
+
+    def tell(_: Future[str]) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(settle)
+
+    written.add_done_callback(tell)
+    return waiting
 
 
 @lru_cache(KEPT_HEADERS)
@@ -176,10 +210,15 @@ class DecisionDesk:
             self._make(kind, request, answer)
         return [self._made[kind, request] for request in requests]
 
+    def made(self) -> tuple[Made, ...]:
+        """Return the decisions of this request, in the order in which they were made."""
+        return tuple(self._made.values())
+
     async def make_durable(self) -> list[str]:
         """Return the kinds of all decisions of this request when they are on disk. Raises: DecisionLogUnavailable."""
         entries, self._unwritten = self._unwritten, []
-        written = [asyncio.wrap_future(self.log.submit(entry)) for entry in entries]
+        loop = asyncio.get_running_loop()
+        written = [_awaited(self.log.submit(entry), loop) for entry in entries]
         if len(written) == 1:
             await written[0]
         elif written:
@@ -195,20 +234,21 @@ class DecisionDesk:
         self._written += [entry.kind for entry in entries]
 
     def _make(self, kind: str, request: Any, answer: Any) -> Made:
-        header = self._header(kind, answer)
         kept = self.kept.of(answer) if KINDS[kind].kept else self.kept.once(answer)
+        header, header_bytes = kept.part(("header", kind), lambda: self._header(kind, answer), HEADER_BYTES)
         decision_id, recorded_at = ordered_id("dec"), self.services.clock.now()
         entry = DecisionEntry(
             decision_id, kind, recorded_at, self.principal.name, header.release_id,
-            _header_bytes(header), fast_canonical_bytes(request), kept.content,
+            header_bytes, fast_canonical_bytes(request), kept.content,
         )  # fmt: skip
         self._unwritten.append(entry)
-        made = self._made[kind, request] = Made(decision_id, header, recorded_at, answer, entry, kept)
+        made = self._made[kind, request] = Made(decision_id, header, recorded_at, request, answer, entry, kept)
         return made
 
-    def _header(self, kind: str, answer: Any) -> DecisionHeader:
+    def _header(self, kind: str, answer: Any) -> tuple[DecisionHeader, bytes]:
+        """Return the header of an answer, and its bytes: of the release, the kind and the answer alone."""
         services, version = self.services, self.services.graph.version
-        return DecisionHeader(
+        header = DecisionHeader(
             kind=kind,
             as_of=getattr(answer, "as_of", version.as_of),
             served_from=services.served_from,
@@ -221,3 +261,4 @@ class DecisionDesk:
             freshness=services.freshness,
             degraded=getattr(answer, "degraded", None),
         )
+        return header, _header_bytes(header)

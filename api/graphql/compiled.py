@@ -191,6 +191,8 @@ class CompiledOperation:
 
     compile: Callable[[Mapping[str, bool]], _ObjectPlan]
     conditions: tuple[str, ...]
+    resolved: frozenset[str]
+    """The fields that are more than an attribute to read, as `Type.field`."""
     plans: dict[tuple[bool, ...], _ObjectPlan] = field(default_factory=dict)
 
     def takes(self, variables: VariableValues) -> bool:
@@ -238,12 +240,12 @@ def compile_operation(
 
     try:
         conditions = tuple(dict.fromkeys(_conditions(operation.selection_set, fragments, set())))
-        compiled = CompiledOperation(compile_with, conditions)
         # with every part of it in, what cannot be compiled is found now
-        _Compiler(schema, fragments, None).selection([operation.selection_set], root)
+        whole = _Compiler(schema, fragments, None)
+        whole.selection([operation.selection_set], root)
     except _NotCompiled:
         return None
-    return compiled
+    return CompiledOperation(compile_with, conditions, frozenset(whole.resolved))
 
 
 def _conditions(selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], seen: set[str]) -> Iterable[str]:
@@ -285,6 +287,7 @@ class _Compiler:
     classes: dict[type, str] = field(default_factory=dict)
     keeping: set[str] = field(default_factory=set)
     """Types whose objects carry a `Written`."""
+    resolved: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for kind in self.schema.type_map.values():
@@ -349,6 +352,8 @@ class _Compiler:
         definition = parent.fields[name]
         described = definition.extensions.get(BACKREF)
         basic = described is not None and described.base_resolver is None
+        if not basic:
+            self.resolved.add(f"{parent.name}.{name}")
         kind = definition.type
         nullable = not isinstance(kind, GraphQLNonNull)
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError
 from graphql.execution import VariableValues, get_variable_values
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,9 +20,10 @@ from api.asked import Asked, Front
 from api.body import parsed_object, read_body
 from api.error_map import answer_for
 from api.errors import BodyUnreadable, QueryRefused
-from api.graphql.compiled import Arguments
+from api.graphql.compiled import Arguments, CompiledOperation
 from api.graphql.cost import Cost
 from api.graphql.documents import DocumentStore, Prepared
+from api.graphql.repeated import PINNED, Repeated, repeated
 from api.graphql.schema import RetailSchema
 from api.metrics import Metrics
 from governance.policy import Principal
@@ -33,14 +34,19 @@ __all__ = ["GraphQLEndpoint", "checked", "coerced", "located"]
 
 KNOWN_KEYS = frozenset({"query", "variables", "operationName", "extensions"})
 MAXIMUM_ERRORS = 20
-KEPT_BYTES, QUESTION_BYTES = 16 * 1024 * 1024, 2 * 1024
-"""Of questions that are kept, and what one weighs beside its bytes, its variables and its arguments."""
+KEPT_BYTES, QUESTION_BYTES = 32 * 1024 * 1024, 2 * 1024
+"""Of questions and repeated answers that are kept, and what a question weighs beside its bytes, variables and arguments."""
+REPEATING_TRIES = 3
+"""So often a question may turn out not to give the same answer; then it is answered by its plan alone."""
 NO_VARIABLES = VariableValues({}, {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
-    """What one body asks, and that it may: nothing of who asks, nor of when. `arguments` fills as it is asked."""
+    """What one body asks, and that it may: nothing of who asks, nor of when. `arguments` fills as it is asked.
+
+    `repeated` gives its answer again once it was asked twice; `tries` is how often that may still be tried.
+    """
 
     prepared: Prepared
     variables: dict[str, Any]
@@ -48,6 +54,9 @@ class _Question:
     name: str | None
     cost: dict[str, int]
     arguments: Arguments = field(default_factory=dict)
+    repeated: Repeated | None = None
+    asked: bool = False
+    tries: int = REPEATING_TRIES
 
 
 class GraphQLEndpoint:
@@ -77,7 +86,8 @@ class GraphQLEndpoint:
         try:
             content = await read_body(request)
             asked = self._front.ask(self._principal_of(request))
-            body = await self._answer(asked, self._question(content))
+            question = self._question(content)
+            body = (question.repeated and question.repeated.again(asked)) or await self._answer(asked, question, content)
             self._metrics.decisions(await asked.desk.make_durable())
         except ShelfgraphError as error:
             self._metrics.refused(answer_for(error).code)
@@ -96,17 +106,31 @@ class GraphQLEndpoint:
             self._questions.put(content, question, 3 * len(content) + QUESTION_BYTES)
         return question
 
-    async def _answer(self, asked: Asked, question: _Question) -> bytes:
+    async def _answer(self, asked: Asked, question: _Question, content: bytes) -> bytes:
         prepared, values, compiled = question.prepared, question.values, question.prepared.compiled
-        if compiled is not None and compiled.takes(values):
-            run = partial(compiled.run, asked, values, question.arguments)
-        else:
+        if compiled is None or not compiled.takes(values):
             run = partial(self._schema.run, prepared.document, asked, question.variables, question.name)
-        result = await asyncio.to_thread(run) if prepared.waits else run()
-        answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": question.cost}}
-        if result.errors:
-            answer["errors"] = [located(error) for error in result.errors[:MAXIMUM_ERRORS]]
-        return orjson.dumps(answer)
+            return _body(await asyncio.to_thread(run) if prepared.waits else run(), question)
+        if question.repeated is not None and question.repeated.principal == asked.principal:
+            question.repeated = None  # it was tried, and the room gives another answer now
+        run = partial(compiled.run, asked, values, question.arguments)
+        body = _body(await asyncio.to_thread(run) if prepared.waits else run(), question)
+        if question.repeated is None and question.asked and question.tries and compiled.resolved <= PINNED:
+            self._keep_repeated(asked, question, compiled, content)
+        question.asked = True
+        return body
+
+    def _keep_repeated(self, asked: Asked, question: _Question, compiled: CompiledOperation, content: bytes) -> None:
+        """Keep what gives the answer again that a question had the second time, or, having changed, once more."""
+
+        def write(marked: Asked) -> bytes | None:
+            result = compiled.run(marked, question.values, question.arguments)
+            return None if result.errors else _body(result, question)
+
+        question.tries -= 1
+        question.repeated = repeated(asked, write)
+        if question.repeated is not None:
+            self._questions.grew(content, question, question.repeated.weight)
 
     def _shown(self, cost: Cost, prepared: Prepared) -> dict[str, int]:
         limits = self._documents.limits
@@ -114,6 +138,13 @@ class GraphQLEndpoint:
             "objects": cost.objects, "maximumObjects": limits.objects, "points": cost.points, "maximumPoints": limits.points,
             "decisions": cost.decisions, "depth": prepared.shape.depth,
         }  # fmt: skip
+
+
+def _body(result: ExecutionResult, question: _Question) -> bytes:
+    answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": question.cost}}
+    if result.errors:
+        answer["errors"] = [located(error) for error in result.errors[:MAXIMUM_ERRORS]]
+    return orjson.dumps(answer)
 
 
 def coerced(schema: RetailSchema, prepared: Prepared, variables: dict[str, Any]) -> VariableValues:

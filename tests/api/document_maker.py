@@ -55,15 +55,16 @@ class MadeDocument:
 
 
 @st.composite
-def documents(draw: Callable[..., Any], schema: GraphQLSchema) -> MadeDocument:
+def documents(draw: Callable[..., Any], schema: GraphQLSchema, roots: tuple[str, ...] = ROOTS) -> MadeDocument:
     """Return a document that is valid but for what only a whole look at it shows."""
-    return _Maker(schema, draw).document()
+    return _Maker(schema, draw, roots).document()
 
 
 @dataclass
 class _Maker:
     schema: GraphQLSchema
     draw: Callable[..., Any]
+    roots: tuple[str, ...] = ROOTS
     names: int = 0
     declared: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class _Maker:
     def document(self) -> MadeDocument:
         query = self.schema.query_type
         assert query is not None
-        body = " ".join(self.field(query, name, DEEPEST) for name in self.some(ROOTS, 1, 3))
+        body = " ".join(self.field(query, name, DEEPEST) for name in self.some(self.roots, 1, 3))
         declared = f"({', '.join(self.declared)})" if self.declared else ""
         return MadeDocument(" ".join([f"query Q{declared} {{ {body} }}", *self.fragments]), self.variables)
 
