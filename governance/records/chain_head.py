@@ -1,8 +1,9 @@
 """The head of a hash chain, kept in a small file of its own beside the database.
 
 Without it a log whose last rows were cut off still verifies. The file holds two slots that are written in turn, each with a
-checksum, so that a write torn by a crash leaves the slot before it. A slot holds the settled head and, while a group of
-entries is being committed, the head that the group leads to: a crash in between leaves a log that ends in one of the two.
+checksum, so that a write torn by a crash leaves the slot before it. A slot holds the settled head and, while entries are being
+written, up to how many there may be: a crash leaves a log that ends between the two and continues the chain of the first. Once
+nothing is written any more the head is exact again. Files of older versions name the head that a group leads to instead.
 """
 
 import errno
@@ -18,7 +19,8 @@ __all__ = ["GENESIS", "ChainHead", "ChainHeadFile", "HeadState", "head_path", "r
 GENESIS = hashlib.sha256(b"shelfgraph decision log 1").hexdigest()
 SLOT_BYTES = 512
 SLOT = struct.Struct(">8sQQ32sBQ32s")
-"""Magic, write counter, settled entries and hash, whether a group is pending, its entries and hash."""
+"""Magic, write counter, settled entries and hash, what is under way, its entries and hash."""
+EXACT, PENDING, RESERVED = 0, 1, 2
 MAGIC = b"sg-head1"
 CHECKSUM_BYTES = 32
 
@@ -33,15 +35,18 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True)
 class HeadState:
-    """The settled head, and the one that a group under way leads to."""
+    """The settled head, and what may follow it: up to `limit` entries while there is a writer, or, in files of older versions,
+    the `pending` head of a group under way.
+    """
 
     settled: ChainHead
     pending: ChainHead | None = None
+    limit: int = 0
 
     @property
-    def furthest(self) -> ChainHead:
-        """The longest chain that this state allows."""
-        return self.pending or self.settled
+    def furthest(self) -> int:
+        """The most entries that this state allows."""
+        return max(self.settled.entries, self.limit, self.pending.entries if self.pending else 0)
 
 
 def head_path(database: Path) -> Path:
@@ -104,9 +109,9 @@ class ChainHeadFile:
 
 
 def _encode(counter: int, state: HeadState) -> bytes:
-    pending = state.pending or ChainHead(0, GENESIS)
+    pending = state.pending or ChainHead(state.limit, GENESIS)
     settled = state.settled
-    flag = 1 if state.pending else 0
+    flag = PENDING if state.pending else RESERVED if state.limit else EXACT
     body = SLOT.pack(
         MAGIC, counter, settled.entries, bytes.fromhex(settled.hash), flag, pending.entries, bytes.fromhex(pending.hash)
     )
@@ -120,8 +125,8 @@ def _decode(slot: bytes) -> tuple[int, HeadState] | None:
     magic, counter, entries, digest, flag, next_entries, next_digest = SLOT.unpack(body)
     if magic != MAGIC:
         return None
-    pending = ChainHead(next_entries, next_digest.hex()) if flag else None
-    return counter, HeadState(ChainHead(entries, digest.hex()), pending)
+    pending = ChainHead(next_entries, next_digest.hex()) if flag == PENDING else None
+    return counter, HeadState(ChainHead(entries, digest.hex()), pending, next_entries if flag == RESERVED else 0)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "INSERT_ROW",
     "PLACEHOLDERS",
     "connect",
+    "continues",
     "entry_of",
     "read_tail",
     "row_hash",
@@ -40,7 +41,8 @@ CREATE TRIGGER IF NOT EXISTS decision_never_deleted BEFORE DELETE ON decision
 """
 INSERT_ROW = "INSERT INTO decision VALUES "
 PLACEHOLDERS = "(?,?,?,?,?,?,?,?,?,?,?)"
-ALL_ROWS = "SELECT * FROM decision ORDER BY position"
+ROWS_AFTER = "SELECT * FROM decision WHERE position > ? ORDER BY position"
+HASH_AT = "SELECT hash FROM decision WHERE position = ?"
 TAIL = "SELECT position, hash FROM decision ORDER BY position DESC LIMIT 1"
 
 
@@ -90,9 +92,30 @@ def read_tail(connection: sqlite3.Connection) -> ChainHead:
     return ChainHead(row[0], row[1]) if row else ChainHead(0, GENESIS)
 
 
-def rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    """Yield all rows in order."""
-    yield from connection.execute(ALL_ROWS)
+def rows(connection: sqlite3.Connection, after: int = 0) -> Iterator[Row]:
+    """Yield the rows behind a position, in order."""
+    yield from connection.execute(ROWS_AFTER, (after,))
+
+
+def continues(connection: sqlite3.Connection, known: HeadState) -> bool:
+    """Return whether the stored rows end where a head file allows it: what follows the settled head is a chain from there on.
+
+    What lies before is not looked at: that is for `verify_rows`, which takes as long as the log is.
+    """
+    head = read_tail(connection)
+    if head in (known.settled, known.pending):
+        return True
+    if not known.settled.entries < head.entries <= known.limit:
+        return False
+    settled = connection.execute(HASH_AT, (known.settled.entries,)).fetchone()
+    found = ChainHead(known.settled.entries, GENESIS if not known.settled.entries else settled[0] if settled else "")
+    if found != known.settled:
+        return False
+    for row in rows(connection, found.entries):
+        if _row_problem(row, found, known, known) is not None:
+            return False
+        found = ChainHead(row[0], row[-1])
+    return found == head
 
 
 def verify_rows(stored: Iterator[Row], before: HeadState | None, after: HeadState | None, contents: ContentChecks) -> ChainReport:
@@ -113,7 +136,7 @@ def verify_rows(stored: Iterator[Row], before: HeadState | None, after: HeadStat
 def _row_problem(row: Row, head: ChainHead, before: HeadState, after: HeadState) -> str | None:
     if row[0] != head.entries + 1:
         return f"an entry was removed or moved: position {head.entries + 1} is missing, position {row[0]} follows"
-    if row[0] > after.furthest.entries:
+    if row[0] > after.furthest:
         return "an entry was added behind the head that is kept beside the database"
     if row[-2] != head.hash:
         return "the entry does not name the hash of the entry before it"

@@ -21,6 +21,10 @@ __all__ = ["SqliteDecisionLog"]
 
 GROUP = 64
 """Entries per commit. One statement writes a group, so that the interpreter's lock is given up once, not once a row."""
+RESERVED = 1024
+"""Entries that the head file allows ahead, so that it is waited for once in so many, not once a group."""
+IDLE_SECONDS = 0.05
+"""After so long without an entry the head is made exact, and brought to disk."""
 FAILING_SECONDS = 5.0
 """So long after a failed write the log says that it cannot be written, unless one succeeds; then whoever asks may try again."""
 BY_ID = "SELECT * FROM decision WHERE id = ?"
@@ -56,6 +60,7 @@ class SqliteDecisionLog:
         self._closing = False
         self._failing_until = 0.0
         self._in_flight: list[_Ticket] = []
+        self._limit = 0
         self._writer: threading.Thread | None = None
         try:
             with ExitStack() as opened:
@@ -155,8 +160,7 @@ class SqliteDecisionLog:
         opened.callback(self._connection.close)
         self._contents = Contents(self._connection)
         self._head = table.read_tail(self._connection)
-        allowed = (known.settled, known.pending) if known else (ChainHead(0, GENESIS),)
-        if self._head not in allowed:
+        if not table.continues(self._connection, known or HeadState(ChainHead(0, GENESIS))):
             raise DecisionLogUnavailable(f"{path.name} ends at entry {self._head.entries}, not at the head kept beside it.")
         self._settle(durable=True)
 
@@ -168,9 +172,9 @@ class SqliteDecisionLog:
                 self._commit_or_refuse(self._in_flight)
                 self._in_flight = []
                 if self._queue.empty():
-                    # a head that stays unsettled still names this end as the one under way; a full disk refuses the next group
+                    # a head that stays behind still allows this end; a full disk refuses the next reservation
                     with suppress(OSError):
-                        self._settle(durable=False)
+                        self._head_file.write(HeadState(self._head, limit=self._limit), durable=False)
         finally:
             self._refuse_the_rest()
 
@@ -186,9 +190,18 @@ class SqliteDecisionLog:
             if not ticket.done.done():
                 ticket.done.set_exception(DecisionLogUnavailable(cause))
 
+    def _next_ticket(self) -> _Ticket | None:
+        """Wait for a ticket; once none has come for a while, give the reservation back."""
+        if self._limit:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=IDLE_SECONDS)
+            with suppress(OSError):
+                self._settle(durable=True)
+        return self._queue.get()
+
     def _next_group(self) -> tuple[list[_Ticket], bool]:
         """Wait for one ticket and take what else is queued; the flag says that the log is closing."""
-        ticket = self._queue.get()
+        ticket = self._next_ticket()
         group: list[_Ticket] = []
         while ticket is not None:
             group.append(ticket)
@@ -233,7 +246,10 @@ class SqliteDecisionLog:
             row = table.row_of(entry, head)
             head = ChainHead(row[0], row[-1])
             rows.append(row)
-        self._head_file.write(HeadState(self._head, head), durable=True)
+        if head.entries > self._limit:
+            limit = head.entries + RESERVED
+            self._head_file.write(HeadState(self._head, limit=limit), durable=True)
+            self._limit = limit
         self._insert(rows, self._contents.new((entry.answer, row[8]) for entry, row in zip(entries, rows, strict=True)))
         self._head = head
         return [row[-1] for row in rows]
@@ -268,6 +284,8 @@ class SqliteDecisionLog:
         return entry
 
     def _settle(self, *, durable: bool) -> None:
+        """Make the head exact: nothing may follow it until there is room again."""
+        self._limit = 0  # also where writing fails: the file may say so all the same
         self._head_file.write(HeadState(self._head), durable=durable)
 
     def _one(self, query: str, parameters: tuple[object, ...]) -> table.Row | None:
