@@ -95,8 +95,8 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
     return rows, [
         f"{ASKED} products in turn, closed loop; slices are connections; load, servers and database share the machine's cores.",
         f"In turns, {ROUNDS} rounds of {SECONDS:.0f} seconds each: medians; of the ratio the lowest and the highest round, too.",
-        "Ours gives a question's bytes again from its third time on, its decisions made and logged anew; the last slice is "
-        f"{FRESH_ROUNDS} times {ASKED} products that neither was asked for before, one at a time.",
+        "Ours gives a question's bytes again from its third time on, its decisions made and logged anew.",
+        f"The last slice is {FRESH_ROUNDS} times {ASKED} products that neither was asked for before, one at a time.",
         f"Both were compared on {COMPARED} products before: name, suppliers, substitutes in their order, evidence.",
     ]
 

@@ -15,14 +15,13 @@ from bench.http_load import LoadFigures, Request, run_load
 from bench.running import HOST, running_server
 from bench.serve_events import Cart, event_rows
 from bench.serve_open import OpenPlan, open_rows
-from bench.serve_rush import Rush, rush_rows
 from bench.stores import resident_mb
 from kg.ports import ArrayGraph
 from kg.snapshot import current_folder, open_snapshot
 from pipeline.errors import NotBuilt
 from pipeline.layout import HomeLayout
 
-__all__ = ["BENCH"]
+__all__ = ["BENCH", "open_requests"]
 
 CONNECTIONS = (8, 1)
 ASKED = 400
@@ -83,11 +82,9 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
                     figures = run_load(HOST, port, requests, connections=connections, seconds=seconds)
                 rows += _rows(system, name if connections == CONNECTIONS[0] else f"{name}:{connections}", figures)
         plan = OpenPlan.quick() if context.quick else OpenPlan()
-        rows += open_rows((HOST, port, pid), lambda name: _open_requests(graph, name), plan, context.progress)
+        rows += open_rows((HOST, port, pid), lambda name: open_requests(graph, name), plan, context.progress)
         carts = _carts(graph, QUICK_CARTS if context.quick else CARTS)
-        rows += event_rows((HOST, port), carts, _open_requests(graph, "recommendations"), context.progress)
-        rush = Rush.quick() if context.quick else Rush()
-        rows += rush_rows((HOST, port), _open_requests(graph, "recommendations_rest"), rush, context.progress)
+        rows += event_rows((HOST, port), carts, open_requests(graph, "recommendations"), context.progress)
         rows.append(BenchRow("shelfgraph", "peak_rss_mb", "", resident_mb(pid)))
     return rows, [
         f"{CONNECTIONS[0]} connections at once; `:1` is one connection, and so is `recommendations_cold`.",
@@ -95,7 +92,6 @@ def run(context: BenchContext) -> tuple[list[BenchRow], list[str]]:
         "The load runs on the same cores as the server; errors are answers that are no success.",
         "`NAME@RATE`: open loop, latency from when a request was to leave; the best of several tries; who asks is drawn.",
         "`late_seconds`: with a 99th percentile above what is allowed; `stolen_share`: of the processors, by other machines.",
-        "`10 x capacity`: goodput beside the mean of what a closed loop reaches before and after the rush.",
         "`event_to_answer`: from before an event is sent until an answer that heeds it is read, over HTTP.",
     ]
 
@@ -133,7 +129,7 @@ def _requests(graph: ArrayGraph) -> list[tuple[str, str, list[Request]]]:
     ]
 
 
-def _open_requests(graph: ArrayGraph, name: str) -> list[Request]:
+def open_requests(graph: ArrayGraph, name: str) -> list[Request]:
     """Return the requests of an open load; the first of most households and products finds nothing remembered."""
     rng = np.random.default_rng(SEED)
     if name == "item":

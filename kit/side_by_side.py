@@ -58,7 +58,7 @@ class _Other:
         self._connection, theirs = multiprocessing.Pipe()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-c", BEGIN, str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), env=environment)  # noqa: S603 -- this interpreter
+        self._process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), env=environment)  # noqa: S603 - this interpreter
         theirs.close()
         self._done: Future[Any] = Future()
         self._listener = threading.Thread(target=self._listen, args=(task, progress), daemon=True)
@@ -90,7 +90,7 @@ class _Other:
                 self._take(stages, progress, *self._connection.recv())
         except (EOFError, ConnectionError):
             self._done.set_exception(OtherProcessEnded(f"a process beside this one ended with code {self._process.wait()}"))
-        except Exception as error:  # noqa: BLE001 -- whatever a watcher or a pickle raises must reach who waits
+        except Exception as error:  # noqa: BLE001 - whatever a watcher or a pickle raises must reach who waits
             self._done.set_exception(error)
         finally:
             for stack, _ in stages.values():
@@ -161,7 +161,7 @@ def work(descriptor: int) -> None:
             task = said.recv()
             threading.Thread(target=_die_with_parent, args=(said,), daemon=True).start()
             result = task(_ToldProgress(said))
-        except Exception as error:  # noqa: BLE001 -- it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
             error.add_note("In a process beside, where it was raised:\n" + traceback.format_exc())
             _send_failure(said, error)
         else:
@@ -173,7 +173,7 @@ def _send_failure(said: Connection, error: Exception) -> None:
         said.send(("raised", error))
     except ConnectionError:
         raise
-    except Exception:  # noqa: BLE001 -- what cannot be pickled is told in words
+    except Exception:  # noqa: BLE001 - what cannot be pickled is told in words
         said.send(("raised", OtherProcessEnded("\n".join(error.__notes__))))
 
 

@@ -1,6 +1,6 @@
 """Which system completes a basket of nobody in particular: half of a held-out basket is in hand, the other half is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from features.companions import Companions
 from features.recommend_relations import Neighbours
 from features.repertoire import FloatArray, IntArray, Purchases
 
-__all__ = ["HeldOut", "StoreShares", "TriedBaskets", "held_out_halves", "try_baskets"]
+__all__ = ["HeldOut", "StoreShares", "TriedBaskets", "held_out_halves", "ndcg_of_lists", "try_baskets"]
 
 LEAST_PRODUCTS = 4
 MOST_BASKETS = 1500
@@ -62,16 +62,22 @@ def try_baskets(
     return TriedBaskets(best, {**figures, **{f"basket_backtest_ndcg_{system}": value for system, value in ndcg.items()}})
 
 
-def held_out_halves(purchases: Purchases, first_day: int, seed: int, most: int = MOST_BASKETS) -> HeldOut:
-    """Draw at most `most` baskets of `LEAST_PRODUCTS` and more from `first_day` on, and what of each is in hand."""
+def held_out_halves(
+    purchases: Purchases, first_day: int, seed: int, most: int = MOST_BASKETS, in_hand: int | None = None
+) -> HeldOut:
+    """Draw at most `most` baskets of `LEAST_PRODUCTS` and more from `first_day` on, and what of each is in hand.
+
+    `in_hand`: how many products are; None: half of them.
+    """
     random, trips = np.random.default_rng(seed), purchases.products
     large = np.flatnonzero((purchases.basket_day >= first_day) & (np.diff(trips.start) >= LEAST_PRODUCTS))
     baskets = np.sort(random.choice(large, min(most, len(large)), replace=False))
     hand, wanted = [], []
     for basket in baskets.tolist():
         mixed = random.permutation(trips.item[trips.start[basket] : trips.start[basket + 1]])
-        hand.append(np.sort(mixed[: len(mixed) // 2]))
-        wanted.append(np.sort(mixed[len(mixed) // 2 :]))
+        held = len(mixed) // 2 if in_hand is None else in_hand
+        hand.append(np.sort(mixed[:held]))
+        wanted.append(np.sort(mixed[held:]))
     return HeldOut(baskets, tuple(hand), tuple(wanted))
 
 
@@ -98,9 +104,13 @@ class StoreShares:
 
 
 def _ndcg(system: str, scores: BesideScores, share: StoreShares, purchases: Purchases, held: HeldOut) -> float:
-    """Return the mean NDCG@10 of a system's lists."""
     stores = purchases.basket_store[held.basket].tolist()
     lists = [scores.first(system, hand, share.of(store), LISTED) for hand, store in zip(held.hand, stores, strict=True)]
+    return ndcg_of_lists(lists, held)
+
+
+def ndcg_of_lists(lists: Sequence[IntArray], held: HeldOut) -> float:
+    """Return the mean NDCG@10 of lists, one for each basket: positions of products, best first."""
     origin = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
     listed = np.concatenate(lists)
     place = np.arange(len(origin)) - np.searchsorted(origin, origin)

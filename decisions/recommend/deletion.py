@@ -12,7 +12,7 @@ import numpy as np
 from decisions.envelope import ExplanationPath, Hop
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside_scores import EDGE_WEIGHT
-from decisions.recommend.contract import RecommendedProduct
+from decisions.recommend.contract import RecommendedProduct, Surface
 from decisions.recommend.fidelity import Deletions
 from decisions.recommend.habit import HabitLists
 from decisions.recommend.ranking import NOTHING
@@ -56,11 +56,13 @@ class Rescoring:
         shelf: the release's products and relations.
         habit: what ranks for a household.
         tastes: what ranks discoveries.
+        again: what ranks what is bought again.
     """
 
-    def __init__(self, shelf: Shelf, habit: HabitLists, tastes: Tastes) -> None:
+    def __init__(self, shelf: Shelf, habit: HabitLists, tastes: Tastes, again: HabitLists) -> None:
         self.shelf = shelf
         self._habit = habit
+        self._again = again
         self._tastes = tastes
 
     def without(
@@ -114,7 +116,8 @@ class Rescoring:
                 )
             ),
         )
-        scores: list[float] = self._habit.rescored(asked, deletions).tolist()
+        ranks = self._again if asked.request.surface is Surface.BUY_AGAIN else self._habit
+        scores: list[float] = ranks.rescored(asked, deletions).tolist()
         return scores
 
     def _plain(self, asked: Asked, item: RecommendedProduct, facts: _Facts) -> float:

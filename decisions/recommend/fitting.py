@@ -23,6 +23,7 @@ from decisions.recommend.lists import list_tables
 from decisions.recommend.model import ARTEFACT_FORMAT, MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
+from decisions.recommend.surface_fitting import TriedSurface, try_again, try_items, try_trending
 from features import InMemory
 from features.collaborative import taste_tables
 from features.companions import companion_tables, fit_companions
@@ -75,12 +76,13 @@ class World:
 class Trained:
     """The ranker, None when there was too little to learn from, and what the back-test measured.
 
-    `calibration` says what the scores of `system` mean; None where too few were held out.
+    `again` orders what is bought again. `calibration` says what the scores of `system` mean; None where too few were held out.
     """
 
     ranker: Ranker | None
     system: str
     figures: Mapping[str, float]
+    again: TriedSurface
     calibration: Calibration | None = None
 
 
@@ -108,9 +110,15 @@ def fit(
     on_eve = neighbours_by_relation(edges_as_of(eve), world.purchases.product_ids, eve)
     with progress.stage("Training the ranker"):
         trained = _train_and_test(replace(world, neighbours=on_eve), seed)
-    with progress.stage("Trying what completes a basket"):
+    with progress.stage("Trying what completes a basket or a product, and what grows"):
         first_day = day_number(eve) + 1
-        completing = try_baskets(world.purchases, on_eve, fit_companions(world.purchases, first_day), first_day, seed)
+        before = fit_companions(world.purchases, first_day)
+        completing = try_baskets(world.purchases, on_eve, before, first_day, seed)
+        surfaces = {
+            "item": try_items(world.purchases, on_eve, before, first_day, seed),
+            "buy_again": trained.again,
+            "trending": try_trending(world.purchases),
+        }
         companions = fit_companions(world.purchases, day_number(as_of) + 1)
     with progress.stage("Training discovery"):
         discovery = read_discovery_world(lake, world.purchases, world.population)
@@ -130,8 +138,9 @@ def fit(
         discoveries = read_discoveries(InMemory(features), len(facts.household_ids))
     sold = np.bincount(world.purchases.products.item, minlength=world.purchases.products.items).astype(np.float64)
     spread = discovery_figures(discoveries, facts.levels, sold, len(world.purchases.basket_day))
-    figures = {**trained.figures, **completing.figures, **tried.figures, **spread}
-    return _artefact(trained, completing, tried, as_of, seed), features, figures
+    of_surfaces = {name: value for one in surfaces.values() for name, value in one.figures.items()}
+    figures = {**trained.figures, **completing.figures, **of_surfaces, **tried.figures, **spread}
+    return _artefact(trained, completing, surfaces, tried, as_of, seed), features, figures
 
 
 def read_world(lake: Lake, as_of: date, edges: Mapping[str, pa.Table]) -> World:
@@ -196,7 +205,8 @@ def _train_and_test(world: World, seed: int) -> Trained:
     ranker = train_ranker(world, training_baskets(purchases, from_day), seed)
     origins = origins_before(purchases, held_out_baskets(purchases, from_day))
     if not len(origins):
-        return Trained(None, DECAYED_FREQUENCIES[0], {"backtest_origins": 0.0})
+        simple = DECAYED_FREQUENCIES[0]
+        return Trained(None, simple, {"backtest_origins": 0.0}, TriedSurface(simple, {"buy_again_backtest_baskets": 0.0}))
     examples = build_examples(purchases, world.population, world.neighbours, origins, 0.0, seed, edges_hold_outcomes=False)
     wanted = np.bincount(outcomes(purchases, origins).origin, minlength=len(origins))
     scores = {system: baseline_scores(system, examples.figures) for system in DECAYED_FREQUENCIES}
@@ -209,10 +219,18 @@ def _train_and_test(world: World, seed: int) -> Trained:
     best = max(sorted(ndcg), key=lambda system: ndcg[system])
     calibration, calibrated = calibration_figures(scores[best], examples.label, origins.household[examples.origin])
     figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
-    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, calibration)
+    again = try_again(examples, scores, len(origins))
+    return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, again, calibration)
 
 
-def _artefact(trained: Trained, completing: TriedBaskets, tried: TriedDiscovery, as_of: date, seed: int) -> dict[str, bytes]:
+def _artefact(
+    trained: Trained,
+    completing: TriedBaskets,
+    surfaces: Mapping[str, TriedSurface],
+    tried: TriedDiscovery,
+    as_of: date,
+    seed: int,
+) -> dict[str, bytes]:
     texts = {
         name: ranker.text()
         for name, ranker in (("ranker.txt", trained.ranker), ("discovery_ranker.txt", tried.ranker))
@@ -227,6 +245,7 @@ def _artefact(trained: Trained, completing: TriedBaskets, tried: TriedDiscovery,
         "calibration": None if trained.calibration is None else trained.calibration.as_json(),
         "model": _digest(texts, "ranker.txt"),
         "basket": {"system": completing.system, "figures": dict(completing.figures)},
+        "surfaces": {name: {"system": one.system, "figures": dict(one.figures)} for name, one in surfaces.items()},
         "discovery": {
             "system": tried.system,
             "base": 0.0 if tried.ranker is None else tried.ranker.base,

@@ -17,7 +17,10 @@ from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, Told
 from features.repertoire import IntArray
 
-__all__ = ["COMPLEMENTS", "SUBSTITUTES", "ItemLists"]
+__all__ = ["COMPLEMENTS", "ITEM_RELATIONS", "SUBSTITUTES", "ItemLists"]
+
+ITEM_RELATIONS = "complements"
+"""The name of the system that completes a product by published edges."""
 
 SUBSTITUTES = ("isSubstituteFor",)
 COMPLEMENTS = ("isComplementTo", "isBoughtWith")

@@ -15,7 +15,7 @@ from kit.threads import threads_for
 
 __all__ = ["ARTEFACT_FORMAT", "MODEL_SYSTEM", "MOVERS", "Moved", "Ranker", "as_told", "fit_ranker", "open_ranker"]
 
-ARTEFACT_FORMAT = "recommend-4"
+ARTEFACT_FORMAT = "recommend-5"
 """Of the files that `fit` gives: a release of another one is refused."""
 MODEL_SYSTEM = "shelfgraph"
 """The name of the ranker among the systems that may be served."""

@@ -42,7 +42,7 @@ from decisions.recommend.eligibility import Eligibility, EligibilityAsk
 from decisions.recommend.errors import EmptyBasket, OtherDay, RecommendationArtefactError, SurfaceIncomplete, UnknownProducts
 from decisions.recommend.graph_view import GraphView
 from decisions.recommend.habit import HabitLists
-from decisions.recommend.items import COMPLEMENTS, SUBSTITUTES, ItemLists
+from decisions.recommend.items import COMPLEMENTS, ITEM_RELATIONS, SUBSTITUTES, ItemLists
 from decisions.recommend.lists import read_lists
 from decisions.recommend.live import LiveFacts, NoEvents, OnlineFacts
 from decisions.recommend.live_households import LiveHouseholds
@@ -52,7 +52,7 @@ from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.rules import USUAL_SETTINGS, EligibilitySettings
 from decisions.recommend.shelf import Shelf
 from decisions.recommend.suggestions import Suggestion, first_of_each, mixed
-from decisions.recommend.trending import TrendLists
+from decisions.recommend.trending import TRENDING, TrendLists
 from decisions.recommend.why_not import Change, standing_of, told
 from features.collaborative import read_tastes
 from features.companions import read_companions
@@ -126,7 +126,8 @@ class RecommendService:
         self._behind = _behind(graph, features)
         self._online = online or NoEvents()
         about = _about(artefact)
-        self._system = RankingSystem(about["system"], _ranker(artefact, about))
+        wins = {surface: str(tried["system"]) for surface, tried in about["surfaces"].items()}
+        self._system, again = _systems(artefact, about, (about["system"], wins["buy_again"]))
         facts = read_serving_features(features)
         self._view = GraphView(graph, facts)
         ranking = Ranking(facts, self._view.neighbours, self._system)
@@ -136,6 +137,9 @@ class RecommendService:
         baskets = read_household_baskets(features, len(facts.household_ids), facts.levels)
         self._live = LiveHouseholds(self._shelf, baskets)
         self._habit = HabitLists(self._shelf, ranking, self._live, read_lists(features, ranking), read_calibration(about))
+        self._again_name, self._again = again.name, self._habit
+        if again.name != self._system.name:
+            self._again = HabitLists(self._shelf, Ranking(facts, self._view.neighbours, again), self._live, None)
         kept = read_discoveries(features, len(facts.household_ids))
         exposure = exposure_shares(kept.first(PLACES), self._shelf.products, len(facts.household_ids))
         bounds = Bounds(levels_of(graph, self._view.place), exposure)
@@ -144,11 +148,12 @@ class RecommendService:
         discovery = Discovery(facts, tastes)
         self._discover = DiscoverLists(self._shelf, discovery, bounds, kept, served["system"], served["base"])
         self._completes = about["basket"]["system"]
+        self._goes_with, self._grows = wins["item"], wins["trending"]
         self._beside = BesideLists(self._shelf, read_companions(features, self._shelf.products))
         self._items = ItemLists(self._shelf)
         self._trends = TrendLists(self._shelf)
         self._paths = PathMeasures(self._shelf, features.as_of)
-        self.rescoring = Rescoring(self._shelf, self._habit, tastes)
+        self.rescoring = Rescoring(self._shelf, self._habit, tastes, self._again)
         """Scores again without some facts, for those who measure explanations."""
         self._ladders = {
             Surface.HOUSEHOLD: self._for_household,
@@ -411,13 +416,19 @@ class RecommendService:
         below = (self._selling(asked, self._shelf.beside(product_id), "category"), self._selling(asked))
         if there is None:
             return _Ladder(below, "the product was never sold, so no relation speaks of it")
-        name, relations = ("substitutes", SUBSTITUTES) if asked.replaces else ("complements", COMPLEMENTS)
+        name, relations = ("substitutes", SUBSTITUTES) if asked.replaces else (ITEM_RELATIONS, COMPLEMENTS)
         related = partial(self._items.related, asked, there, relations, asked.request.limit)
-        return _Ladder((_Rung(name, related, "no published relation leads from the product"), *below))
+        by_edges = _Rung(name, related, "no published relation leads from the product")
+        if asked.replaces or self._goes_with == ITEM_RELATIONS:
+            return _Ladder((by_edges, *below))
+        if self._goes_with == POPULARITY:
+            return _Ladder((below[-1], by_edges))
+        beside = partial(self._beside.suggestions, COMPANIONS, replace(asked, hand=np.array([there])), asked.request.limit)
+        return _Ladder((_Rung(COMPANIONS, beside, SILENT[COMPANIONS]), by_edges, *below))
 
     def _to_buy_again(self, asked: Asked) -> _Ladder:
-        bought = partial(self._habit.suggestions, asked, asked.request.limit, bought_only=True)
-        return _Ladder((_Rung(self._system.name, bought),), asked.cause)
+        bought = partial(self._again.suggestions, asked, asked.request.limit, bought_only=True)
+        return _Ladder((_Rung(self._again_name, bought),), asked.cause)
 
     def _to_discover(self, asked: Asked) -> _Ladder:
         nothing = "nothing is known of the household's or the basket's tastes"
@@ -432,7 +443,8 @@ class RecommendService:
 
     def _trending(self, asked: Asked) -> _Ladder:
         grows = partial(self._trends.suggestions, asked, asked.request.limit)
-        return _Ladder((_Rung("trending", grows, "nothing sells more for sure than it used to"), self._selling(asked)))
+        rungs = (_Rung(TRENDING, grows, "nothing sells more for sure than it used to"), self._selling(asked))
+        return _Ladder(rungs if self._grows == TRENDING else rungs[::-1])
 
     def _reordered(self, asked: Asked) -> _Ladder:
         given = self._shelf.positions(asked.request.candidates)
@@ -503,9 +515,11 @@ def _about(artefact: Mapping[str, bytes]) -> dict[str, Any]:
     return about
 
 
-def _ranker(artefact: Mapping[str, bytes], about: Mapping[str, Any]) -> Ranker | None:
-    if about["system"] != MODEL_SYSTEM:
-        return None
-    if "ranker.txt" not in artefact:
-        raise RecommendationArtefactError("the model's text is missing.")
-    return open_ranker(artefact["ranker.txt"], about["model"])
+def _systems(artefact: Mapping[str, bytes], about: Mapping[str, Any], names: Sequence[str]) -> tuple[RankingSystem, ...]:
+    """Return what orders by name; the ranker is opened once, if one of them is it. Raises: RecommendationArtefactError."""
+    ranker: Ranker | None = None
+    if MODEL_SYSTEM in names:
+        if "ranker.txt" not in artefact:
+            raise RecommendationArtefactError("the model's text is missing.")
+        ranker = open_ranker(artefact["ranker.txt"], about["model"])
+    return tuple(RankingSystem(name, ranker if name == MODEL_SYSTEM else None) for name in names)

@@ -20,7 +20,10 @@ from features.recommend_population import PRODUCT_COLUMNS, STORE_COLUMNS
 from features.recommend_tables import ServingFeatures
 from features.repertoire import FloatArray, IntArray
 
-__all__ = ["Trend", "TrendLists", "best", "trends"]
+__all__ = ["TRENDING", "Trend", "TrendLists", "best", "trend_of", "trends"]
+
+TRENDING = "trending"
+"""The name of the system."""
 
 KEPT_TRENDS = 512
 
@@ -46,12 +49,13 @@ def trends(features: ServingFeatures, store: int | None) -> Trend:
     products = np.arange(len(features.product_ids))
     if store is None:
         facts = features.population.products(products, products).astype(np.float64)
-        return _trend(facts[:, _WEEK], facts[:, _MONTH] - facts[:, _WEEK], days=7, days_before=21)
+        return trend_of(facts[:, _WEEK], facts[:, _MONTH] - facts[:, _WEEK], days=7, days_before=21)
     here = features.population.stores(np.full(len(products), store), products, products).astype(np.float64)
-    return _trend(here[:, _STORE_MONTH], here[:, _STORE_QUARTER] - here[:, _STORE_MONTH], days=28, days_before=63)
+    return trend_of(here[:, _STORE_MONTH], here[:, _STORE_QUARTER] - here[:, _STORE_MONTH], days=28, days_before=63)
 
 
-def _trend(lately: FloatArray, before: FloatArray, *, days: int, days_before: int) -> Trend:
+def trend_of(lately: FloatArray, before: FloatArray, *, days: int, days_before: int) -> Trend:
+    """Return the trend of products that lay in so many baskets `lately`, and in the `days_before` before those `days`."""
     share = days / days_before
     # both variances are a quarter; the earlier count is scaled by the share of days
     deviation = 0.5 * np.sqrt(1.0 + share)

@@ -138,7 +138,14 @@ def lists_of(artefact, tables):
 
 def served_by_the_ranker(artefact):
     """The tiny shop is too regular for a ranker to win for certain; its answers are tested whichever system won."""
-    about = {**json.loads(artefact["recommend.json"]), "system": "shelfgraph"}
+    return served_by(artefact, "shelfgraph", item="complements", trending="trending")
+
+
+def served_by(artefact, system, **surfaces):
+    """The artefact in which this system orders habits and what is bought again, and those named won their surfaces."""
+    about = {**json.loads(artefact["recommend.json"]), "system": system}
+    for surface, winner in {"buy_again": system, **surfaces}.items():
+        about["surfaces"][surface]["system"] = winner
     return {**artefact, "recommend.json": json.dumps(about).encode()}
 
 

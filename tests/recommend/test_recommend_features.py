@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from decisions.recommend import RecommendationRequest, RecommendService, fit
-from decisions.recommend.discovery_fitting import LINKS_DAYS
 from decisions.recommend.examples import build_examples, origins_before, outcomes
 from decisions.recommend.fitting import read_world, training_baskets
 from decisions.recommend.scoring import list_quality
@@ -280,7 +279,8 @@ def test_what_serves_is_decided_by_edges_of_the_eve_alone(recommend_shop, shop_c
 
     arguments = {"as_of": AS_OF, "seed": 7, "progress": SilentProgress()}
     artefact, tables, figures = fit(recommend_shop.lake, edges_as_of=edges_as_of, **arguments)
-    assert sorted(set(asked)) == [AS_OF - timedelta(days=days) for days in (LINKS_DAYS, 14, 0)]
+    # discovery's ranker looks at neither relations nor needs, so no edges are derived for it
+    assert sorted(set(asked)) == [AS_OF - timedelta(days=14), AS_OF]
     assert (artefact, figures) == (recommend_shop.fitted_artefact, recommend_shop.figures)
     assert content(tables["recommend_lists_made_by"]) != content(recommend_shop.tables["recommend_lists_made_by"])
     without = fit(recommend_shop.lake, edges_as_of=lambda day: shop_constants.edges() if day == AS_OF else {}, **arguments)

@@ -1,6 +1,5 @@
 """Lists kept at training time: equal, to the last bit, to what is ranked when asked, and never used where they do not fit."""
 
-import json
 from itertools import product
 
 import numpy as np
@@ -14,6 +13,7 @@ from decisions.recommend.habit import HabitLists
 from decisions.recommend.lists import LISTED, read_lists
 from features import publish_features
 from features.recommend_relations import RELATIONS, Items
+from tests.recommend.conftest import served_by
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
 NOTHING = Items(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -78,8 +78,7 @@ def test_a_kept_answer_asks_the_ranker_nothing(recommend_shop, monkeypatch):
 
 def test_lists_of_another_system_or_of_other_relations_are_not_used(recommend_shop, lists_for, tmp_path):
     service, tables = recommend_shop.service, recommend_shop.tables
-    about = {**json.loads(recommend_shop.artefact["recommend.json"]), "system": "decayed_frequency_95"}
-    baseline = {**recommend_shop.artefact, "recommend.json": json.dumps(about).encode()}
+    baseline = served_by(recommend_shop.artefact, "decayed_frequency_95")
     other = publish_features(tmp_path, AS_OF, {**tables, **lists_for(baseline, tables)})
     assert read_lists(other, service._habit._ranking) is None
     assert RecommendService(recommend_shop.graph, other, baseline)._habit._stored is not None

@@ -21,6 +21,7 @@ from decisions.recommend import (
 from decisions.recommend.explain import Explainer
 from decisions.recommend.fidelity import REASONS
 from kg.ports import Direction
+from tests.recommend.conftest import served_by
 from tests.tiny_retailer import AS_OF, HOUSEHOLDS, household
 
 SUM_TOLERANCE = 1e-6
@@ -113,8 +114,8 @@ def test_a_relation_is_told_with_the_evidence_of_its_edge(recommend_shop, shop_c
 
 
 def test_a_baseline_serving_keeps_its_paths_in_the_graph_and_its_sums(recommend_shop):
-    about = {**json.loads(recommend_shop.artefact["recommend.json"]), "system": "decayed_frequency_98"}
-    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, {"recommend.json": json.dumps(about).encode()})
+    served = served_by(recommend_shop.artefact, "decayed_frequency_98")["recommend.json"]
+    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, {"recommend.json": served})
     checked = 0
     for number in range(0, HOUSEHOLDS, 5):
         for basket in ((), ("pasta",)):
@@ -232,8 +233,8 @@ def test_a_damaged_artefact_is_refused_before_it_is_parsed(recommend_shop):
 
 
 def test_the_baseline_serves_when_it_won(recommend_shop):
-    about = {**json.loads(recommend_shop.artefact["recommend.json"]), "system": "decayed_frequency_95"}
-    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, {"recommend.json": json.dumps(about).encode()})
+    served = served_by(recommend_shop.artefact, "decayed_frequency_95")["recommend.json"]
+    service = RecommendService(recommend_shop.graph, recommend_shop.snapshot, {"recommend.json": served})
     answer = service.recommend(RecommendationRequest(household_id=household(8), limit=5))
     assert answer.system == "decayed_frequency_95"
     for item in answer.items:
