@@ -5,6 +5,7 @@ A process, not a thread: LightGBM and BLAS keep their number of threads for a wh
 
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from kit.progress import Progress, Stage
@@ -22,6 +25,8 @@ __all__ = ["OtherProcessEnded", "side_by_side", "work"]
 
 BEGIN = "import sys; from kit.side_by_side import work; work(int(sys.argv[1]))"
 """Not `multiprocessing`'s own way: that would run a caller's script once more."""
+ENDING_SECONDS = 10.0
+"""So long a process that has said its last word may take to end."""
 HereT = TypeVar("HereT")
 ThereT = TypeVar("ThereT")
 
@@ -56,8 +61,9 @@ class _Other:
 
     def __init__(self, task: Callable[[Progress], Any], progress: Progress) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-c", BEGIN, str(theirs.fileno())]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one or str(Path.cwd()) for one in sys.path)}
+        # `-P`: modules come from where this process has them from, and from nowhere before that
+        command = [sys.executable, "-P", "-c", BEGIN, str(theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), env=environment)  # noqa: S603 - this interpreter
         theirs.close()
         self._done: Future[Any] = Future()
@@ -67,7 +73,11 @@ class _Other:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            # what it spilled to disk it removes as it ends
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_SECONDS)
         self._process.kill()
         self._process.wait()
         self._listener.join()
@@ -83,18 +93,31 @@ class _Other:
             self._done.result()
 
     def _listen(self, task: Callable[[Progress], Any], progress: Progress) -> None:
+        """Hear the other process to its end. Whatever ends this thread, a watcher's own fault too, reaches who waits."""
         stages: dict[int, tuple[ExitStack, Stage]] = {}
+        failure: BaseException | None = None
         try:
-            self._connection.send(task)
+            self._connected(partial(self._connection.send, task))
             while not self._done.done():
-                self._take(stages, progress, *self._connection.recv())
-        except (EOFError, ConnectionError):
-            self._done.set_exception(OtherProcessEnded(f"a process beside this one ended with code {self._process.wait()}"))
-        except Exception as error:  # noqa: BLE001 - whatever a watcher or a pickle raises must reach who waits
+                self._take(stages, progress, *self._connected(self._connection.recv))
+            failure = self._done.exception()
+        except BaseException as error:  # noqa: BLE001 - a stage of a closed terminal raises SystemExit
+            failure = error
             self._done.set_exception(error)
         finally:
             for stack, _ in stages.values():
-                stack.close()
+                with suppress(BaseException):
+                    stack.__exit__(type(failure) if failure else None, failure, failure.__traceback__ if failure else None)
+
+    def _connected(self, speak: Callable[[], Any]) -> Any:
+        """Send or hear something. Raises: OtherProcessEnded."""
+        try:
+            return speak()
+        except (EOFError, ConnectionError) as error:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_SECONDS)
+            self._process.kill()
+            raise OtherProcessEnded(f"a process beside this one ended with code {self._process.wait()}") from error
 
     def _take(self, stages: dict[int, tuple[ExitStack, Stage]], progress: Progress, kind: str, *what: Any) -> None:
         if kind == "opened":
@@ -170,11 +193,10 @@ def work(descriptor: int) -> None:
 
 def _send_failure(said: Connection, error: Exception) -> None:
     try:
-        said.send(("raised", error))
-    except ConnectionError:
-        raise
-    except Exception:  # noqa: BLE001 - what cannot be pickled is told in words
-        said.send(("raised", OtherProcessEnded("\n".join(error.__notes__))))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own, and many that can be written cannot be read
+    except Exception:  # noqa: BLE001 - what cannot travel is told in words
+        error = OtherProcessEnded("\n".join(error.__notes__))
+    said.send(("raised", error))
 
 
 def _die_with_parent(heard: Connection) -> None:

@@ -1,6 +1,8 @@
 """The lake on one machine: Delta tables in a folder, queried by DuckDB through Ibis."""
 
 import hashlib
+import os
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +143,8 @@ def _open_engine(folder: Path, threads: int | None, memory_gb: int) -> duckdb.Du
     connection.execute(f"SET memory_limit='{memory_gb:d}GB'")
     if threads is not None:
         connection.execute(f"SET threads={threads:d}")
-    spill = folder / ".spill"
+    # of this engine alone: another process takes files of these names for its own, and removes them as it ends
+    spill = folder / f".spill-{os.getpid()}-{secrets.token_hex(4)}"
     connection.execute("SET temp_directory=$folder", {"folder": str(spill)})
     connection.execute("SET allowed_directories=[$folder]", {"folder": str(folder)})
     connection.execute("SET enable_external_access=false")

@@ -16,6 +16,7 @@ from typing import Any
 from api.asked import Asked
 from api.decisions_made import DecisionDesk, Made
 from api.loaders import Loaders
+from decisions.envelope import DecisionHeader
 from governance.policy import Principal
 from kit.errors import ShelfgraphError
 
@@ -34,7 +35,21 @@ A field that is not named here is never repeated: whoever adds a resolver has no
 """
 MOST_DECISIONS = 20
 """Of one body: pages of many products read together what one after the other would read alone."""
+HELD_TIMES = 4
+"""What an answer weighs as objects, in times of its bytes."""
 MARK_YEAR = 9000
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A decision that a body rests on, and what the room and the release said then. The answer is held."""
+
+    kind: str
+    request: Any
+    answer: Any
+    header: DecisionHeader
+    bytes: int
+    """Of the answer, as the log has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +64,14 @@ class Repeated:
     """
 
     principal: Principal
-    rests_on: tuple[Made, ...]
+    rests_on: tuple[_Rest, ...]
     pieces: tuple[bytes, ...]
     holes: tuple[tuple[int, bool], ...]
 
     @property
     def weight(self) -> int:
-        """What it weighs, in bytes."""
-        return sum(map(len, self.pieces))
+        """What it weighs, in bytes, and the answers that it holds with it, whoever else holds them."""
+        return sum(map(len, self.pieces)) + HELD_TIMES * sum(one.bytes for one in self.rests_on)
 
     def again(self, asked: Asked) -> bytes | None:
         """Return the body with decisions of this request, or None where the plan has to be walked.
@@ -69,7 +84,7 @@ class Repeated:
         made = []
         try:
             for before in self.rests_on:
-                (now,) = asked.desk.decide_related(before.entry.kind, (before.request,))
+                (now,) = asked.desk.decide_related(before.kind, (before.request,))
                 if now.answer is not before.answer or now.header != before.header:
                     return None
                 made.append(now)
@@ -93,13 +108,14 @@ def repeated(asked: Asked, write: Callable[[Asked], bytes | None]) -> Repeated |
         asked: the request that was answered, with its decisions.
         write: writes the body of a request, as it was written; None where it had errors.
     """
-    rests_on = asked.desk.made()
-    if len(rests_on) > MOST_DECISIONS or not all(one.repeatable for one in rests_on):
+    made = asked.desk.made()
+    if len(made) > MOST_DECISIONS or not all(one.repeatable for one in made):
         return None
-    first, second = ([_marked(one, even=even) for one in rests_on] for even in (False, True))
-    body, other = (write(_dictated(asked, made)) for made in (first, second))
+    first, second = ([_marked(one, even=even) for one in made] for even in (False, True))
+    body, other = (write(_dictated(asked, marked)) for marked in (first, second))
     if body is None or other is None:
         return None
+    rests_on = tuple(_Rest(one.entry.kind, one.request, one.answer, one.header, len(one.entry.answer)) for one in made)
     found = Repeated(asked.principal, rests_on, *_cut(body, first))
     return found if found.written(second) == other else None
 

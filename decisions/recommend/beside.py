@@ -11,6 +11,7 @@ import numpy as np
 
 from decisions.recommend.asking import Asked
 from decisions.recommend.beside_scores import BASKET_RELATIONS, COMPANIONS, EDGE_WEIGHT, POPULARITY, BesideScores, Parts
+from decisions.recommend.contract import Surface
 from decisions.recommend.customer_text import CustomerReason, customer_reason, customer_text
 from decisions.recommend.explain import Near, RelationExplainer
 from decisions.recommend.shelf import Shelf
@@ -101,7 +102,8 @@ class BesideLists:
 
     def _suggestions(self, system: str, asked: Asked, hand: IntArray, products: IntArray, parts: Parts) -> Iterator[Suggestion]:
         weight = EDGE_WEIGHT if system == COMPANIONS else 1.0
-        explainer = RelationExplainer(self._shelf.view, self._shelf.features, hand, weight)
+        held = asked.request.surface is not Surface.ITEM
+        explainer = RelationExplainer(self._shelf.view, self._shelf.features, hand, weight, held=held)
         scores = parts.score
         for product in products.tolist():
             edges, near, share = (float(one[product]) for one in (parts.edges, parts.near, parts.share))

@@ -151,9 +151,13 @@ class RelationExplainer:
         features: what the release knows.
         basket: what is in hand.
         weight: what a unit of an edge's strength brings to a score.
+        held: whether what is in hand lies in a basket; a product that is looked at does not.
     """
 
-    def __init__(self, view: GraphView, features: ServingFeatures, basket: IntArray, weight: float = 1.0) -> None:
+    def __init__(
+        self, view: GraphView, features: ServingFeatures, basket: IntArray, weight: float = 1.0, *, held: bool = True
+    ) -> None:
+        self._where = " in the basket" if held else ""
         self._view = view
         self._features = features
         self._weight = weight
@@ -199,7 +203,7 @@ class RelationExplainer:
             item = self._view.product(near[0].item).display_name
             return f"{name} lies in the same baskets as {item}: in {near[0].together} so far."
         if lead == "relations" and edges:
-            return f"{name} goes with {self._view.product(edges[0][0].item).display_name} in the basket."
+            return f"{name} goes with {self._view.product(edges[0][0].item).display_name}{self._where}."
         return _sells_well(name, self._features, product)
 
     def edges_to(self, product: int) -> list[tuple[Spoken, float]]:

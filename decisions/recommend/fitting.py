@@ -219,7 +219,7 @@ def _train_and_test(world: World, seed: int) -> Trained:
     best = max(sorted(ndcg), key=lambda system: ndcg[system])
     calibration, calibrated = calibration_figures(scores[best], examples.label, origins.household[examples.origin])
     figures = {f"backtest_ndcg_{system}": value for system, value in ndcg.items()}
-    again = try_again(examples, scores, len(origins))
+    again = try_again(examples, scores, len(origins), best)
     return Trained(ranker, best, {**figures, "backtest_origins": float(len(origins)), **calibrated}, again, calibration)
 
 

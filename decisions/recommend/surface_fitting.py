@@ -21,8 +21,8 @@ from features.repertoire import FloatArray, IntArray, Purchases, day_number
 
 __all__ = ["TriedSurface", "related_first", "try_again", "try_items", "try_trending"]
 
-TRIED_WEEKS = 8
-WEEK, MONTH = 7, 28
+TRIED_WEEKS, LEAST_WEEKS = 8, 4
+WEEK, MONTH, USUAL_DAYS = 7, 28, 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,70 +53,81 @@ def try_items(
     lists: dict[str, list[IntArray]] = {ITEM_RELATIONS: [], COMPANIONS: [], POPULARITY: []}
     for hand, store in zip(held.hand, purchases.basket_store[held.basket].tolist(), strict=True):
         sells = shares.of(store)
-        lists[ITEM_RELATIONS].append(related_first(neighbours, int(hand[0]), sells, LISTED))
+        lists[ITEM_RELATIONS].append(related_first(neighbours, int(hand[0]), purchases.levels.product_type, sells, LISTED))
         for system in (COMPANIONS, POPULARITY):
             lists[system].append(scores.first(system, hand, sells, LISTED))
     ndcg = {system: ndcg_of_lists(found, held) for system, found in lists.items()}
     return _best("item", ndcg, figures)
 
 
-def related_first(neighbours: Mapping[str, Neighbours], item: int, sells: FloatArray, count: int) -> IntArray:
-    """Return what edges lead to from a product, one relation after the other by strength, then what sells: as it is served."""
+def related_first(
+    neighbours: Mapping[str, Neighbours], item: int, product_type: IntArray, sells: FloatArray, count: int
+) -> IntArray:
+    """Return what edges lead to from a product, one relation after the other by strength, then what sells of its type, then what
+    sells: as it is served.
+    """
     found = []
     for relation in COMPLEMENTS:
         one = neighbours[relation]
         entries = slice(int(one.start[item]), int(one.start[item + 1]))
         found.append(one.candidate[entries][np.argsort(-one.strength[entries], kind="stable")])
-    # each relation names a product once and the item itself never, so the best sellers that are wanted are among so many
-    sellers = np.argsort(-sells, kind="stable")[: sum(map(len, found)) + count + 1]
-    order = np.concatenate([*found, sellers[sells[sellers] > 0]])
+    sellers = np.argsort(-sells, kind="stable")
+    sellers = sellers[sells[sellers] > 0]
+    alike = sellers[product_type[sellers] == product_type[item]]
+    order = np.concatenate([*found, alike, sellers[: sum(map(len, found)) + len(alike) + count + 1]])
     _, first = np.unique(order, return_index=True)
     order = order[np.sort(first)]
     return np.asarray(order[order != item][:count])
 
 
-def try_again(examples: Examples, scores: Mapping[str, FloatArray], origins: int) -> TriedSurface:
+def try_again(examples: Examples, scores: Mapping[str, FloatArray], origins: int, usual: str) -> TriedSurface:
     """Try what orders a household's own products: of each held-out basket, what the household had bought before is asked for.
 
     Args:
         examples: the rows of the back-test.
         scores: of each system, by row.
         origins: how many baskets there are.
+        usual: the system that serves where too few were held out.
     """
     own = examples.figures[:, FEATURES.index("own_baskets")] > 0
     origin, product, label = examples.origin[own], examples.product[own], examples.label[own]
     wanted = np.bincount(origin, weights=label, minlength=origins).astype(np.int64)
+    asked = wanted > 0
+    figures = {"buy_again_backtest_baskets": float(asked.sum())}
+    if asked.sum() < LEAST_BASKETS:
+        return TriedSurface(usual, figures)
     ndcg = {
-        system: list_quality(origin, product, score[own], label, wanted).ndcg[wanted > 0].mean() if wanted.any() else 0.0
+        system: float(list_quality(origin, product, score[own], label, wanted).ndcg[asked].mean())
         for system, score in scores.items()
     }
-    return _best("buy_again", ndcg, {"buy_again_backtest_baskets": float((wanted > 0).sum())})
+    return _best("buy_again", ndcg, figures)
 
 
 def try_trending(purchases: Purchases) -> TriedSurface:
     """Try what is said to grow on the last weeks: in how many more baskets ten such products lie in the week after.
 
-    More than in an average week of the three before the last one that was known, by product; best sellers are the floor. Each
-    week looks at what was sold before it alone. Of the whole chain.
+    More than in an average week of three that neither list has looked at, by product: weeks that choose a product are low or high
+    by chance, and what follows would grow or shrink of itself. Best sellers are the floor. Each week looks at what was sold
+    before it alone. Of the whole chain.
     """
     tomorrow, first = day_number(purchases.as_of) + 1, int(purchases.basket_day.min(initial=0))
     gained: dict[str, list[float]] = {TRENDING: [], POPULARITY: []}
     for week in range(1, TRIED_WEEKS + 1):
         day = tomorrow - WEEK * week
-        if day - MONTH < first:
+        if day - MONTH - USUAL_DAYS < first:
             break
-        lately, before, after = (
-            _sold(purchases, *days) for days in ((day - WEEK, day), (day - MONTH, day - WEEK), (day, day + WEEK))
+        earlier = day - MONTH - USUAL_DAYS, day - MONTH
+        usual, before, lately, after = (
+            _sold(purchases, *days) for days in (earlier, (day - MONTH, day - WEEK), (day - WEEK, day), (day, day + WEEK))
         )
         grows = best(trend_of(lately, before, days=WEEK, days_before=MONTH - WEEK), np.arange(len(lately)), LISTED)
         if len(grows) < LISTED:
             continue
         sells = np.argsort(-(lately + before), kind="stable")[:LISTED]
-        usual = before * WEEK / (MONTH - WEEK)
         for system, listed in ((TRENDING, grows), (POPULARITY, sells)):
-            gained[system].append(float((after - usual)[listed].mean()))
+            gained[system].append(float((after - usual * WEEK / USUAL_DAYS)[listed].mean()))
     figures = {"trending_backtest_weeks": float(len(gained[TRENDING]))}
-    if not gained[TRENDING]:
+    if len(gained[TRENDING]) < LEAST_WEEKS:
         return TriedSurface(TRENDING, figures)
     return _best("trending", {system: float(np.mean(found)) for system, found in gained.items()}, figures, "baskets_gained")
 

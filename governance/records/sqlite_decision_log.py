@@ -171,10 +171,9 @@ class SqliteDecisionLog:
                 self._in_flight, last = self._next_group()
                 self._commit_or_refuse(self._in_flight)
                 self._in_flight = []
-                if self._queue.empty():
-                    # a head that stays behind still allows this end; a full disk refuses the next reservation
-                    with suppress(OSError):
-                        self._head_file.write(HeadState(self._head, limit=self._limit), durable=False)
+                # a head that stays behind still allows this end; a full disk refuses the next reservation
+                with suppress(OSError):
+                    self._head_file.write(HeadState(self._head, limit=self._limit), durable=False)
         finally:
             self._refuse_the_rest()
 
@@ -192,11 +191,14 @@ class SqliteDecisionLog:
 
     def _next_ticket(self) -> _Ticket | None:
         """Wait for a ticket; once none has come for a while, give the reservation back."""
-        if self._limit:
+        exact, patience = not self._limit, IDLE_SECONDS
+        while not exact:
             with suppress(queue.Empty):
-                return self._queue.get(timeout=IDLE_SECONDS)
+                return self._queue.get(timeout=patience)
+            patience = FAILING_SECONDS
             with suppress(OSError):
                 self._settle(durable=True)
+                exact = True
         return self._queue.get()
 
     def _next_group(self) -> tuple[list[_Ticket], bool]:

@@ -88,8 +88,29 @@ class Stubborn(Exception):
         self.held = lambda: None
 
 
+class Unreadable(Exception):
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"unreadable {one + other}")
+
+
+class Closed:
+    """A watcher whose terminal is gone: what it raises is no `Exception`."""
+
+    def stage(self, title: str, total: float | None = None):
+        raise SystemExit(1)
+
+
 def raising_what_cannot_travel(progress: Progress) -> None:
     raise Stubborn
+
+
+def raising_what_cannot_be_read(progress: Progress) -> None:
+    raise Unreadable(1, 2)
+
+
+def waiting_alone(progress: Progress) -> int:
+    time.sleep(1.0)
+    return 1
 
 
 def test_both_return_and_the_second_ran_in_a_process_of_its_own():
@@ -127,10 +148,33 @@ def test_what_the_first_raises_kills_the_other():
         os.kill(int(progress.titles[0].split()[1]), 0)
 
 
-@pytest.mark.parametrize(("task", "said"), [(killed, "code -9"), (raising_what_cannot_travel, "stubborn")])
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [(killed, "code -9"), (raising_what_cannot_travel, "stubborn"), (raising_what_cannot_be_read, "unreadable 3")],
+)
 def test_an_end_without_a_result_is_told(task, said):
     with pytest.raises(OtherProcessEnded, match=said):
         side_by_side(partial(named, title="here", answer=1), task, RecordingProgress())
+
+
+def test_a_watcher_that_fails_ends_both():
+    with pytest.raises(SystemExit):
+        side_by_side(waiting_alone, partial(named, title="there", answer=1), Closed())
+
+
+def test_a_stage_of_a_process_that_failed_is_not_told_as_done():
+    done = []
+
+    class Telling(RecordingProgress):
+        @contextmanager
+        def stage(self, title: str, total: float | None = None) -> Iterator[RecordingStage]:
+            with super().stage(title, total) as stage:
+                yield stage
+            done.append(title)
+
+    with pytest.raises(Missing):
+        side_by_side(waiting_in_stages, failing, Telling())
+    assert "failing" not in done
 
 
 def test_the_other_dies_with_the_process_that_waits(tmp_path):
