@@ -15,7 +15,7 @@ WEB_STAMP := web/dist/.built
 LONG := full or neo4j or browser or conformance
 ON_DEMO := demo or browser
 # seconds for which the demo is built alone: its half is the longer one, and its time is bounded
-HEAD_START := 480
+HEAD_START := 600
 
 # threads that wait give their core to who works: two runs side by side otherwise spin through most of their time
 export OMP_WAIT_POLICY ?= PASSIVE
