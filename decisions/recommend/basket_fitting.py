@@ -12,7 +12,7 @@ from features.companions import Companions
 from features.recommend_relations import Neighbours
 from features.repertoire import FloatArray, IntArray, Purchases
 
-__all__ = ["HeldOut", "StoreShares", "TriedBaskets", "held_out_halves", "ndcg_of_lists", "try_baskets"]
+__all__ = ["HeldOut", "StoreShares", "TriedSurface", "held_out_halves", "ndcg_of_lists", "try_baskets"]
 
 LEAST_PRODUCTS = 4
 MOST_BASKETS = 1500
@@ -32,7 +32,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
-class TriedBaskets:
+class TriedSurface:
     """The system that did best, and what was measured."""
 
     system: str
@@ -41,7 +41,7 @@ class TriedBaskets:
 
 def try_baskets(
     purchases: Purchases, neighbours: Mapping[str, Neighbours], companions: Companions, first_day: int, seed: int
-) -> TriedBaskets:
+) -> TriedSurface:
     """Try every system on baskets from `first_day` on.
 
     Args:
@@ -54,12 +54,12 @@ def try_baskets(
     held = held_out_halves(purchases, first_day, seed)
     figures = {"basket_backtest_baskets": float(len(held.basket))}
     if len(held.basket) < LEAST_BASKETS:
-        return TriedBaskets(BASKET_RELATIONS, figures)
+        return TriedSurface(BASKET_RELATIONS, figures)
     scores = BesideScores(neighbours, companions, purchases.products.items)
     share = StoreShares(purchases, first_day)
     ndcg = {system: _ndcg(system, scores, share, purchases, held) for system in (COMPANIONS, BASKET_RELATIONS, POPULARITY)}
     best = max(ndcg, key=lambda system: ndcg[system])
-    return TriedBaskets(best, {**figures, **{f"basket_backtest_ndcg_{system}": value for system, value in ndcg.items()}})
+    return TriedSurface(best, {**figures, **{f"basket_backtest_ndcg_{system}": value for system, value in ndcg.items()}})
 
 
 def held_out_halves(

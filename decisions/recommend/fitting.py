@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from decisions.recommend.baseline import DECAYED_FREQUENCIES, baseline_scores
-from decisions.recommend.basket_fitting import TriedBaskets, try_baskets
+from decisions.recommend.basket_fitting import TriedSurface, try_baskets
 from decisions.recommend.calibration import Calibration, calibration_figures
 from decisions.recommend.discovery_fitting import TriedDiscovery, train_discovery
 from decisions.recommend.discovery_lists import (
@@ -23,7 +23,7 @@ from decisions.recommend.lists import list_tables
 from decisions.recommend.model import ARTEFACT_FORMAT, MODEL_SYSTEM, Ranker, fit_ranker
 from decisions.recommend.ranking import Ranking, RankingSystem
 from decisions.recommend.scoring import list_quality
-from decisions.recommend.surface_fitting import TriedSurface, try_again, try_items, try_trending
+from decisions.recommend.surface_fitting import try_again, try_items, try_trending
 from features import InMemory
 from features.collaborative import taste_tables
 from features.companions import companion_tables, fit_companions
@@ -225,7 +225,7 @@ def _train_and_test(world: World, seed: int) -> Trained:
 
 def _artefact(
     trained: Trained,
-    completing: TriedBaskets,
+    completing: TriedSurface,
     surfaces: Mapping[str, TriedSurface],
     tried: TriedDiscovery,
     as_of: date,

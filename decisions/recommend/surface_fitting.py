@@ -4,11 +4,10 @@ Baskets of nobody in particular have their own (`basket_fitting`); so do habit (
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from decisions.recommend.basket_fitting import LEAST_BASKETS, LISTED, StoreShares, held_out_halves, ndcg_of_lists
+from decisions.recommend.basket_fitting import LEAST_BASKETS, LISTED, StoreShares, TriedSurface, held_out_halves, ndcg_of_lists
 from decisions.recommend.beside_scores import COMPANIONS, POPULARITY, BesideScores
 from decisions.recommend.examples import Examples
 from decisions.recommend.items import COMPLEMENTS, ITEM_RELATIONS
@@ -19,18 +18,10 @@ from features.recommend_relations import Neighbours
 from features.recommend_transform import FEATURES
 from features.repertoire import FloatArray, IntArray, Purchases, day_number
 
-__all__ = ["TriedSurface", "related_first", "try_again", "try_items", "try_trending"]
+__all__ = ["related_first", "try_again", "try_items", "try_trending"]
 
 TRIED_WEEKS, LEAST_WEEKS = 8, 4
 WEEK, MONTH, USUAL_DAYS = 7, 28, 21
-
-
-@dataclass(frozen=True, slots=True)
-class TriedSurface:
-    """The system that did best, and what was measured."""
-
-    system: str
-    figures: Mapping[str, float]
 
 
 def try_items(

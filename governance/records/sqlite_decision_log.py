@@ -141,7 +141,7 @@ class SqliteDecisionLog:
             with self._parts:
                 if self._writer is not None:
                     self._writer.join()
-                    self._settle(durable=True)
+                    self._settle()
         except (sqlite3.Error, OSError) as error:
             raise DecisionLogUnavailable(f"{self._path.name} was closed without its last state on disk: {error}") from error
 
@@ -162,7 +162,7 @@ class SqliteDecisionLog:
         self._head = table.read_tail(self._connection)
         if not table.continues(self._connection, known or HeadState(ChainHead(0, GENESIS))):
             raise DecisionLogUnavailable(f"{path.name} ends at entry {self._head.entries}, not at the head kept beside it.")
-        self._settle(durable=True)
+        self._settle()
 
     def _write_groups(self) -> None:
         last = False
@@ -197,7 +197,7 @@ class SqliteDecisionLog:
                 return self._queue.get(timeout=patience)
             patience = FAILING_SECONDS
             with suppress(OSError):
-                self._settle(durable=True)
+                self._settle()
                 exact = True
         return self._queue.get()
 
@@ -285,10 +285,10 @@ class SqliteDecisionLog:
             raise DecisionDamaged(row[1])
         return entry
 
-    def _settle(self, *, durable: bool) -> None:
-        """Make the head exact: nothing may follow it until there is room again."""
+    def _settle(self) -> None:
+        """Make the head exact, and wait until it is on disk: nothing may follow it until there is room again. Raises: OSError."""
         self._limit = 0  # also where writing fails: the file may say so all the same
-        self._head_file.write(HeadState(self._head), durable=durable)
+        self._head_file.write(HeadState(self._head), durable=True)
 
     def _one(self, query: str, parameters: tuple[object, ...]) -> table.Row | None:
         found = self._many(query, parameters)

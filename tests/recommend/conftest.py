@@ -16,6 +16,7 @@ from decisions.recommend.ranking import Ranking, RankingSystem
 from features import InMemory, publish_features
 from features.recommend_relations import neighbours_by_relation
 from features.recommend_tables import read_serving_features
+from features.repertoire import read_purchases
 from ingest.graph_load import load_graph
 from kg.ports import WriteCount
 from kg.snapshot import open_current_snapshot, publish_snapshot
@@ -147,6 +148,16 @@ def served_by(artefact, system, **surfaces):
     for surface, winner in {"buy_again": system, **surfaces}.items():
         about["surfaces"][surface]["system"] = winner
     return {**artefact, "recommend.json": json.dumps(about).encode()}
+
+
+@pytest.fixture(scope="module")
+def purchases(recommend_shop):
+    return read_purchases(recommend_shop.lake, AS_OF)
+
+
+@pytest.fixture(scope="module")
+def neighbours(purchases):
+    return neighbours_by_relation(derived_edges(), purchases.product_ids, AS_OF)
 
 
 @pytest.fixture

@@ -16,22 +16,11 @@ from decisions.recommend.beside_scores import BASKET_RELATIONS, COMPANIONS, EDGE
 from decisions.recommend.contract import RecommendationRequest, Surface, WhyNotRequest
 from features import InMemory, publish_features
 from features.companions import LEAST_BASKETS, SHRINKAGE, companion_tables, fit_companions, no_companions, read_companions
-from features.recommend_relations import neighbours_by_relation
 from features.repertoire import day_number, read_purchases
-from tests.recommend.conftest import derived_edges, lists_of
+from tests.recommend.conftest import lists_of
 from tests.tiny_retailer import AS_OF, household
 
 FIRST_HELD_OUT = day_number(AS_OF) - 13
-
-
-@pytest.fixture(scope="module")
-def purchases(recommend_shop):
-    return read_purchases(recommend_shop.lake, AS_OF)
-
-
-@pytest.fixture(scope="module")
-def neighbours(purchases):
-    return neighbours_by_relation(derived_edges(), purchases.product_ids, AS_OF)
 
 
 @pytest.fixture(scope="module")
